@@ -1,0 +1,59 @@
+"""Saved documents: every one names its schema, and a foreign or broken one is a clear error."""
+
+from __future__ import annotations
+
+from typing import Self, TypeVar, Union
+
+import msgspec
+
+from graphvis.errors import DocumentError
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", omit_defaults=True):
+    """A frozen value that goes to JSON and comes back equal.
+
+    Subclasses give their versioned name as ``tag``, e.g. ``"graphvis/graph/1"``; it stands under
+    ``schema`` in the JSON. A change that old readers cannot follow takes a new number.
+    """
+
+    def to_json(self) -> str:
+        """This value as one JSON document (UTF-8 text, keys in a fixed order, no line breaks)."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The value that :meth:`to_json` wrote.
+
+        Raises:
+            DocumentError: if the text is truncated, is not JSON, is of another schema or version,
+                or refers to nodes that it does not hold.
+        """
+        return parse(text, cls)
+
+    def check(self) -> None:
+        """Raise DocumentError where parts of the document contradict each other."""
+
+
+_Kind = TypeVar("_Kind", bound=Document)
+
+
+def parse(text: str | bytes, *kinds: type[_Kind]) -> _Kind:
+    """Read a document that is one of `kinds`, told apart by its ``schema``.
+
+    Raises:
+        DocumentError: see :meth:`Document.from_json`.
+    """
+    wanted = kinds[0] if len(kinds) == 1 else Union[kinds]
+    try:
+        document: _Kind = msgspec.json.decode(text, type=wanted)
+    except msgspec.ValidationError as error:
+        raise DocumentError(f"not a document that graphvis can read: {error}", _expected(kinds)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DocumentError(f"not a whole JSON document: {error}", _expected(kinds)) from None
+    document.check()
+    return document
+
+
+def _expected(kinds: tuple[type[_Kind], ...]) -> str:
+    schemas = ", ".join(str(kind.__struct_config__.tag) for kind in kinds)
+    return f"Expected a document whose schema is {schemas}, as graphvis writes it with to_json or -f json."

@@ -1,0 +1,286 @@
+"""One walk of an autograd graph, as pure data in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Literal, overload
+
+import msgspec
+
+from graphvis.errors import DocumentError
+from graphvis.model.cut import Cut
+from graphvis.model.drawable import Drawable
+from graphvis.model.location import Location
+from graphvis.model.tensor import Saved, TensorInfo
+
+NodeKind = Literal["function", "leaf", "tensor"]
+Lane = Literal["gradient", "value"]
+
+
+class ValueEdge(msgspec.Struct, frozen=True):
+    """Where a value went, as a trace saw it: the value lane.
+
+    Attributes:
+        source: index of the node that the value comes from.
+        target: index of the node that takes it.
+        cut: index into :attr:`Graph.cuts` where the gradient does not come back along it.
+        call: index of the call in the trace that carried it.
+    """
+
+    source: int
+    target: int
+    cut: int | None = None
+    call: int | None = None
+
+
+class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref=True, dict=True):
+    """One walk of ``grad_fn`` and ``next_functions`` from some outputs.
+
+    Nodes are numbered in visit order, so that the same program gives the same numbers in every
+    process; node ``i`` is written ``n<i>`` in pictures. A function node is a ``torch.autograd.graph.Node``
+    (``AccumulateGrad`` included), a leaf is the tensor that an ``AccumulateGrad`` writes to, a
+    tensor node is an output or a named intermediate.
+
+    A graph may hold a million nodes, therefore it holds columns; :attr:`nodes` and :attr:`edges`
+    make :class:`Node` and :class:`Edge` objects when asked for.
+
+    Attributes:
+        torch: the version of PyTorch that built it.
+        kinds: the kind of each node.
+        names: the name of each node: ``SigmoidBackward0``, or the tensor's name.
+        sources: for each gradient edge the node that passes a gradient on: a consumer of the
+            value, further down in forward order. Edges are grouped by source, slots ascending.
+        slots: for each gradient edge the index into the source's ``next_functions``.
+        targets: for each gradient edge the node that receives the gradient; -1 for a slot that
+            holds None: a constant, or where a cut shows from below.
+        output_nrs: for each gradient edge which output of the target the gradient is of.
+        roots: the nodes the walk began from, one for each output, in order.
+        tensors: the state of each leaf and tensor node.
+        saved: what function nodes keep for backward; only nodes that keep something.
+        values: the value lane; empty without a trace.
+        cuts: the cuts on the value lane.
+        locations: the line that ran a node's forward call, where a trace knows it.
+        modules: dotted path of the module in whose forward it ran, where a trace knows it.
+    """
+
+    torch: str = ""
+    kinds: tuple[NodeKind, ...] = ()
+    names: tuple[str, ...] = ()
+    sources: tuple[int, ...] = ()
+    slots: tuple[int, ...] = ()
+    targets: tuple[int, ...] = ()
+    output_nrs: tuple[int, ...] = ()
+    roots: tuple[int, ...] = ()
+    tensors: dict[int, TensorInfo] = {}
+    saved: dict[int, tuple[Saved, ...]] = {}
+    values: tuple[ValueEdge, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    locations: dict[int, Location] = {}
+    modules: dict[int, str] = {}
+
+    @property
+    def nodes(self) -> Nodes:
+        """The nodes in visit order, made when asked for."""
+        return Nodes(self)
+
+    @property
+    def edges(self) -> Edges:
+        """The edges, gradient lane first, made when asked for."""
+        return Edges(self)
+
+    @cached_property
+    def edge_starts(self) -> tuple[int, ...]:
+        """For each node the index of its first gradient edge, and one more for the end."""
+        starts = [0] * (len(self.kinds) + 1)
+        for source in self.sources:
+            starts[source + 1] += 1
+        for i in range(len(self.kinds)):
+            starts[i + 1] += starts[i]
+        return tuple(starts)
+
+    def slots_of(self, node: int) -> range:
+        """The indices of the gradient edges that leave `node`, slots ascending."""
+        return range(self.edge_starts[node], self.edge_starts[node + 1])
+
+    @cached_property
+    def reached(self) -> frozenset[int]:
+        """The nodes that a gradient reaches from the roots."""
+        seen = set(self.roots)
+        stack = list(self.roots)
+        while stack:
+            for edge in self.slots_of(stack.pop()):
+                target = self.targets[edge]
+                if target >= 0 and target not in seen:
+                    seen.add(target)
+                    stack.append(target)
+        return frozenset(seen)
+
+    def find(self, name: str) -> Node:
+        """The first node of that name.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        try:
+            return self.nodes[self.names.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
+
+    def check(self) -> None:
+        """Raise DocumentError where the columns contradict each other."""
+        nodes, edges = len(self.kinds), len(self.sources)
+        columns = (self.slots, self.targets, self.output_nrs)
+        if len(self.names) != nodes or any(len(column) != edges for column in columns):
+            raise DocumentError("the columns of the graph differ in length")
+        ends = [*self.roots, *self.tensors, *self.saved, *self.locations, *self.modules]
+        ends += [end for edge in self.values for end in (edge.source, edge.target)]
+        if edges and (min(self.sources) < 0 or max(self.sources) >= nodes):
+            raise DocumentError(f"an edge of the graph leaves a node that is not among its {nodes}")
+        if edges and (min(self.targets) < -1 or max(self.targets) >= nodes):
+            raise DocumentError(f"an edge of the graph leads to a node that is not among its {nodes}")
+        if any(end < 0 or end >= nodes for end in ends):
+            raise DocumentError(f"the graph refers to a node that is not among its {nodes}")
+        if any(edge.cut is not None and not 0 <= edge.cut < len(self.cuts) for edge in self.values):
+            raise DocumentError("an edge of the graph refers to a cut that it does not hold")
+        if any(before > after for before, after in zip(self.sources, self.sources[1:], strict=False)):
+            raise DocumentError("the edges of the graph are not grouped by their source")
+
+    def __repr__(self) -> str:
+        return f"<graphvis.Graph: {len(self.kinds)} nodes, {len(self.sources)} edges>"
+
+
+class Node:
+    """One node of a graph: a view, made when asked for.
+
+    Attributes:
+        graph: the graph that holds it.
+        index: its number in visit order.
+    """
+
+    __slots__ = ("graph", "index")
+
+    def __init__(self, graph: Graph, index: int) -> None:
+        self.graph = graph
+        self.index = index
+
+    @property
+    def id(self) -> str:
+        """As pictures write it: ``n3``."""
+        return f"n{self.index}"
+
+    @property
+    def kind(self) -> NodeKind:
+        """``function``, ``leaf`` or ``tensor``."""
+        return self.graph.kinds[self.index]
+
+    @property
+    def name(self) -> str:
+        """``SigmoidBackward0``, or the tensor's name; empty for a tensor that has none."""
+        return self.graph.names[self.index]
+
+    @property
+    def tensor(self) -> TensorInfo | None:
+        """The tensor's state; None for a function."""
+        return self.graph.tensors.get(self.index)
+
+    @property
+    def saved(self) -> tuple[Saved, ...]:
+        """What it keeps for backward."""
+        return self.graph.saved.get(self.index, ())
+
+    @property
+    def location(self) -> Location | None:
+        """The line that ran its forward call, where a trace knows it."""
+        return self.graph.locations.get(self.index)
+
+    @property
+    def module(self) -> str:
+        """Dotted path of the module in whose forward it ran; empty where not known."""
+        return self.graph.modules.get(self.index, "")
+
+    @property
+    def next(self) -> tuple[Edge, ...]:
+        """Its gradient edges, slot by slot, None slots included."""
+        return tuple(self.graph.edges[edge] for edge in self.graph.slots_of(self.index))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and other.index == self.index and other.graph == self.graph
+
+    def __hash__(self) -> int:
+        return hash((Node, self.index))
+
+    def __repr__(self) -> str:
+        return f"<graphvis.Node {self.id}: {self.kind} {self.name}>"
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """One edge of a graph, made when asked for.
+
+    Attributes:
+        lane: ``gradient`` for one entry of ``next_functions``; ``value`` for where a value went.
+        source: on the gradient lane the node that passes the gradient on; on the value lane the
+            node that the value comes from.
+        target: where it leads; None for a slot that holds None.
+        slot: index into the source's ``next_functions``; None on the value lane.
+        output_nr: which output of the target the gradient is of; None on the value lane.
+        cut: the cut on it; None where there is none.
+    """
+
+    lane: Lane
+    source: int
+    target: int | None
+    slot: int | None = None
+    output_nr: int | None = None
+    cut: Cut | None = None
+
+
+class Nodes(Sequence[Node]):
+    """The nodes of a graph as a sequence."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __len__(self) -> int:
+        return len(self._graph.kinds)
+
+    @overload
+    def __getitem__(self, index: int) -> Node: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Node, ...]: ...
+    def __getitem__(self, index: int | slice) -> Node | tuple[Node, ...]:
+        found = range(len(self))[index]
+        if isinstance(found, range):
+            return tuple(Node(self._graph, i) for i in found)
+        return Node(self._graph, found)
+
+    def __iter__(self) -> Iterator[Node]:
+        return (Node(self._graph, i) for i in range(len(self)))
+
+
+class Edges(Sequence[Edge]):
+    """The edges of a graph as a sequence, gradient lane first."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __len__(self) -> int:
+        return len(self._graph.sources) + len(self._graph.values)
+
+    @overload
+    def __getitem__(self, index: int) -> Edge: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Edge, ...]: ...
+    def __getitem__(self, index: int | slice) -> Edge | tuple[Edge, ...]:
+        found = range(len(self))[index]
+        if isinstance(found, range):
+            return tuple(self._make(i) for i in found)
+        return self._make(found)
+
+    def _make(self, i: int) -> Edge:
+        graph = self._graph
+        if i < len(graph.sources):
+            target = graph.targets[i]
+            return Edge("gradient", graph.sources[i], None if target < 0 else target, graph.slots[i], graph.output_nrs[i])
+        value = graph.values[i - len(graph.sources)]
+        return Edge("value", value.source, value.target, cut=None if value.cut is None else graph.cuts[value.cut])

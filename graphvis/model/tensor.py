@@ -1,0 +1,80 @@
+"""What a picture or a verdict needs to know about a tensor, without the tensor."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SavedState = Literal["intact", "overwritten", "freed", "unknown"]
+
+
+class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The state of one tensor at the moment of the walk.
+
+    Attributes:
+        name: the first name it was known by; None where it had none.
+        aliases: its other names (two locals may hold one tensor).
+        shape: the sizes, outermost first; ``()`` for a scalar.
+        dtype: PyTorch's word without its prefix, e.g. ``float32``.
+        device: e.g. ``cpu`` or ``cuda:0``.
+        requires_grad: as PyTorch says it. True does not prove a connection: a view made under
+            ``no_grad`` of a tensor that requires grad says True and leads nowhere.
+        is_leaf: as PyTorch says it.
+        grad_fn: the name of the node that made it, e.g. ``SigmoidBackward0``; None without one.
+        version: ``_version``, the number of recorded in-place writes; None for inference tensors,
+            which have no counter.
+        storage: tensors with the same number share one storage; None where it has none (meta,
+            sparse). Numbers count from 0 in visit order.
+        value: the value as PyTorch would print it at 4 digits, for a small tensor on the CPU;
+            None where it is not shown (too large, or on a device that reading would synchronise).
+        grad: ``.grad`` in the same spelling; None where it is None or not shown.
+        has_grad: whether ``.grad`` is not None.
+        is_parameter: whether it is an ``nn.Parameter``.
+        trace_number: its number in the trace that was recorded; None without a trace.
+    """
+
+    name: str | None = None
+    aliases: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+    device: str = "cpu"
+    requires_grad: bool = False
+    is_leaf: bool = True
+    grad_fn: str | None = None
+    version: int | None = 0
+    storage: int | None = None
+    value: str | None = None
+    grad: str | None = None
+    has_grad: bool = False
+    is_parameter: bool = False
+    trace_number: int | None = None
+
+
+class Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tensor that a node keeps for its backward.
+
+    Attributes:
+        name: the attribute without its prefix: ``result`` for ``_saved_result``; ``tensors[0]``
+            for what a custom Function saved.
+        state: ``overwritten`` where PyTorch refuses to hand it out because its version counter
+            moved; ``freed`` after a backward that did not retain the graph; ``unknown`` where
+            looking would run user code again (a checkpoint, a hook).
+        shape: sizes; empty where unknown.
+        dtype: as in :class:`TensorInfo`.
+        nbytes: size of the storage that is kept alive, in bytes; 0 where unknown.
+        storage: the same numbers as :attr:`TensorInfo.storage`.
+        saved_version: ``_version`` when it was saved; None where it cannot be told.
+        version: ``_version`` now; None where it cannot be told.
+        leaf: whether what was saved is a leaf (its own identity is then known to C++).
+    """
+
+    name: str
+    state: SavedState = "intact"
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    nbytes: int = 0
+    storage: int | None = None
+    saved_version: int | None = None
+    version: int | None = None
+    leaf: bool = False

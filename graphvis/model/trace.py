@@ -1,0 +1,106 @@
+"""The forward calls of one recorded run."""
+
+from __future__ import annotations
+
+import msgspec
+
+from graphvis.model.document import Document
+from graphvis.model.location import Location
+
+
+class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A tensor that a recorded run saw; its number is its place in :attr:`Trace.tensors`.
+
+    Attributes:
+        name: a local's or a parameter's name; None where it has none.
+        shape: sizes when it was first seen.
+        dtype: as in :class:`~graphvis.model.tensor.TensorInfo`.
+        storage: tensors with the same number share memory (a NumPy array's included).
+        start: first byte of its region in that memory.
+        stop: one past the last byte of its region.
+        leaf: whether it was a leaf that requires grad when first seen.
+    """
+
+    name: str | None = None
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+    storage: int | None = None
+    start: int = 0
+    stop: int = 0
+    leaf: bool = False
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An in-place write, with the region that it touched.
+
+    Attributes:
+        tensor: number of the tensor that was written through.
+        storage: the memory that was written; see :class:`TracedTensor`.
+        start: first byte of the region.
+        stop: one past its last byte.
+        counted: whether the version counter saw it.
+    """
+
+    tensor: int
+    storage: int | None = None
+    start: int = 0
+    stop: int = 0
+    counted: bool = True
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One forward call as PyTorch saw it.
+
+    Attributes:
+        function: dotted name without ``torch.``'s private parts, e.g. ``Tensor.detach``,
+            ``torch.nn.functional.relu``; for hooks that PyTorch does not report, ``Function.apply
+            (Name)``, ``nn.Parameter``, ``torch.from_numpy``, ...
+        inputs: numbers of the tensors that went in, in argument order, nested ones too.
+        outputs: numbers of the tensors that came out (for an in-place call the input's own).
+        connected: for each input, whether a gradient edge led to it when it went in. Not merely
+            ``requires_grad``.
+        results: for each output, whether a gradient edge leads to it.
+        grad_mode: whether grad mode was on.
+        inference: whether inference mode was on.
+        location: index into :attr:`Trace.locations` of the innermost line outside torch.
+        caller: the same for the user's own frame, where `location` lies in a library; else None.
+        module: index into :attr:`Trace.modules`; 0 is the empty path.
+        sequence: autograd's sequence number before and after the call: a node whose
+            ``_sequence_nr()`` lies in the half-open range was made by it.
+        writes: the in-place writes that it made.
+        inner: whether it ran inside a ``Function``'s forward: its gradient is judged at apply.
+    """
+
+    function: str
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = ()
+    connected: tuple[bool, ...] = ()
+    results: tuple[bool, ...] = ()
+    grad_mode: bool = True
+    inference: bool = False
+    location: int = 0
+    caller: int | None = None
+    module: int = 0
+    sequence: tuple[int, int] = (0, 0)
+    writes: tuple[Write, ...] = ()
+    inner: bool = False
+
+
+class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):
+    """The calls of one recorded run, in order.
+
+    Attributes:
+        torch: the version of PyTorch that ran it.
+        calls: in the order in which they ended.
+        tensors: every tensor that took part, by number.
+        locations: each line once.
+        modules: each dotted module path once; the first is empty.
+        notes: what could not be seen, in sentences (other threads, scripted modules, ...).
+    """
+
+    torch: str = ""
+    calls: tuple[Call, ...] = ()
+    tensors: tuple[TracedTensor, ...] = ()
+    locations: tuple[Location, ...] = ()
+    modules: tuple[str, ...] = ("",)
+    notes: tuple[str, ...] = ()
