@@ -62,6 +62,10 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
         cuts: the cuts on the value lane.
         locations: the line that ran a node's forward call, where a trace knows it.
         modules: dotted path of the module in whose forward it ran, where a trace knows it.
+        sequence_nrs: for each node autograd's sequence number, counted from the beginning of the
+            recording; -1 for what has none. Empty without a recording.
+        ghosts: function nodes that only the trace knows: the forward call ran, and no backward
+            node of it can be reached. They have no gradient edges and bear the call's name.
     """
 
     torch: str = ""
@@ -78,6 +82,8 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
     cuts: tuple[Cut, ...] = ()
     locations: dict[int, Location] = {}
     modules: dict[int, str] = {}
+    sequence_nrs: tuple[int, ...] = ()
+    ghosts: tuple[int, ...] = ()
 
     @property
     def nodes(self) -> Nodes:

@@ -17,6 +17,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             leaf gets none. Empty where backward raises.
         error: PyTorch's message, whole; None where backward succeeds.
         error_type: the name of the exception's class; None where backward succeeds.
+        passed: the gradient edges (indices into the graph's columns) along which backward handed on
+            a gradient that is not None; None where nobody looked.
         wrong: leaves whose gradient is silently wrong, with the right one: only what a run without the in-place write
             has shown to differ.
     """
@@ -24,6 +26,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     grads: dict[str, str | None] = {}
     error: str | None = None
     error_type: str | None = None
+    passed: tuple[int, ...] | None = None
     wrong: dict[str, str] = {}
 
 
@@ -37,6 +40,9 @@ class Moment(Drawable, frozen=True, kw_only=True, tag="graphvis/moment/1"):
         says: what the author says of the outcome; empty to let the outcome speak.
         location: the line of the moment.
         outcome: what backward gives; None where nobody asked.
+        shows: for each tensor by name the fields that carry the lesson, in PyTorch's spelling
+            (``is_leaf``, ``_version``, ...); shown even where they do not change.
+        intended: whether a gradient that does not come is what the author wants.
         start: how backward is started, e.g. ``.backward()`` or ``loss.backward()``.
     """
 
@@ -46,4 +52,6 @@ class Moment(Drawable, frozen=True, kw_only=True, tag="graphvis/moment/1"):
     says: str = ""
     location: Location | None = None
     outcome: Outcome | None = None
+    shows: dict[str, tuple[str, ...]] = {}
+    intended: bool = False
     start: str = ".backward()"
