@@ -66,6 +66,7 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
             recording; -1 for what has none. Empty without a recording.
         ghosts: function nodes that only the trace knows: the forward call ran, and no backward
             node of it can be reached. They have no gradient edges and bear the call's name.
+        calls: for function nodes the index of the forward call in the trace.
     """
 
     torch: str = ""
@@ -84,6 +85,7 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
     modules: dict[int, str] = {}
     sequence_nrs: tuple[int, ...] = ()
     ghosts: tuple[int, ...] = ()
+    calls: dict[int, int] = {}
 
     @property
     def nodes(self) -> Nodes:

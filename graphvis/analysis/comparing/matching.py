@@ -1,0 +1,140 @@
+"""Which node after is which node before.
+
+Each function returns a mapping from node indices before to node indices after, one to one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+from difflib import SequenceMatcher
+
+from graphvis.model import Graph, Trace
+
+
+def match_by_identity(before: Sequence[Hashable], after: Sequence[Hashable]) -> dict[int, int]:
+    """Match nodes of two walks in one run: the same token, the same node.
+
+    Args:
+        before: a token for each node before; None for what has no identity of its own.
+        after: the same for each node after.
+    """
+    places = {token: index for index, token in enumerate(after) if token is not None}
+    return {index: places[token] for index, token in enumerate(before) if token is not None and token in places}
+
+
+def match_by_calls(before: Graph, after: Graph, trace_before: Trace, trace_after: Trace) -> dict[int, int]:
+    """Match nodes of two runs of nearly the same program by their place in the recorded calls.
+
+    A call that only one run made (the ``detach``) shifts the others; the two sequences are aligned
+    first. Tensors match by name, outputs by their order.
+    """
+    pairs = _match_names(before, after)
+    _match_roots(before, after, pairs)
+    nodes_after = _nodes_by_call(after)
+    nodes_before = _nodes_by_call(before)
+    for call_before, call_after in _align(trace_before, trace_after).items():
+        made = zip(nodes_before.get(call_before, ()), nodes_after.get(call_after, ()), strict=False)
+        pairs.update(made)
+    _match_down(before, after, pairs)
+    return pairs
+
+
+def match_by_structure(before: Graph, after: Graph) -> dict[int, int]:
+    """Match nodes of two graphs of which nothing else is known.
+
+    From the outputs down, slot by slot, as long as the names agree; then from the leaves of the
+    same name up, where only one consumer fits.
+    """
+    pairs = _match_names(before, after)
+    _match_roots(before, after, pairs)
+    _match_down(before, after, pairs)
+    _match_up(before, after, pairs)
+    return pairs
+
+
+def _match_names(before: Graph, after: Graph) -> dict[int, int]:
+    """Leaves and tensors of the same name, where the name is not used twice."""
+    return {
+        index: other
+        for name, index in _unique_names(before).items()
+        if (other := _unique_names(after).get(name)) is not None
+    }
+
+
+def _unique_names(graph: Graph) -> dict[str, int]:
+    found: dict[str, int] = {}
+    twice = set()
+    for index in graph.tensors:
+        name = graph.names[index]
+        if name in found:
+            twice.add(name)
+        found[name] = index
+    return {name: index for name, index in found.items() if name and name not in twice}
+
+
+def _match_roots(before: Graph, after: Graph, pairs: dict[int, int]) -> None:
+    taken = set(pairs.values())
+    for one, other in zip(before.roots, after.roots, strict=False):
+        if one not in pairs and other not in taken and before.kinds[one] == after.kinds[other]:
+            pairs[one] = other
+            taken.add(other)
+
+
+def _match_down(before: Graph, after: Graph, pairs: dict[int, int]) -> None:
+    """Follow the slots of matched nodes down to where names differ."""
+    taken = set(pairs.values())
+    queue = deque(pairs.items())
+    while queue:
+        one, other = queue.popleft()
+        for edge_before, edge_after in zip(before.slots_of(one), after.slots_of(other), strict=False):
+            down, across = before.targets[edge_before], after.targets[edge_after]
+            if down < 0 or across < 0 or down in pairs or across in taken:
+                continue
+            if before.names[down] == after.names[across] and before.kinds[down] == after.kinds[across]:
+                pairs[down] = across
+                taken.add(across)
+                queue.append((down, across))
+
+
+def _match_up(before: Graph, after: Graph, pairs: dict[int, int]) -> None:
+    """Follow consumers of matched nodes up, where name and slot leave one choice on both sides."""
+    up_before, up_after = _consumers(before), _consumers(after)
+    taken = set(pairs.values())
+    queue = deque(sorted(pairs.items()))
+    while queue:
+        one, other = queue.popleft()
+        for key, candidates in up_before.get(one, {}).items():
+            others = up_after.get(other, {}).get(key, [])
+            if len(candidates) == len(others) == 1 and candidates[0] not in pairs and others[0] not in taken:
+                pairs[candidates[0]] = others[0]
+                taken.add(others[0])
+                queue.append((candidates[0], others[0]))
+
+
+def _consumers(graph: Graph) -> dict[int, dict[tuple[str, int], list[int]]]:
+    found: dict[int, dict[tuple[str, int], list[int]]] = {}
+    for source, slot, target in zip(graph.sources, graph.slots, graph.targets, strict=True):
+        if target >= 0:
+            found.setdefault(target, {}).setdefault((graph.names[source], slot), []).append(source)
+    return found
+
+
+def _nodes_by_call(graph: Graph) -> dict[int, list[int]]:
+    """Function nodes of each call, the one made last first: it is the one whose output is the call's."""
+    found: dict[int, list[int]] = {}
+    for node, call in graph.calls.items():
+        found.setdefault(call, []).append(node)
+    order = graph.sequence_nrs
+    for nodes in found.values():
+        nodes.sort(key=lambda node: -(order[node] if node < len(order) else -1))
+    return found
+
+
+def _align(before: Trace, after: Trace) -> dict[int, int]:
+    matcher = SequenceMatcher(
+        None, [call.function for call in before.calls], [call.function for call in after.calls], autojunk=False
+    )
+    return {
+        block.a + offset: block.b + offset for block in matcher.get_matching_blocks() for offset in range(block.size)
+    }
