@@ -1,0 +1,1 @@
+"""Pure reasoning on graphs and traces: joining, comparing, diagnosing, folding; no torch."""

@@ -1,0 +1,1 @@
+"""Thin adapters to other tools: Sphinx, superfences, IPython, pytest."""

@@ -43,7 +43,7 @@ def parse(text: str | bytes, *kinds: type[_Kind]) -> _Kind:
     Raises:
         DocumentError: see :meth:`Document.from_json`.
     """
-    wanted = kinds[0] if len(kinds) == 1 else Union[kinds]
+    wanted = kinds[0] if len(kinds) == 1 else Union[kinds]  # noqa: UP007  (a tuple known only now)
     try:
         document: _Kind = msgspec.json.decode(text, type=wanted)
     except msgspec.ValidationError as error:
