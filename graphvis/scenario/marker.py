@@ -45,6 +45,8 @@ class Yield:
         note: one line about that code.
         says: a sentence under the outcome; empty to let the outcome speak.
         start: how backward is started, in the reader's words; None to derive it.
+        intended: whether a gradient that does not come is what the program is for (a frozen
+            trunk, a target network): the picture then does not call it broken.
     """
 
     side: Side
@@ -54,6 +56,7 @@ class Yield:
     note: str = ""
     says: str = ""
     start: str | None = None
+    intended: bool = False
 
 
 def before(
@@ -64,9 +67,10 @@ def before(
     note: str = "",
     says: str = "",
     start: str | None = None,
+    intended: bool = False,
 ) -> Yield:
     """Mark the moment before the cut; arguments as in :class:`Yield`."""
-    return Yield("before", outputs, expect, code, note, says, start)
+    return Yield("before", outputs, expect, code, note, says, start, intended)
 
 
 def after(
@@ -77,9 +81,10 @@ def after(
     note: str = "",
     says: str = "",
     start: str | None = None,
+    intended: bool = False,
 ) -> Yield:
     """Mark the moment after the cut; arguments as in :class:`Yield`."""
-    return Yield("after", outputs, expect, code, note, says, start)
+    return Yield("after", outputs, expect, code, note, says, start, intended)
 
 
 def expect(
