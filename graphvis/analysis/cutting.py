@@ -1,0 +1,104 @@
+"""Whether one recorded call is a cut, and of which kind: a value goes on and its gradient does not."""
+
+from __future__ import annotations
+
+from graphvis.model import Call, Trace
+from graphvis.model.cut import CutKind
+
+_BY_NAME: dict[str, CutKind] = {
+    "detach": "detach", "detach_copy": "detach", "detach_": "detach_", "data": "data",
+    "item": "item", "__float__": "item", "__int__": "item", "__bool__": "item", "__index__": "item",
+    "__complex__": "item", "tolist": "item", "is_nonzero": "item", "__contains__": "item", "equal": "item",
+    "allclose": "item", "_local_scalar_dense": "item", "__format__": "item",
+    "numpy": "numpy", "__array__": "numpy", "__dlpack__": "numpy", "__reduce_ex__": "copy",
+    "tensor": "copy", "new_tensor": "copy", "as_tensor": "copy", "asarray": "copy", "sparse_coo_tensor": "copy",
+    "Parameter": "rewrap", "requires_grad_": "rewrap", "_make_subclass": "rewrap", "grad": "grad",
+}  # fmt: skip
+# Only the description of these arguments is read (all, or from the one at that place on): no value flows through them.
+_DESCRIBED_FROM = {
+    "zeros_like": 0, "ones_like": 0, "full_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0, "randint_like": 0,
+    "new_zeros": 0, "new_ones": 0, "new_full": 0, "new_empty": 0, "new_empty_strided": 0, "new_tensor": 0,
+    "view_as": 1, "expand_as": 1, "type_as": 1, "reshape_as": 1, "resize_as_": 1, "size": 0, "dim": 0, "numel": 0,
+    "stride": 0, "__len__": 0, "broadcast_shapes": 0,
+}  # fmt: skip
+# Whatever the first argument held is gone afterwards: its old value does not flow on.
+OVERWRITING = frozenset(
+    """zero_ fill_ normal_ uniform_ random_ bernoulli_ exponential_ geometric_ cauchy_ log_normal_ copy_ set_ constant_
+    ones_ zeros_ eye_ dirac_ orthogonal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ trunc_normal_
+    sparse_ __set__ _foreach_zero_ _foreach_copy_""".split()
+)
+
+
+def short(call: Call) -> str:
+    """The last part of a function's name: ``detach`` for ``Tensor.detach``."""
+    return call.function.split(" ", 1)[0].rsplit(".", 1)[-1]
+
+
+def flowing(call: Call) -> tuple[int, ...]:
+    """The places among a call's inputs through which a value flows into what it makes."""
+    name = short(call)
+    if call.function.startswith("Function."):
+        return tuple(range(len(call.inputs)))
+    if name == "new_tensor":
+        return tuple(range(1, len(call.inputs)))
+    described = _DESCRIBED_FROM.get(name)
+    if described is not None:
+        return tuple(range(min(described, len(call.inputs))))
+    if name in OVERWRITING:
+        return tuple(range(1, len(call.inputs)))
+    return tuple(range(len(call.inputs)))
+
+
+def classify(trace: Trace, index: int) -> CutKind | None:
+    """Why the gradient stops at a call through which a value goes on; None where it does not stop.
+
+    A call inside a ``Function``'s forward is never a cut of its own: its gradient is judged at apply.
+
+    Args:
+        trace: the recorded run.
+        index: the call's place in :attr:`Trace.calls`.
+    """
+    call = trace.calls[index]
+    if call.inner:
+        return None
+    if not any(call.connected[i] for i in flowing(call)):
+        closes = call.function.startswith("Function.apply") and not all(call.results) and closes_over(trace, index)
+        return (_mode(call) or ("checkpoint" if is_checkpoint(call) else "function")) if closes else None
+    name = short(call)
+    kind = _BY_NAME.get(name)
+    if name == "requires_grad_":
+        return None
+    if name == "detach_" or kind in ("item", "numpy"):
+        return kind
+    if name == "Parameter" or kind == "rewrap":
+        return "rewrap"
+    if not call.outputs or all(call.results):
+        return None
+    if kind is not None:
+        return kind
+    if call.function.startswith("Function.apply"):
+        return _mode(call) or ("checkpoint" if is_checkpoint(call) else "function")
+    return _mode(call) or "non_differentiable"
+
+
+def is_checkpoint(call: Call) -> bool:
+    """Whether a call is that of a reentrant checkpoint."""
+    return call.function == "Function.apply (CheckpointFunction)"
+
+
+def closes_over(trace: Trace, index: int) -> bool:
+    """Whether the forward of a ``Function.apply`` read a connected tensor that is not among its arguments."""
+    call = trace.calls[index]
+    at = index - 1
+    while at >= 0 and trace.calls[at].inner:
+        inner = trace.calls[at]
+        if any(inner.connected[i] and inner.inputs[i] not in call.inputs for i in range(len(inner.inputs))):
+            return True
+        at -= 1
+    return False
+
+
+def _mode(call: Call) -> CutKind | None:
+    if call.inference:
+        return "inference_mode"
+    return None if call.grad_mode else "no_grad"

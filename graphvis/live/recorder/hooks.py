@@ -1,0 +1,219 @@
+"""The few places that PyTorch does not report, wrapped while some recording is on.
+
+Each wrapper is put in place by the first recording that is entered and taken out by the last that
+leaves; what stood there before is put back exactly.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.utils.dlpack
+from torch._C._autograd import _get_sequence_nr
+
+if TYPE_CHECKING:
+    from graphvis.live.recorder.recording import Recording
+
+_MISSING = object()
+_lock = threading.RLock()
+_recordings: list[Recording] = []
+_replaced: list[tuple[Any, str, Any]] = []
+
+
+def install(recording: Recording) -> None:
+    """Have `recording` told of what PyTorch does not report."""
+    with _lock:
+        _recordings.append(recording)
+        if len(_recordings) == 1:
+            try:
+                _replace_all()
+            except BaseException:
+                _recordings.clear()
+                _restore()
+                raise
+
+
+def remove(recording: Recording) -> None:
+    """Tell `recording` no more."""
+    with _lock:
+        if recording in _recordings:
+            _recordings.remove(recording)
+        if not _recordings:
+            _restore()
+
+
+def _restore() -> None:
+    while _replaced:
+        owner, name, original = _replaced.pop()
+        if original is _MISSING:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, original)
+
+
+def _replace(owner: Any, name: str, wrapper: Any) -> None:
+    _replaced.append((owner, name, vars(owner).get(name, _MISSING)))
+    setattr(owner, name, wrapper)
+
+
+def _listening() -> list[Recording]:
+    return [recording for recording in _recordings if recording.active]
+
+
+def _replace_all() -> None:
+    _replace_apply()
+    _replace(torch.Tensor, "_make_subclass", staticmethod(_wrap(torch.Tensor._make_subclass, "nn.Parameter", 1)))
+    for owner, name in ((torch, "from_numpy"), (torch, "frombuffer"), (torch, "from_dlpack"),
+                        (torch.utils.dlpack, "from_dlpack")):  # fmt: skip
+        _replace(owner, name, _wrap_entry(getattr(owner, name), f"torch.{name}"))
+    _replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
+    _replace_inference_mode()
+    _replace_swap()
+    _replace_optimizer()
+    _replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
+
+
+def _tensors(values: Any) -> list[Any]:
+    return [value for value in values if isinstance(value, torch.Tensor)]
+
+
+def _wrap(original: Any, name: str, position: int) -> Any:
+    @functools.wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        listening = _listening()
+        before = _get_sequence_nr()
+        result = original(*args, **kwargs)
+        for recording in listening:
+            recording.note_call(name, _tensors(args[position : position + 1]), result, before, 3)
+        return result
+
+    return wrapper
+
+
+def _wrap_entry(original: Any, name: str) -> Any:
+    @functools.wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        listening = _listening()
+        before = _get_sequence_nr()
+        result = original(*args, **kwargs)
+        for recording in listening:
+            with torch._C.DisableTorchFunction():
+                recording.note_call(name, _tensors(args[:1]), result, before, 3)
+                recording.identities.import_(result)
+        return result
+
+    return wrapper
+
+
+def _wrap_set(original: Any) -> Any:
+    @functools.wraps(original)
+    def set_(self: Any, *args: Any, **kwargs: Any) -> Any:
+        listening = _listening()
+        before = _get_sequence_nr()
+        numbers = [(recording, recording.identities.see(self)) for recording in listening]
+        result = original(self, *args, **kwargs)
+        for recording, number in numbers:
+            with torch._C.DisableTorchFunction():
+                recording.identities.move(self, number)
+                recording.note_call("Tensor.set_", [self, *_tensors(args[:1])], self, before, 3)
+        return result
+
+    return set_
+
+
+def _replace_apply() -> None:
+    base = torch.autograd.function._SingleLevelFunction
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        listening = _listening()
+        if not listening:
+            return super(base, cls).apply(*args, **kwargs)
+        before = _get_sequence_nr()
+        for recording in listening:
+            recording.depth += 1
+        try:
+            result = super(base, cls).apply(*args, **kwargs)
+        finally:
+            for recording in listening:
+                recording.depth -= 1
+        inputs = _tensors([*args, *kwargs.values()])
+        for recording in listening:
+            with torch._C.DisableTorchFunction():
+                own = tuple(
+                    number
+                    for output in _tensors(result if isinstance(result, (tuple, list)) else [result])
+                    if not any(output is tensor for tensor in inputs)
+                    and (number := recording.identities.find(output)) is not None
+                )
+            recording.note_call(f"Function.apply ({cls.__name__})", inputs, result, before, 3, own)
+        return result
+
+    _replace(base, "apply", classmethod(apply))
+
+
+def _replace_inference_mode() -> None:
+    owner = torch.inference_mode
+    enter, leave = owner.__enter__, owner.__exit__
+
+    @functools.wraps(enter)
+    def __enter__(self: Any) -> Any:
+        for recording in _listening():
+            recording.note_mode("torch.inference_mode", self.mode, 3)
+        return enter(self)
+
+    @functools.wraps(leave)
+    def __exit__(self: Any, *args: Any) -> Any:
+        return leave(self, *args)
+
+    _replace(owner, "__enter__", __enter__)
+    _replace(owner, "__exit__", __exit__)
+
+
+def _replace_swap() -> None:
+    original = torch.utils.swap_tensors
+
+    @functools.wraps(original)
+    def swap_tensors(t1: Any, t2: Any) -> Any:
+        listening = _listening()
+        with torch._C.DisableTorchFunction():
+            numbers = [(recording.identities.find(t1), recording.identities.find(t2)) for recording in listening]
+        result = original(t1, t2)
+        for recording, (first, second) in zip(listening, numbers, strict=True):
+            with torch._C.DisableTorchFunction():
+                recording.identities.rebind(t1, second)
+                recording.identities.rebind(t2, first)
+        return result
+
+    _replace(torch.utils, "swap_tensors", swap_tensors)
+
+
+def _replace_optimizer() -> None:
+    owner = torch.optim.Optimizer
+    original = owner.__init__
+
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        for recording in _listening():
+            recording.tell_optimizer("built", self)
+
+    _replace(owner, "__init__", __init__)
+
+
+def _only_subclasses(original: Any) -> Any:
+    """Modules that have an eval fast path ask this, and an active mode would keep them off it."""
+    disabled = torch._C._disabled_torch_function_impl
+
+    @functools.wraps(original)
+    def has_torch_function(values: Any) -> bool:
+        if torch._C._len_torch_function_stack() > len(_recordings):
+            return bool(original(values))
+        return any(
+            getattr(type(value), "__torch_function__", disabled) not in (disabled, torch.Tensor.__torch_function__)
+            for value in values
+        )
+
+    return has_torch_function
