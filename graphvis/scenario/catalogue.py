@@ -111,7 +111,7 @@ def blame(scenario: Scenario, error: BaseException) -> ScenarioError:
         traceback = traceback.tb_next
     where = f"{scenario.path}:{line}" if line else str(scenario.path)
     message = str(error).strip().partition("\n")[0]
-    text = scenario.source.splitlines()[line - 1].strip() if line else ""
+    text = scenario.source.split("\n")[line - 1].strip() if line else ""
     return ScenarioError(
         f"{where}: {type(error).__name__}{': ' if message else ''}{message}", f"The line reads: {text}" if text else ""
     )

@@ -1,0 +1,197 @@
+"""A scenario's program as a list of statements, specialised where it depends on ``cut``."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphvis.scenario.catalogue import Scenario, own_nodes
+
+ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant)
+"""Expressions that bind tighter than any operator."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of the program, or the header of one that is looked into.
+
+    Attributes:
+        text: its source without indentation and outer comments.
+        line: where it begins.
+        end: its last line.
+        depth: how many of its headers stand around it.
+        moment: the call that it yields, where it marks a moment.
+    """
+
+    text: str
+    line: int
+    end: int
+    depth: int
+    moment: ast.Call | None = None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What makes two statements of two runs the same."""
+        return (self.depth, self.text)
+
+
+def statements_of(scenario: Scenario, cut: bool | None) -> list[Statement]:
+    """The statements of the program in order; with `cut` given, those that run for that value."""
+    # Not splitlines(): it also parts lines at a form feed and the like, which Python's own line numbers do not.
+    return list(_flatten(program_of(ast.parse(scenario.source)).body, scenario.source.split("\n"), cut, 0))
+
+
+def first_line(node: ast.stmt) -> int:
+    """The line where a statement begins, its decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def program_of(module: ast.Module) -> ast.FunctionDef:
+    """The function ``program``; the last one counts, as it does when the module runs."""
+    return [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "program"][-1]
+
+
+def _flatten(body: Sequence[ast.stmt], lines: list[str], cut: bool | None, depth: int) -> Iterator[Statement]:
+    for number, statement in enumerate(body):
+        match statement:
+            case ast.Expr(value=ast.Constant(value=str())) if number == 0 and depth == 0:
+                continue  # the docstring of the program
+            case ast.Expr(value=ast.Yield(value=call)):
+                moment = call if isinstance(call, ast.Call) else ast.Call(ast.Name("", ast.Load()), [], [])
+                yield Statement("", statement.lineno, statement.end_lineno or statement.lineno, depth, moment)
+                continue
+            case ast.If(test=test) if cut is not None and (known := _known(test, cut)) is not None:
+                yield from _flatten(statement.body if known else statement.orelse, lines, cut, depth)
+                continue
+        if _is_opened(statement, cut):
+            yield from _opened(statement, lines, cut, depth)
+        else:
+            first, last = first_line(statement), statement.end_lineno or statement.lineno
+            yield Statement(_text(lines, first, last, None, _edits(statement, cut, lines)), first, last, depth)
+
+
+def _is_opened(statement: ast.stmt, cut: bool | None) -> bool:
+    """Whether a compound statement must be looked into: it holds a yield, or a test of `cut`."""
+    if not isinstance(statement, ast.With | ast.For | ast.While | ast.If | ast.Try):
+        return False
+    return any(
+        isinstance(node, ast.Yield)
+        or (cut is not None and isinstance(node, ast.If) and _known(node.test, cut) is not None)
+        for node in own_nodes(statement)
+    )
+
+
+def _opened(statement: ast.stmt, lines: list[str], cut: bool | None, depth: int) -> Iterator[Statement]:
+    edits = _edits(statement, cut, lines)
+    start = statement.lineno
+    for body in _blocks_of(statement):
+        first = body[0]
+        if lines[first.lineno - 1][first.col_offset :].startswith("elif"):
+            yield from _flatten(body, lines, cut, depth)
+            return
+        header = _text(lines, start, first.lineno, first.col_offset, edits)
+        yield Statement(header, start, max(start, first.lineno - 1), depth)
+        yield from _flatten(body, lines, cut, depth + 1)
+        start = (body[-1].end_lineno or first.lineno) + 1
+
+
+def _blocks_of(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The bodies of a compound statement, in the order of the source."""
+    handlers: list[ast.ExceptHandler] = getattr(statement, "handlers", [])
+    for body in (
+        getattr(statement, "body", []),
+        *(handler.body for handler in handlers),
+        getattr(statement, "orelse", []),
+        getattr(statement, "finalbody", []),
+    ):
+        if body:
+            yield body
+
+
+_Edit = tuple[tuple[int, int], tuple[int, int], str]
+"""Where it begins, where it ends (line from 1, byte of the line), and what stands there instead."""
+
+
+def _text(lines: list[str], line: int, end: int, end_column: int | None, edits: Sequence[_Edit]) -> str:
+    """Source from one place to another, edited, without its indentation and without outer comments."""
+    raw = [text.encode() for text in lines[line - 1 : end]]
+    if end_column is not None:
+        raw[-1] = raw[-1][:end_column]
+    for (top, left), (bottom, right), new in sorted(edits, reverse=True):
+        if not line <= top <= bottom <= end or right > len(raw[bottom - line]):
+            continue
+        merged = raw[top - line][:left] + new.encode() + raw[bottom - line][right:]
+        raw[top - line : bottom - line + 1] = [merged]
+    text = [piece.decode() for piece in raw]
+    indent = len(text[0]) - len(text[0].lstrip())
+    text = [piece[min(indent, len(piece) - len(piece.lstrip())) :] for piece in text]
+    return _without_comment("\n".join(text).rstrip())
+
+
+def _without_comment(text: str) -> str:
+    """The text without a comment at its very end; comments inside stay."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (tokenize.TokenError, IndentationError, SyntaxError):
+        return text
+    last = text.count("\n") + 1
+    for token in tokens:
+        if token.type == tokenize.COMMENT and token.start[0] == last:
+            rows = text.split("\n")
+            rows[-1] = rows[-1][: token.start[1]].rstrip()
+            return "\n".join(rows).rstrip()
+    return text
+
+
+def _known(test: ast.expr, cut: bool) -> bool | None:
+    """What a test says when `cut` is known; None where it depends on more."""
+    match test:
+        case ast.Name(id="cut"):
+            return cut
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = _known(operand, cut)
+            return None if inner is None else not inner
+    return None
+
+
+def _edits(statement: ast.stmt, cut: bool | None, lines: list[str]) -> list[_Edit]:
+    """What must stand elsewhere in a statement when `cut` is known: the chosen branch, or the truth value."""
+    if cut is None:
+        return []
+    edits: list[_Edit] = []
+    stack: list[tuple[ast.AST, ast.AST]] = [(statement, statement)]
+    while stack:
+        node, parent = stack.pop()
+        if isinstance(node, ast.IfExp) and (known := _known(node.test, cut)) is not None:
+            chosen = node.body if known else node.orelse
+            edits.append(_replacing(node, _segment(chosen, lines), lines, _may_shed_parentheses(node, parent, chosen)))
+        elif isinstance(node, ast.expr) and (known := _known(node, cut)) is not None:
+            edits.append(_replacing(node, str(known), lines, False))
+        else:
+            stack.extend((child, node) for child in ast.iter_child_nodes(node))
+    return edits
+
+
+def _segment(node: ast.expr, lines: list[str]) -> str:
+    return ast.get_source_segment("\n".join(lines), node) or ast.unparse(node)
+
+
+def _may_shed_parentheses(node: ast.IfExp, parent: ast.AST, chosen: ast.expr) -> bool:
+    """Parentheses around a conditional expression go with it, unless they are those of a call."""
+    if isinstance(parent, ast.Call) and node is not parent.func:
+        return False
+    return isinstance(chosen, ATOMS)
+
+
+def _replacing(node: ast.expr, new: str, lines: list[str], shed: bool) -> _Edit:
+    top, left = node.lineno, node.col_offset
+    bottom, right = node.end_lineno or top, node.end_col_offset or left
+    if shed:
+        ahead, behind = lines[top - 1].encode()[:left], lines[bottom - 1].encode()[right:]
+        if ahead.endswith(b"(") and behind.startswith(b")"):
+            left, right = left - 1, right + 1
+    return ((top, left), (bottom, right), new)
