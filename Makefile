@@ -31,10 +31,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-gallery: $(STAMP) ## draw every scenario into out/
+gallery: $(STAMP) ## draw every scenario into out/, and the table of README.md
 	@echo "Drawing every scenario into out/"
 	@$(BIN)/graphvis render --all --output out
-	@$(BIN)/python -m graphvis.cli.gallery README.md
+	@$(BIN)/graphvis snippet --all --into README.md
 
 test: $(STAMP) ## every test
 	@echo "Running the tests"

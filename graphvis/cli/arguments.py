@@ -1,0 +1,104 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from graphvis.errors import GraphvisError, ScenarioError
+
+if TYPE_CHECKING:
+    from graphvis.scenario import Scenario
+
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # takes no type arguments before click 8.5
+
+FORMATS = ("svg", "dot", "png", "pdf", "mmd", "json", "html")
+"""Suffixes of the files that graphvis writes."""
+
+BINARY = ("png", "pdf")
+"""Formats that do not belong on a terminal."""
+
+
+class ScenarioName(_ParamType):
+    """A built-in scenario's name, or the path of a scenario file; a shell completes both."""
+
+    name = "scenario"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so, each with its title, and files."""
+        from graphvis.scenario import find_scenarios
+
+        try:
+            found = [CompletionItem(s.name, help=s.title) for s in find_scenarios() if s.name.startswith(incomplete)]
+        except GraphvisError:  # there is nowhere to say so while the user types
+            found = []
+        return [*found, CompletionItem(incomplete, type="file")]
+
+
+class Formats(_ParamType):
+    """File formats, parted by commas."""
+
+    name = "formats"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Each format once, in the order given."""
+        if isinstance(value, tuple):
+            return value
+        wanted = tuple(dict.fromkeys(part.strip().lstrip(".").lower() for part in value.split(",") if part.strip()))
+        unknown = [part for part in wanted if part not in FORMATS]
+        if unknown or not wanted:
+            self.fail(f"{', '.join(map(repr, unknown)) or 'nothing'} is none of {', '.join(FORMATS)}.", param, ctx)
+        return wanted
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The formats that may follow the last comma."""
+        given, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{given}{comma}{suffix}") for suffix in FORMATS if suffix.startswith(last)]
+
+
+theme = click.option("--theme", type=click.Choice(["auto", "light", "dark"]), default="auto", show_default=True,
+                     help="Colours; auto follows the reader's prefers-color-scheme.")  # fmt: skip
+engine = click.option("--engine", type=click.Choice(["embedded", "dot"]), default="embedded", show_default=True,
+                      help="Who lays the graph out: the engine that pip installed, or the system's dot.")  # fmt: skip
+
+
+def engine_name(choice: str) -> str | None:
+    """The engine as the drawing rooms name it: None for the embedded one."""
+    return None if choice == "embedded" else choice
+
+
+def scenarios_of(names: Sequence[str], every: bool) -> tuple[Scenario, ...]:
+    """The scenarios that a command was asked for, built-in or by path.
+
+    Args:
+        names: names and paths, as given.
+        every: whether all built-in ones are meant.
+
+    Raises:
+        click.UsageError: for neither or both.
+        ScenarioError: for one that is not there, or two that would write the same files.
+    """
+    from graphvis.scenario import find, find_scenarios
+
+    if every and names:
+        raise click.UsageError("Give names or --all, not both.")
+    if every:
+        return find_scenarios()
+    if not names:
+        raise click.UsageError("Say which scenario: a NAME that graphvis list shows, a path, or --all.")
+    found: dict[str, Scenario] = {}
+    for name in names:
+        scenario = find(name)
+        other = found.setdefault(scenario.name, scenario)
+        if not os.path.samefile(other.path, scenario.path):
+            raise ScenarioError(
+                f"two scenarios are named {scenario.name}: {other.path} and {scenario.path}",
+                "Their pictures would overwrite each other: render them one at a time, each with its own -o.",
+            )
+    return tuple(found.values())

@@ -1,0 +1,47 @@
+"""Running scenarios: the one place where the command line reaches PyTorch."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from graphvis.errors import GraphvisError
+
+if TYPE_CHECKING:
+    from graphvis.model import Comparison
+    from graphvis.scenario import Scenario
+
+
+def compare(scenario: Scenario) -> Comparison:
+    """Run a scenario, check what it expects, and compare its moments.
+
+    What the program prints goes to stderr: stdout is ours, for data.
+
+    Raises:
+        ScenarioError: if it raises, does not yield, or is not true.
+        GraphvisError: if PyTorch cannot be imported.
+    """
+    api = load_api()
+    with redirect_stdout(sys.stderr):
+        comparison: Comparison = api.compare_scenario(scenario)
+    return comparison
+
+
+def load_api() -> ModuleType:
+    """The module ``graphvis.api``, and with it PyTorch.
+
+    Raises:
+        GraphvisError: if PyTorch is not there or broken; it names what Python said.
+    """
+    try:
+        from graphvis import api
+    except (ImportError, OSError) as error:  # a shared library that does not load is an OSError
+        if isinstance(error, ImportError) and (error.name or "").startswith("graphvis"):
+            raise
+        raise GraphvisError(
+            f"PyTorch cannot be imported: {error}",
+            "Scenarios run real PyTorch: pip install torch. (graphvis list and graphvis draw work without it.)",
+        ) from None
+    return api

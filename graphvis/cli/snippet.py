@@ -1,0 +1,87 @@
+"""``graphvis snippet``: what to paste into docs, and the gallery of all scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from graphvis.cli import arguments, talk
+
+if TYPE_CHECKING:
+    from graphvis.scenario import Scenario
+
+
+@click.command("snippet")
+@click.argument("names", nargs=-1, type=arguments.ScenarioName(), metavar="[NAME|PATH]...")
+@click.option("--all", "every", is_flag=True, help="Every built-in scenario, as one table.")
+@click.option("--markup", type=click.Choice(["markdown", "rst", "html"]), default="markdown", show_default=True,
+              help="The language of your docs.")  # fmt: skip
+@click.option("--prefix", default="out/", show_default=True, help="What stands before the file names: a folder or URL.")
+@click.option("--into", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="With --all: renew the table between the markers in FILE.")  # fmt: skip
+def command(names: tuple[str, ...], every: bool, markup: str, prefix: str, into: Path | None) -> None:
+    """Print what to paste into docs to show a scenario's picture.
+
+    Markdown and HTML get a picture element: the wide picture, the narrow one on phones, and the finding as text for
+    those who cannot see it. The files are those that graphvis render writes.
+
+    \b
+    Examples:
+      graphvis snippet detach_zero
+      graphvis snippet detach_zero --markup rst --prefix ../_static/
+      graphvis snippet --all --into README.md
+
+    The last one needs a file with a line <!-- graphvis gallery --> and, below it, <!-- end of graphvis gallery -->;
+    graphvis check tells when the table between them is not today's.
+    """
+    from graphvis import files
+    from graphvis.cli import gallery
+
+    if into is not None and not (every and markup == "markdown"):
+        raise click.UsageError("--into renews the table of all scenarios in a Markdown file: it needs --all.")
+    scenarios = arguments.scenarios_of(names, every)
+    if into is not None:
+        text = gallery.read(into)
+        files.write(into, gallery.renewed(text, gallery.table(scenarios, prefix), into))
+        talk.say(f"{talk.counted(len(scenarios), 'scenario')} in the gallery of {into}")
+    elif every and markup == "markdown":
+        click.echo(gallery.table(scenarios, prefix))
+    else:
+        click.echo("\n".join(SNIPPETS[markup](scenario, prefix) for scenario in scenarios), nl=False)
+
+
+def _picture(scenario: Scenario, prefix: str) -> str:
+    from html import escape
+
+    stem = escape(f"{prefix}{url_name(scenario.name)}")
+    return (
+        "<picture>\n"
+        f'  <source media="(max-width: 480px)" srcset="{stem}.narrow.svg">\n'
+        f'  <img src="{stem}.svg" width="720" alt="{escape(alt_text(scenario))}">\n'
+        "</picture>\n"
+    )
+
+
+def _rst(scenario: Scenario, prefix: str) -> str:
+    alt = alt_text(scenario).replace("\\", "\\\\")
+    return f".. image:: {prefix}{url_name(scenario.name)}.svg\n   :width: 720px\n   :alt: {alt}\n"
+
+
+SNIPPETS = {"markdown": _picture, "html": _picture, "rst": _rst}
+"""For each markup the function that writes one scenario. Markdown takes HTML as it is."""
+
+
+def alt_text(scenario: Scenario) -> str:
+    """The finding for those who cannot see the picture: the title and the first paragraph, in one line."""
+    first = " ".join(scenario.description.split("\n\n")[0].split()).replace("`", "")
+    title = scenario.title if scenario.title.endswith((".", "!", "?")) else f"{scenario.title}."
+    return f"{title} {first}".strip()
+
+
+def url_name(name: str) -> str:
+    """A file's name as it stands in a URL."""
+    from urllib.parse import quote
+
+    return quote(name)
