@@ -57,7 +57,7 @@ types: $(STAMP) ## mypy, strict
 
 contract: $(STAMP) ## the direction of imports
 	@echo "Checking the direction of imports"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 
 check: $(STAMP) ## whether out/ and README.md are what the code draws today
 	@echo "Checking the committed pictures"

@@ -10,9 +10,9 @@ from typing import NoReturn
 
 import click
 
-import graphvis
 from graphvis.cli import talk
 from graphvis.errors import GraphvisError
+from graphvis.version import __version__
 
 COMMANDS = ("list", "render", "show", "check", "snippet", "draw")
 """In the order of the help: each is a module of this package that holds a click command named ``command``."""
@@ -54,7 +54,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         return
     from importlib.metadata import PackageNotFoundError, version
 
-    parts = [f"graphvis {graphvis.__version__}"]
+    parts = [f"graphvis {__version__}"]
     for package in ("torch", "graphviz-pure"):
         try:
             parts.append(f"{package} {version(package)}")
