@@ -33,12 +33,10 @@ class Ports(msgspec.Struct, frozen=True):
     Attributes:
         below: by link index, how far right of the tail's middle a link leaves it.
         above: by link index, how far right of the head's middle it enters it.
-        sides: by link index, the compass points at which a link of shared storage touches.
     """
 
     below: Mapping[int, float] = {}
     above: Mapping[int, float] = {}
-    sides: Mapping[int, tuple[str, str]] = {}
 
 
 def write(measured: Measured, spacing: Spacing, ports: Ports) -> str:
@@ -51,9 +49,9 @@ def write(measured: Measured, spacing: Spacing, ports: Ports) -> str:
     tree = _nest({box.cluster for box in scene.boxes if box.cluster})
     holes = {box.id: _cells(measured, box.id, ports) for box in scene.boxes} if ports.below else {}
     _write_boxes(graph, measured, names, holes, tree, "")
-    for i, link in enumerate(scene.links):
-        if link.tail in names and link.head in names and link.tail != link.head:
-            _write_link(graph, measured, names, ports, i, link)
+    for i in touching(scene.links):
+        if scene.links[i].tail in names and scene.links[i].head in names:
+            _write_link(graph, measured, names, ports, i, scene.links[i])
     return str(graph.source)
 
 
@@ -154,11 +152,7 @@ def _write_link(
             f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{label.width:.0f}" HEIGHT="{label.height:.0f}">'
             "<TR><TD></TD></TR></TABLE>>"
         )
-    if link.kind == "storage":
-        attributes["constraint"] = "false"
-        tail_side, head_side = ports.sides.get(i, ("", ""))
-        attributes |= {"tailport": tail_side, "headport": head_side} if tail_side else {}
-    elif i in ports.below:
+    if i in ports.below:
         attributes |= {"tailport": f"o{i}:s", "headport": f"i{i}:n"}
     graph.edge(names[link.tail], names[link.head], **attributes)
 

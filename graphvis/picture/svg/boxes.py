@@ -22,6 +22,7 @@ from graphvis.picture.svg import marks
 from graphvis.picture.svg.element import Element, child, group, text
 
 _CONFLICT_STROKE = 2.2
+_BADGE = 0.84  # of an ellipse's half width
 
 
 def draw(parent: Element, box: Box, face: Face, place: Place, size: Size, prefix: str, state: str) -> None:
@@ -40,9 +41,13 @@ def draw(parent: Element, box: Box, face: Face, place: Place, size: Size, prefix
     else:
         _fill_middle(made, face, place)
     if face.badge:
-        reach = 0.72 if size.shape == "ellipse" else 1.0
-        x = place.x + place.width / 2 * reach
-        marks.octagon(made, x - 8, place.y - place.height / 2 * math.sqrt(1.15 - reach**2 if reach < 1 else 1) - 8)
+        _badge(made, place, size)
+
+
+def _badge(parent: Element, place: Place, size: Size) -> None:
+    """The octagon on the upper right of the outline, clear of the text."""
+    across, up = (_BADGE, math.sqrt(1 - _BADGE**2)) if size.shape == "ellipse" else (1.0, 1.0)
+    marks.octagon(parent, place.x + across * place.width / 2 - 6, place.y - up * place.height / 2 - 10)
 
 
 def _moved(place: Place, x: float, y: float) -> Place:
@@ -78,10 +83,11 @@ def _outline(parent: Element, face: Face, place: Place, size: Size, stroke: floa
         )  # fmt: skip
         return
     corner = 10.0 if size.shape == "rounded" else None
-    _rectangle(parent, place, corner, fill=ground, stroke=colour, stroke_width=stroke)
+    outer = palette.PAGE if face.look == "leaf" else ground
+    _rectangle(parent, place, corner, fill=outer, stroke=colour, stroke_width=stroke)
     if face.look == "leaf":
         inner = Place(place.x, place.y, place.width - 2 * size.inset, place.height - 2 * size.inset)
-        _rectangle(parent, inner, None, fill="none", stroke=colour, stroke_width=stroke)
+        _rectangle(parent, inner, None, fill=ground, stroke=colour, stroke_width=stroke)
 
 
 def _rectangle(parent: Element, place: Place, corner: float | None, **paint: str | float) -> None:

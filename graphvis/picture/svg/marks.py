@@ -44,15 +44,18 @@ def check_mark(parent: Element, x: float, y: float) -> None:
 
 
 def none_sign(parent: Element, foot: Point, up: Point) -> None:
-    """A stub that rises from a consumer's slot and ends in an empty-set sign: nothing is there."""
-    x, y = foot
+    """A stub that rises from a consumer's slot and ends in an empty-set sign: nothing is there.
+
+    The sign stands a little away from the value lane at its left.
+    """
+    x, y = foot[0] - 2.2 * up[1], foot[1] + 2.2 * up[0]
     neck = (x + up[0] * 9, y + up[1] * 9)
-    middle = (x + up[0] * 15, y + up[1] * 15)
+    middle = (x + up[0] * 14.4, y + up[1] * 14.4)
     made = group(parent, "none", fill="none", stroke=palette.RED, stroke_width="2", stroke_linecap="round")
     made.tail = None
     child(made, "path", d=f"M{number(x)} {number(y)}L{number(neck[0])} {number(neck[1])}")
-    child(made, "circle", cx=middle[0], cy=middle[1], r="6", fill=palette.PAGE)
-    child(made, "path", d=f"M{number(middle[0] - 5.6)} {number(middle[1] + 5.6)}l11.2-11.2")
+    child(made, "circle", cx=middle[0], cy=middle[1], r="5.4", fill=palette.PAGE)
+    child(made, "path", d=f"M{number(middle[0] - 5.4)} {number(middle[1] + 5.4)}l10.8-10.8")
 
 
 def head(parent: Element, tip: Point, along: Point, colour: str, size: tuple[float, float], hollow: bool = False) -> None:

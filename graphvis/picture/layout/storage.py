@@ -1,0 +1,129 @@
+"""The dotted lines of shared storage: beside the graph, not part of its order.
+
+The engine would bend them far out, or into other boxes, and move boxes for their sake. Here they
+are laid last, along the first of a few simple ways that touches nothing, or touches the least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from graphvis.picture.layout.placement import Place, Placement, Point, Track
+from graphvis.picture.measure import Measured
+
+_CORNER = 14.0
+_OUT = 16.0
+_SAMPLES = 24
+_CLEAR = 4.0
+
+Way = tuple[Point, Point, Point, Point]
+
+
+def connect(measured: Measured, placement: Placement) -> Placement:
+    """The placement with a track for each link of shared storage; it may grow wider."""
+    tracks = dict(placement.tracks)
+    for i, link in enumerate(measured.scene.links):
+        if link.kind == "storage" and link.tail in placement.boxes and link.head in placement.boxes:
+            tail, head = placement.boxes[link.tail], placement.boxes[link.head]
+            if tail != head:
+                tracks[i] = Track(_least_touching(placement, tail, head))
+    xs = [x for i, track in tracks.items() if i not in placement.tracks for x, _ in track.points]
+    return _widen(msgspec.structs.replace(placement, tracks=tracks), min(xs, default=0.0), max(xs, default=0.0))
+
+
+def _least_touching(placement: Placement, tail: Place, head: Place) -> Way:
+    if tail.y > head.y:
+        tail, head = head, tail
+    others = [place for place in placement.boxes.values() if place not in (tail, head)]
+    others += [track.label for track in placement.tracks.values() if track.label is not None]
+    best: tuple[float, Way] | None = None
+    for way in _ways(tail, head, placement):
+        crossings = sum(_touches(way, place) for place in others)
+        if best is None or crossings < best[0]:
+            best = crossings, way
+    assert best is not None
+    return best[1]
+
+
+def _ways(upper: Place, lower: Place, placement: Placement) -> Iterator[Way]:
+    """Ways from the most to the least pleasing."""
+    if abs(upper.y - lower.y) < (upper.height + lower.height) / 2:
+        left, right = sorted((upper, lower), key=lambda place: place.x)
+        y = (max(left.top, right.top) + min(left.bottom, right.bottom)) / 2
+        yield _line((left.right, y), (right.left, y))
+        return
+    for side in (1, -1):
+        here = upper.right if side > 0 else upper.left
+        there = (lower.right if side > 0 else lower.left) - side * _CORNER
+        if (there - here) * side > _CORNER:
+            yield _quarter((here, upper.y), (there, lower.top))
+    for side in (1, -1):
+        here, there = (upper.right, lower.right) if side > 0 else (upper.left, lower.left)
+        yield _bracket((here, upper.y), (there, lower.y), side, max(here * side, there * side) + _OUT)
+    for side in (1, -1):
+        here, there = (upper.right, lower.right) if side > 0 else (upper.left, lower.left)
+        edge = placement.width if side > 0 else 0.0
+        yield _bracket((here, upper.y), (there, lower.y), side, edge * side + _OUT / 2)
+
+
+def _line(start: Point, end: Point) -> Way:
+    step = ((end[0] - start[0]) / 3, (end[1] - start[1]) / 3)
+    return start, (start[0] + step[0], start[1] + step[1]), (end[0] - step[0], end[1] - step[1]), end
+
+
+def _quarter(start: Point, end: Point) -> Way:
+    """Out sideways, then down."""
+    return start, (start[0] + 0.62 * (end[0] - start[0]), start[1]), (end[0], start[1] + 0.38 * (end[1] - start[1])), end
+
+
+def _bracket(start: Point, end: Point, side: int, reach: float) -> Way:
+    """Out to about `reach` on one side and back."""
+    # A cubic whose two inner points share an x comes three quarters of the way to it.
+    base = (start[0] + end[0]) / 2
+    x = base + (reach * side - base) * 4 / 3
+    return start, (x, start[1]), (x, end[1]), end
+
+
+def _touches(way: Way, place: Place) -> bool:
+    return any(
+        place.left - _CLEAR < x < place.right + _CLEAR and place.top - _CLEAR < y < place.bottom + _CLEAR
+        for x, y in (_at(way, k / _SAMPLES) for k in range(_SAMPLES + 1))
+    )
+
+
+def _at(way: Way, t: float) -> Point:
+    s = 1 - t
+    weights = (s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t)
+    return (
+        sum(w * x for w, (x, _) in zip(weights, way, strict=True)),
+        sum(w * y for w, (_, y) in zip(weights, way, strict=True)),
+    )
+
+
+def _widen(placement: Placement, left: float, right: float) -> Placement:
+    """Room at the sides for what reaches beyond them."""
+    # Inner points overshoot the curve by a third.
+    before = max(0.0, -left * 0.75 + 2) if left < 0 else 0.0
+    after = max(0.0, (right - placement.width) * 0.75 + 2) if right > placement.width else 0.0
+    if not before and not after:
+        return placement
+    return move(msgspec.structs.replace(placement, width=placement.width + before + after), before)
+
+
+def move(placement: Placement, x: float) -> Placement:
+    """Everything moved right by `x`, the width unchanged."""
+
+    def shift(place: Place) -> Place:
+        return Place(place.x + x, place.y, place.width, place.height)
+
+    return msgspec.structs.replace(
+        placement,
+        boxes={box: shift(place) for box, place in placement.boxes.items()},
+        frames={path: shift(place) for path, place in placement.frames.items()},
+        tracks={
+            i: Track(tuple((px + x, py) for px, py in track.points), track.label and shift(track.label))
+            for i, track in placement.tracks.items()
+        },
+    )
