@@ -26,12 +26,14 @@ class ValueEdge(msgspec.Struct, frozen=True):
         target: index of the node that takes it.
         cut: index into :attr:`Graph.cuts` where the gradient does not come back along it.
         call: index of the call in the trace that carried it.
+        slot: the target's slot that it fills and that holds None, where that is known.
     """
 
     source: int
     target: int
     cut: int | None = None
     call: int | None = None
+    slot: int | None = None
 
 
 class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref=True, dict=True):

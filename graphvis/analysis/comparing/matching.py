@@ -12,15 +12,30 @@ from difflib import SequenceMatcher
 from graphvis.model import Graph, Trace
 
 
-def match_by_identity(before: Sequence[Hashable], after: Sequence[Hashable]) -> dict[int, int]:
+def match_by_identity(
+    before: Graph, after: Graph, tokens_before: Sequence[Hashable], tokens_after: Sequence[Hashable]
+) -> dict[int, int]:
     """Match nodes of two walks in one run: the same token, the same node.
 
+    What was built anew for each moment (the ``sum`` that backward starts from) matches by structure, and
+    what only the recording knows by its call, for both recordings begin alike.
+
     Args:
-        before: a token for each node before; None for what has no identity of its own.
-        after: the same for each node after.
+        before: the walk before.
+        after: the walk after.
+        tokens_before: a token for each node before; None for what has no identity of its own.
+        tokens_after: the same for each node after.
     """
-    places = {token: index for index, token in enumerate(after) if token is not None}
-    return {index: places[token] for index, token in enumerate(before) if token is not None and token in places}
+    places = {token: index for index, token in enumerate(tokens_after) if token is not None}
+    pairs = {index: places[token] for index, token in enumerate(tokens_before) if token is not None and token in places}
+    _match_roots(before, after, pairs)
+    _match_down(before, after, pairs)
+    taken = set(pairs.values())
+    nodes_after = _nodes_by_call(after)
+    for call, nodes in _nodes_by_call(before).items():
+        left = [node for node in nodes_after.get(call, ()) if node not in taken]
+        pairs.update(zip((node for node in nodes if node not in pairs), left, strict=False))
+    return pairs
 
 
 def match_by_calls(before: Graph, after: Graph, trace_before: Trace, trace_after: Trace) -> dict[int, int]:

@@ -1,0 +1,227 @@
+"""A walk and a recording of the same run become one graph with both lanes.
+
+The walk knows where gradients go; the recording knows where values went. What only the recording
+knows becomes value edges, cuts and ghost nodes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+import msgspec
+
+from graphvis.analysis.cutting import classify
+from graphvis.model import Call, Cut, Graph, Trace, ValueEdge
+
+_PASSED_THROUGH = frozenset({"detach", "detach_", "data", "item", "numpy", "copy", "rewrap", "grad"})
+"""Kinds of cut that are an edge in the picture: the value does not change, so no box stands for them."""
+
+
+def join(graph: Graph, trace: Trace) -> Graph:
+    """Add the value lane to a walk.
+
+    Args:
+        graph: a walk made while `trace` was recorded: its tensors bear their numbers in the trace.
+        trace: the recording up to the moment of the walk.
+
+    Returns:
+        The graph with value edges, cuts, ghosts, and the line and module of each node.
+    """
+    return _Join(graph, trace).run()
+
+
+class _Join:
+    def __init__(self, graph: Graph, trace: Trace) -> None:
+        self.graph = graph
+        self.trace = trace
+        self.calls = dict(_calls_of_nodes(graph, trace))
+        self.made: dict[int, list[int]] = {}
+        for node, call in self.calls.items():
+            self.made.setdefault(call, []).append(node)
+        for nodes in self.made.values():
+            nodes.sort(key=graph.sequence_nrs.__getitem__)
+        self.boxes = {info.trace_number: index for index, info in graph.tensors.items() if info.trace_number is not None}
+        self.origins: dict[int, tuple[tuple[int, int | None], ...]] = {}
+        self.values: dict[tuple[int, int], ValueEdge] = {}
+        self.cuts: list[Cut] = []
+        self.ghosts: list[tuple[str, int]] = []
+        self.locations = dict(graph.locations)
+        self.modules = dict(graph.modules)
+
+    def run(self) -> Graph:
+        wanted = self._wanted()
+        for index, call in enumerate(self.trace.calls):
+            if index in wanted:
+                self._take(index, call)
+        size = len(self.graph.kinds)
+        ghosts = range(size, size + len(self.ghosts))
+        calls = {**self.calls, **{size + i: call for i, (_, call) in enumerate(self.ghosts)}}
+        for node, call in calls.items():
+            self._place(node, self.trace.calls[call])
+        return msgspec.structs.replace(
+            self.graph,
+            kinds=(*self.graph.kinds, *("function" for _ in ghosts)),
+            names=(*self.graph.names, *(name for name, _ in self.ghosts)),
+            sequence_nrs=(*self.graph.sequence_nrs, *(-1 for _ in ghosts)),
+            values=tuple(self.values.values()),
+            cuts=tuple(self.cuts),
+            ghosts=tuple(ghosts),
+            calls=calls,
+            locations=self.locations,
+            modules=self.modules,
+        )
+
+    def _wanted(self) -> set[int]:
+        """The calls whose value goes into something that is drawn."""
+        needed = set(self.boxes)
+        wanted = set()
+        for index in range(len(self.trace.calls) - 1, -1, -1):
+            call = self.trace.calls[index]
+            if index in self.made or not needed.isdisjoint(call.outputs):
+                wanted.add(index)
+                needed.update(call.inputs)
+        return wanted
+
+    def _place(self, node: int, call: Call) -> None:
+        self.locations.setdefault(node, self.trace.locations[call.location])
+        if module := self.trace.modules[call.module]:
+            self.modules.setdefault(node, module)
+
+    def _take(self, index: int, call: Call) -> None:
+        for output in call.outputs:
+            if output in self.boxes and output not in call.inputs:
+                self._place(self.boxes[output], call)
+        kind = classify(self.trace, index)
+        inplace = bool(call.outputs) and set(call.outputs) <= set(call.inputs)
+        if kind == "detach_":
+            self._cut_in_place(index, call)
+        elif index in self.made:
+            self._recorded(index, call)
+        elif inplace:
+            self._written(index, call, kind is not None)
+        elif kind in _PASSED_THROUGH or (kind is None and _is_alias(call)):
+            cut = self._cut(index, call, kind) if kind else None
+            for output in call.outputs:
+                self._arrive(output, [(node, cut if cut is not None else old) for node, old in self._from(call.inputs)], index)
+        elif call.inputs:
+            self._ghost(index, call, kind is not None)
+
+    def _from(self, tensors: Iterable[int]) -> list[tuple[int, int | None]]:
+        """The boxes that the values of these tensors come from, with the cut passed on the way."""
+        found: dict[tuple[int, int | None], None] = {}
+        for tensor in tensors:
+            for origin in self.origins.get(tensor) or ([(self.boxes[tensor], None)] if tensor in self.boxes else []):
+                found[origin] = None
+        return list(found)
+
+    def _arrive(self, tensor: int, origins: list[tuple[int, int | None]], call: int) -> None:
+        """The value of `tensor` comes from `origins`; from now on it comes from its own box, if it has one."""
+        box = self.boxes.get(tensor)
+        if box is None:
+            self.origins[tensor] = tuple(origins)
+            return
+        if not len(self.graph.slots_of(box)):
+            for node, cut in origins:
+                self._edge(node, box, cut, call)
+        self.origins[tensor] = ((box, None),)
+
+    def _edge(self, source: int, target: int, cut: int | None, call: int, slot: int | None = None) -> None:
+        if source != target:
+            self.values[source, target] = ValueEdge(source, target, cut, call, slot)
+
+    def _cut(self, index: int, call: Call, kind: str | None = None) -> int:
+        trace = self.trace
+        named = next((trace.tensors[i].name for i, on in zip(call.inputs, call.connected, strict=False) if on), None)
+        self.cuts.append(
+            Cut(
+                kind=kind or classify(trace, index),  # type: ignore[arg-type]  # the caller knows that it is a cut
+                location=trace.locations[call.location],
+                caller=None if call.caller is None else trace.locations[call.caller],
+                tensor=named or "",
+                module=trace.modules[call.module],
+                call=index,
+                certain=kind not in ("numpy", "item"),
+            )
+        )
+        return len(self.cuts) - 1
+
+    def _recorded(self, index: int, call: Call) -> None:
+        """A call that autograd recorded: its gradient edges say it all, but for inputs without one."""
+        nodes = self.made[index]
+        entry = next((node for node in nodes if self._empty_slots(node)), nodes[0])
+        empty = iter(self._empty_slots(entry))
+        for tensor, connected in zip(call.inputs, call.connected, strict=False):
+            box = self.boxes.get(tensor)
+            if not connected:
+                slot = next(empty, None)
+                for node, cut in self._from([tensor]):
+                    self._edge(node, entry, cut, index, slot)
+            elif box is not None and self.graph.kinds[box] == "tensor" and not len(self.graph.slots_of(box)):
+                self._edge(box, entry, None, index)
+        for output in call.outputs:
+            self._arrive(output, [(nodes[-1], None)], index)
+
+    def _empty_slots(self, node: int) -> list[int]:
+        graph = self.graph
+        return [graph.slots[edge] for edge in graph.slots_of(node) if graph.targets[edge] < 0]
+
+    def _cut_in_place(self, index: int, call: Call) -> None:
+        for output in call.outputs:
+            box = self.boxes.get(output)
+            cut = self._cut(index, call, "detach_")
+            if box is None:
+                self.origins[output] = tuple((node, cut) for node, _ in self._from([output]))
+                continue
+            for key, edge in list(self.values.items()):
+                if edge.target == box:
+                    self.values[key] = msgspec.structs.replace(edge, cut=cut)
+
+    def _written(self, index: int, call: Call, cuts: bool) -> None:
+        """An in-place call without a node: what it writes comes from its other inputs."""
+        written = set(call.outputs)
+        cut = self._cut(index, call) if cuts else None
+        origins = [(node, old if cut is None else cut) for node, old in self._from(t for t in call.inputs if t not in written)]
+        for output in call.outputs:
+            if output in self.boxes:
+                for node, passed in origins:
+                    self._edge(node, self.boxes[output], passed, index)
+            else:
+                self.origins[output] = (*self.origins.get(output, ()), *origins)
+
+    def _ghost(self, index: int, call: Call, cuts: bool) -> None:
+        node = len(self.graph.kinds) + len(self.ghosts)
+        self.ghosts.append((_short(call.function), index))
+        cut = self._cut(index, call) if cuts else None
+        for tensor, connected in zip(call.inputs, call.connected, strict=False):
+            for origin, passed in self._from([tensor]):
+                self._edge(origin, node, cut if connected and cut is not None else passed, index)
+        for output in call.outputs:
+            self._arrive(output, [(node, None)], index)
+
+
+def _calls_of_nodes(graph: Graph, trace: Trace) -> Iterable[tuple[int, int]]:
+    """For each function node the innermost recorded call that made it."""
+    spans = sorted((call.sequence[0], -call.sequence[1], i) for i, call in enumerate(trace.calls) if call.sequence[0] < call.sequence[1])
+    starts = [start for start, _, _ in spans]
+    for node, number in enumerate(graph.sequence_nrs):
+        if number < 0 or graph.kinds[node] != "function":
+            continue
+        place = bisect_right(starts, number) - 1
+        while place >= 0 and -spans[place][1] <= number:
+            place -= 1
+        if place >= 0:
+            yield node, spans[place][2]
+
+
+def _is_alias(call: Call) -> bool:
+    """A call that hands its input's value on unchanged, with or without a gradient."""
+    return _short(call.function) in ("detach", "data", "requires_grad_", "alias", "clone", "item", "numpy", "from_numpy", "tensor", "as_tensor", "Parameter")
+
+
+def _short(function: str) -> str:
+    """``mul`` for ``Tensor.__mul__``; ``Round`` for ``Function.apply (Round)``."""
+    if function.endswith(")") and "(" in function:
+        return function[function.rindex("(") + 1 : -1]
+    parts = [part for part in function.split(".") if part not in ("__get__", "__call__")]
+    return parts[-1].strip("_")

@@ -1,0 +1,51 @@
+"""Saved tensors that were overwritten, where PyTorch's version counter did or did not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphvis.model import Graph, Moment, Saved
+
+
+def overwritten(graph: Graph) -> Iterator[tuple[int, Saved]]:
+    """Nodes with a saved tensor whose counter says that it was overwritten: backward refuses it."""
+    for node, saved in graph.saved.items():
+        for one in saved:
+            if one.state == "overwritten":
+                yield node, one
+
+
+def written_unseen(graph: Graph) -> Iterator[tuple[int, Saved]]:
+    """Nodes with a saved tensor whose storage was written through another counter, as through ``.data``.
+
+    Told from the counters: another tensor on the same storage counts more writes than the saved one.
+    """
+    newest: dict[int, int] = {}
+    for info in graph.tensors.values():
+        if info.storage is not None and info.version is not None:
+            newest[info.storage] = max(newest.get(info.storage, 0), info.version)
+    for node, saved in graph.saved.items():
+        for one in saved:
+            if one.state == "intact" and one.storage in newest and one.version is not None:
+                if newest[one.storage] > one.version:
+                    yield node, one
+
+
+def silently_wrong(before: Moment, after: Moment) -> dict[str, str]:
+    """Leaves whose gradient an unseen write has changed, with the right one.
+
+    Both moments must come from one run: then the same recorded computation gave one gradient before the
+    write and another after it, though no leaf changed. Without an unseen write nothing is claimed.
+    """
+    if before.outcome is None or after.outcome is None or before.outcome.error or after.outcome.error:
+        return {}
+    if next(written_unseen(after.graph), None) is None:
+        return {}
+    leaves = {info.name: info for info in before.graph.tensors.values()}
+    found = {}
+    for info in after.graph.tensors.values():
+        name = info.name or ""
+        right, now = before.outcome.grads.get(name), after.outcome.grads.get(name)
+        if right is not None and now is not None and right != now and info.value == leaves[name].value:
+            found[name] = right
+    return found

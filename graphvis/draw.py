@@ -1,0 +1,162 @@
+"""From a frozen model to bytes: style, measure, lay out, write. No torch, no live tensor."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from graphvis import files
+from graphvis.errors import DocumentError, FormatError
+from graphvis.model import Comparison, Drawable, Graph, Moment
+from graphvis.model.document import parse
+from graphvis.model.drawable import Theme
+
+Variant = Literal["pair", "narrow", "before", "after"]
+FORMATS = ("svg", "dot", "png", "pdf", "mmd", "json", "html")
+"""Suffixes of the files that can be written."""
+
+_SIDES: dict[Variant, int] = {"before": 0, "after": 1}
+
+
+def variants(drawable: Drawable, format: str) -> tuple[Variant, ...]:  # noqa: A002  # Graphviz's own word
+    """The pictures that there are of a drawable in a format.
+
+    ``pair`` is the whole picture, ``narrow`` the same for phones, ``before`` and ``after`` single halves.
+    """
+    halves: tuple[Variant, ...] = ("before", "after") if isinstance(drawable, Comparison) and drawable.before else ()
+    narrow: tuple[Variant, ...] = ("narrow",) if format in ("svg", "png") and not isinstance(drawable, Graph) else ()
+    return ("pair", *narrow, *halves)
+
+
+def render(
+    drawable: Drawable,
+    format: str,  # noqa: A002  # Graphviz's own word
+    *,
+    theme: Theme = "auto",
+    engine: str | None = None,
+    variant: Variant = "pair",
+) -> bytes:
+    """A drawable as the bytes of a file.
+
+    Args:
+        drawable: a Graph, Moment, Comparison or Diagnosis.
+        format: one of :data:`FORMATS`.
+        theme: for svg, png, pdf and html.
+        engine: None for the embedded layout engine, ``"dot"`` for the system's, or a path.
+        variant: one of those that :func:`variants` gives.
+
+    Raises:
+        FormatError: if there is no such format, or it needs an extra that is not installed.
+        EngineError: if the layout engine is missing or fails.
+    """
+    if format == "json":
+        return _json(drawable, variant)
+    half = _SIDES.get(variant)
+    if format == "dot":
+        return to_dot(drawable, half=half).encode()
+    if format == "mmd":
+        return to_mermaid(drawable, half=half).encode()
+    narrow = variant == "narrow"
+    if format == "svg":
+        return to_svg(drawable, theme=theme, engine=engine, narrow=narrow, half=half).encode()
+    if format == "html":
+        from graphvis.picture import html
+
+        scene, placement = _placed(drawable, engine)
+        return html.write(scene, placement).encode()
+    if format in ("png", "pdf"):
+        from graphvis.picture import raster
+
+        fixed: Theme = "light" if theme == "auto" else theme
+        svg = to_svg(drawable, theme=fixed, engine=engine, narrow=narrow, half=half)
+        return raster.to_png(svg) if format == "png" else raster.to_pdf(svg)
+    raise FormatError(f"no format is named {format!r}", f"Choose one of {', '.join(FORMATS)}.")
+
+
+def to_svg(
+    drawable: Drawable, *, theme: Theme = "auto", engine: str | None = None, narrow: bool = False, half: int | None = None
+) -> str:
+    """A drawable as one SVG document; arguments as in :func:`render`.
+
+    Args:
+        drawable: what to draw.
+        theme: ``auto`` follows the reader's ``prefers-color-scheme``.
+        engine: which layout engine.
+        narrow: 360 px wide, halves stacked.
+        half: 0 for the half before alone, 1 for after; None for the whole.
+    """
+    from graphvis.picture import svg
+
+    scene, placement = _placed(drawable, engine)
+    return svg.write(scene, placement, theme=theme, narrow=narrow, half=half)
+
+
+def to_dot(drawable: Drawable, *, half: int | None = None) -> str:
+    """A drawable in Graphviz's DOT language; `half` as in :func:`to_svg`."""
+    from graphvis.picture import dot
+    from graphvis.picture.style import scene_of
+
+    return dot.write(scene_of(drawable), half)
+
+
+def to_mermaid(drawable: Drawable, *, half: int | None = None) -> str:
+    """A drawable as a Mermaid flowchart; `half` as in :func:`to_svg`."""
+    from graphvis.picture import mermaid
+    from graphvis.picture.style import scene_of
+
+    return mermaid.write(scene_of(drawable), half)
+
+
+def save(drawable: Drawable, path: str | os.PathLike[str], *, theme: Theme = "auto", engine: str | None = None) -> None:
+    """Write a drawable to `path`, in the format of its suffix; the file is replaced whole or not at all.
+
+    Raises:
+        FormatError: if the suffix is none of :data:`FORMATS`, or its format needs an extra.
+        OutputError: if the file cannot be written.
+        EngineError: if the layout engine is missing or fails.
+    """
+    suffix = Path(path).suffix.lstrip(".").lower()
+    if suffix not in FORMATS:
+        shown = f"the suffix .{suffix}" if suffix else "a name without suffix"
+        raise FormatError(f"{os.fspath(path)}: no format for {shown}", f"Choose one of .{', .'.join(FORMATS)}.")
+    files.write(path, render(drawable, suffix, theme=theme, engine=engine))
+
+
+def read(path: str | os.PathLike[str]) -> Drawable:
+    """The document that :func:`save` wrote as JSON.
+
+    Raises:
+        DocumentError: if it cannot be read, is truncated, or is no document of graphvis.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DocumentError(f"cannot read {os.fspath(path)}: {error.strerror}") from None
+    try:
+        return parse(content, *_documents())
+    except DocumentError as error:
+        raise DocumentError(f"{os.fspath(path)}: {error.what}", error.fix) from None
+
+
+def _documents() -> tuple[type[Drawable], ...]:
+    return (Graph, Moment, Comparison)
+
+
+def _json(drawable: Drawable, variant: Variant) -> bytes:
+    document = drawable
+    if isinstance(drawable, Comparison) and variant in _SIDES:
+        moment = drawable.before if variant == "before" else drawable.after
+        assert moment is not None
+        document = moment
+    return msgspec.json.format(document.to_json().encode(), indent=2) + b"\n"
+
+
+def _placed(drawable: Drawable, engine: str | None):  # type: ignore[no-untyped-def]
+    from graphvis.picture import layout, measure
+    from graphvis.picture.style import scene_of
+
+    scene = scene_of(drawable)
+    return scene, layout.lay_out(measure.measure(scene), engine)

@@ -1,0 +1,229 @@
+"""How each box looks in each half."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphvis.analysis.overwriting import overwritten, written_unseen
+from graphvis.model import Comparison, Pair, TensorInfo
+from graphvis.picture.scene import Face, Mark, Row, Span
+from graphvis.picture.style.side import Side
+from graphvis.picture.style.words import shape_words, source_line, version_words
+
+_FIELDS = ("requires_grad", "is_leaf", "grad_fn", "_version")
+
+
+class Faces:
+    """The faces of one comparison.
+
+    Args:
+        comparison: what is drawn.
+        sides: its moments, before first.
+    """
+
+    def __init__(self, comparison: Comparison, sides: tuple[Side, ...]) -> None:
+        self._pairs = comparison.nodes
+        self._sides = sides
+        self._conflicts = tuple(dict(_conflicts(side)) for side in sides)
+        self._shown = {place: self._fields(pair) for place, pair in enumerate(self._pairs)}
+
+    def of(self, place: int) -> tuple[Face | None, ...]:
+        """One face for each half; None where the box is not there."""
+        pair = self._pairs[place]
+        return tuple(
+            self._face(place, number, index) for number, index in enumerate(indices(pair, len(self._sides)))
+        )
+
+    def _face(self, place: int, number: int, index: int | None) -> Face | None:
+        side = self._sides[number]
+        if index is None:
+            return self._gone(place) if number else None
+        if index in side.hidden:
+            return None
+        if side.graph.kinds[index] == "function":
+            return self._function(place, number, index)
+        return self._tensor(place, number, index)
+
+    def _gone(self, place: int) -> Face | None:
+        """A box that was there before: pale, in its old place, saying why."""
+        before = self._face(place, 0, self._pairs[place].before)
+        if before is None:
+            return None
+        if before.look == "function" or before.look == "conflict":
+            caption = (Span("freed: nothing points here"),)
+            return Face(look="function", pale=True, heading=before.heading, caption=caption, tooltip=before.tooltip)
+        return Face(look="constant", pale=True, heading=before.heading, aside="gone", tooltip=before.tooltip)
+
+    def _function(self, place: int, number: int, index: int) -> Face:
+        side, graph = self._sides[number], self._sides[number].graph
+        name = graph.names[index]
+        tooltip = source_line(graph.locations.get(index)) or name
+        if module := graph.modules.get(index):
+            tooltip += f"  in {module}"
+        if index in graph.ghosts:
+            before = self._pairs[place].before
+            heading = self._sides[0].graph.names[before] if number and before is not None else name
+            reason = self._ghost_reason(place, number, index)
+            return Face(look="function", pale=True, heading=heading, caption=(Span(reason),), tooltip=tooltip)
+        if index in self._conflicts[number]:
+            words = self._conflicts[number][index]
+            return Face(look="conflict", heading=name, caption=(Span(words, "bad"),), badge=True, tooltip=tooltip)
+        if not side.reaches(index):
+            words = "not reached" if side.error and not side.stillborn else "no gradient"
+            return Face(look="function", pale=True, heading=name, caption=(Span(words),), tooltip=tooltip)
+        return Face(look="function", heading=name, caption=self._caption(place, number, index), tooltip=tooltip)
+
+    def _ghost_reason(self, place: int, number: int, index: int) -> str:
+        before = self._pairs[place].before
+        if number and before is not None and before not in self._sides[0].graph.ghosts:
+            cut = self._cut_into(number, index)
+            return f"{cut}: not recorded" if cut else "freed: nothing points here"
+        cut = self._cut_into(number, index)
+        return f"{cut}: not recorded" if cut else "no gradient"
+
+    def _cut_into(self, number: int, index: int) -> str:
+        graph = self._sides[number].graph
+        for edge in graph.values:
+            if edge.target == index and edge.cut is not None and graph.cuts[edge.cut].kind in ("no_grad", "inference_mode"):
+                return graph.cuts[edge.cut].kind
+        return ""
+
+    def _caption(self, place: int, number: int, index: int) -> tuple[Span, ...]:
+        """What a healthy function says: its slots where one is cut, its saved version where that is the matter."""
+        halves = indices(self._pairs[place], len(self._sides))
+        saved = self._sides[number].graph.saved.get(index, ())
+        if any(i in conflicts for i, conflicts in zip(halves, self._conflicts, strict=True)):
+            noted = next((s for s in saved if s.saved_version is not None), None)
+            return (Span(f"saved {noted.name}: version {noted.saved_version}"),) if noted else ()
+        if any(i is not None and _stubs(side, i) for i, side in zip(halves, self._sides, strict=True)):
+            return tuple(_slot_words(self._sides[number], index))
+        return ()
+
+    def _tensor(self, place: int, number: int, index: int) -> Face:
+        side = self._sides[number]
+        info = side.graph.tensors[index]
+        leaf = info.is_leaf and info.requires_grad
+        kind = ("parameter" if info.is_parameter else "leaf") if leaf else ""
+        aside = f"{kind}, {shape_words(info.shape)}" if kind else shape_words(info.shape)
+        look = "leaf" if leaf else "tensor" if side.connected(index) else "constant"
+        name = info.name or ""
+        return Face(
+            look="leaf" if look == "leaf" else "tensor" if look == "tensor" else "constant",
+            heading=name or "unnamed",
+            aside=aside,
+            rows=tuple(self._rows(place, number, index, info)),
+            tooltip=source_line(side.graph.locations.get(index)) or _tensor_words(info),
+        )
+
+    def _rows(self, place: int, number: int, index: int, info: TensorInfo) -> Iterable[Row]:
+        old = self._before(place) if number else None
+        if info.value is not None:
+            yield Row("", info.value, "changed" if old and old.value not in (None, info.value) else "plain")
+        for field in _FIELDS:
+            if field not in self._shown[place]:
+                continue
+            text = _field(info, field)
+            was = _field(old, field) if old else text
+            if was == text:
+                yield Row(field, text, "bad" if field == "_version" and self._blind(number, info) else "plain")
+            else:
+                yield Row(field, f"{was} → {text}" if field == "_version" else text, "changed")
+        yield from self._grad(place, number, info)
+
+    def _grad(self, place: int, number: int, info: TensorInfo) -> Iterable[Row]:
+        outcome = self._sides[number].moment.outcome
+        if outcome is None or not (info.is_leaf and info.requires_grad) or not info.name:
+            return
+        now = outcome.grads.get(info.name)
+        earlier = self._sides[0].moment.outcome if number else None
+        mark: Mark = "plain"
+        if info.name in outcome.wrong:
+            mark = "bad"
+        elif earlier is not None and info.name in earlier.grads:
+            was = earlier.grads[info.name]
+            if was is not None and now is None:
+                mark = "plain" if self._sides[number].moment.intended else "bad"
+            elif was != now:
+                mark = "changed"
+        elif now is None and outcome.error:
+            mark = "bad"
+        yield Row(".grad", now if now is not None else "None", mark)
+
+    def _before(self, place: int) -> TensorInfo | None:
+        before = self._pairs[place].before
+        return None if before is None else self._sides[0].graph.tensors.get(before)
+
+    def _fields(self, pair: Pair) -> frozenset[str]:
+        """The fields that carry the lesson: asked for, changed, or (versions) shared with another tensor."""
+        found: set[str] = set()
+        seen: list[TensorInfo] = []
+        for index, side in zip(indices(pair, len(self._sides)), self._sides, strict=True):
+            if index is None or (info := side.graph.tensors.get(index)) is None:
+                continue
+            seen.append(info)
+            found.update(side.moment.shows.get(info.name or "", ()))
+            if info.version or (info.storage is not None and _shared(side, info)):
+                found.add("_version")
+        if len(seen) == 2:
+            found.update(field for field in _FIELDS if _field(seen[0], field) != _field(seen[1], field))
+        return frozenset(found)
+
+    def _blind(self, number: int, info: TensorInfo) -> bool:
+        """Whether this counter missed the write that makes a gradient silently wrong."""
+        side = self._sides[number]
+        outcome = side.moment.outcome
+        if outcome is None or not outcome.wrong:
+            return False
+        return any(s.storage == info.storage for node in self._conflicts[number] for s in side.graph.saved.get(node, ()))
+
+
+def indices(pair: Pair, halves: int) -> tuple[int | None, ...]:
+    """The pair's node in each half."""
+    return (pair.before, pair.after) if halves == 2 else (pair.after,)
+
+
+def _conflicts(side: Side) -> Iterable[tuple[int, str]]:
+    """Nodes whose saved tensor was overwritten, with what they say of it."""
+    graph = side.graph
+    found = list(overwritten(graph))
+    if side.moment.outcome is not None and side.moment.outcome.wrong:
+        found += written_unseen(graph)
+    for node, one in found:
+        name = next((info.name for info in graph.tensors.values() if info.name and info.storage == one.storage), "")
+        yield node, version_words(one.saved_version, one.version, name or "")
+
+
+def _shared(side: Side, info: TensorInfo) -> bool:
+    shown = (other for index, other in side.graph.tensors.items() if index not in side.hidden)
+    return sum(other.storage == info.storage for other in shown) > 1
+
+
+def _field(info: TensorInfo, field: str) -> str:
+    value = info.version if field == "_version" else getattr(info, field)
+    return "none" if value is None and field == "_version" else str(value)
+
+
+def _stubs(side: Side, node: int) -> frozenset[int]:
+    """The slots of `node` that hold None because of a cut."""
+    graph = side.graph
+    return frozenset(
+        edge.slot
+        for edge in graph.values
+        if edge.target == node and edge.slot is not None and (edge.cut is not None or edge.source in side.behind_cut)
+    )
+
+
+def _slot_words(side: Side, node: int) -> Iterable[Span]:
+    graph = side.graph
+    stubs = _stubs(side, node)
+    for edge in graph.slots_of(node):
+        slot, target = graph.slots[edge], graph.targets[edge]
+        if slot in stubs:
+            yield Span(f"slot {slot}: None", "bad")
+        elif target >= 0:
+            box = side.stand_in(target, graph.output_nrs[edge])
+            yield Span(f"slot {slot}: {graph.names[box]}")
+
+
+def _tensor_words(info: TensorInfo) -> str:
+    return f"{info.name or 'unnamed'}: {info.dtype} {shape_words(info.shape)} on {info.device}"

@@ -1,0 +1,122 @@
+"""How each link looks in each half: which lanes it has, and where they stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from graphvis.model import Comparison
+from graphvis.model.comparison import State
+from graphvis.picture.scene import Link, Wire
+from graphvis.picture.style.side import Side
+from graphvis.picture.style.words import cut_label, source_line
+
+_Ends = tuple[str, str]
+
+
+def links_of(comparison: Comparison, sides: tuple[Side, ...], starts: Mapping[str, str]) -> tuple[Link, ...]:
+    """All links of the picture.
+
+    Args:
+        comparison: what is drawn.
+        sides: its moments, before first.
+        starts: for each start box the box that backward is started at.
+    """
+    halves = [_Half(comparison, side, number, len(sides)) for number, side in enumerate(sides)]
+    wires = [half.wires() for half in halves]
+    ends = list(dict.fromkeys(key for half in wires for key in half))
+    if len(halves) == 2:
+        for key, wire in wires[0].items():
+            if key in wires[1]:
+                wires[1][key] = _after(wire, wires[1][key])
+            else:
+                wires[1][key] = _gone(wire, key, halves)
+    lanes = [
+        Link(tail=tail, head=head, wires=(looks := tuple(half.get((tail, head)) for half in wires)), state=_state(looks))
+        for tail, head in ends
+    ]
+    shared = list(dict.fromkeys(pair for half in halves for pair in half.shared()))
+    storage = [
+        Link(tail=tail, head=head, kind="storage", wires=tuple(Wire() if (tail, head) in set(half.shared()) else None for half in halves))
+        for tail, head in shared
+    ]
+    start = [
+        Link(tail=root, head=box, kind="start", wires=tuple(half.start(root) for half in halves))
+        for box, root in starts.items()
+    ]
+    return (*lanes, *storage, *start)
+
+
+class _Half:
+    """The links of one half, by the ids of their boxes."""
+
+    def __init__(self, comparison: Comparison, side: Side, number: int, halves: int) -> None:
+        self.side = side
+        index = [pair.before if halves == 2 and number == 0 else pair.after for pair in comparison.nodes]
+        self.ids = {i: f"n{place}" for place, i in enumerate(index) if i is not None}
+
+    def wires(self) -> dict[_Ends, Wire]:
+        side, graph = self.side, self.side.graph
+        found: dict[_Ends, Wire] = {}
+        for tail, head, lane, edge in side.lanes():
+            key = self.ids[tail], self.ids[head]
+            if key not in found or lane == "flow":
+                tooltip = source_line(graph.locations.get(graph.sources[edge]))
+                found[key] = Wire(value="flow" if side.traced else None, gradient=lane, tooltip=tooltip)
+        for value in graph.values:
+            tail, head = side.stand_in(value.source), value.target
+            if head in side.hidden or tail in side.hidden or tail == head:
+                continue
+            key = self.ids[tail], self.ids[head]
+            if value.cut is not None:
+                cut = graph.cuts[value.cut]
+                words = f"{source_line(cut.location)}: the value goes on, its gradient does not"
+                label = cut_label(cut, graph.names[head] if graph.kinds[head] == "function" else "")
+                found[key] = Wire(value="flow", gradient="cut", label=label, tooltip=words)
+            elif key not in found:
+                stub = value.slot is not None and tail in side.behind_cut
+                found[key] = Wire(value="flow", gradient="stub" if stub else None, slot=value.slot if stub else None)
+        return found
+
+    def shared(self) -> Iterable[_Ends]:
+        """Neighbours among the drawn tensors that share one storage."""
+        groups: dict[int, list[int]] = {}
+        for index, info in self.side.graph.tensors.items():
+            if info.storage is not None and index not in self.side.hidden:
+                groups.setdefault(info.storage, []).append(index)
+        for members in groups.values():
+            ordered = sorted(members, key=lambda i: (self.side.graph.tensors[i].trace_number or 0, i))
+            for one, other in zip(ordered, ordered[1:], strict=False):
+                yield self.ids[one], self.ids[other]
+
+    def start(self, box: str) -> Wire | None:
+        if box not in self.ids.values():
+            return None
+        return Wire(gradient="never" if self.side.stillborn else "flow")
+
+
+def _after(before: Wire, after: Wire) -> Wire:
+    """A link whose gradient went and that no cut explains: it never gets here."""
+    if before.gradient == "flow" and after.gradient is None:
+        return Wire(value=after.value, gradient="never", tooltip=after.tooltip)
+    return after
+
+
+def _gone(before: Wire, ends: _Ends, halves: list[_Half]) -> Wire | None:
+    """A link that only the half before has: a ghost of itself, or nothing where its boxes now join otherwise."""
+    ids = set(halves[1].ids.values())
+    if ends[0] in ids and ends[1] in ids and not halves[1].side.traced:
+        return Wire(gradient="cut", tooltip=before.tooltip)
+    if ends[0] in ids and ends[1] in ids:
+        return None
+    return Wire(value="pale" if before.value else None, gradient="never", tooltip=before.tooltip)
+
+
+def _state(wires: tuple[Wire | None, ...]) -> State:
+    last = wires[-1]
+    if last is None:
+        return "severed"
+    if len(wires) == 2 and wires[0] is None:
+        return "new"
+    if last.gradient in ("cut", "stub"):
+        return "severed"
+    return "unreachable" if last.gradient == "never" else "kept"

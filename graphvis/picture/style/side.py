@@ -1,0 +1,143 @@
+"""One half of a picture, read off its moment: what is drawn, and how far the gradient came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from graphvis.model import Graph, Moment
+from graphvis.picture.scene import GradientLane
+
+
+class Side:
+    """A moment as one half sees it.
+
+    ``AccumulateGrad`` nodes and outputs without a name are not drawn: the leaf stands for the one,
+    the start arrow for the other. A named tensor is drawn between its function and its consumers.
+
+    Args:
+        moment: what to draw.
+    """
+
+    def __init__(self, moment: Moment) -> None:
+        self.moment = moment
+        self.graph: Graph = moment.graph
+        outcome = moment.outcome
+        self.error = outcome.error if outcome else None
+        self._passed = None if outcome is None or outcome.passed is None else frozenset(outcome.passed)
+
+    @cached_property
+    def traced(self) -> bool:
+        """Whether a recording tells where values went; without one only the gradient lane is drawn."""
+        return bool(self.graph.calls or self.graph.values)
+
+    @cached_property
+    def hidden(self) -> frozenset[int]:
+        """Nodes that get no box."""
+        graph = self.graph
+        stand_ins = set()
+        for index, name in enumerate(graph.names):
+            if name == "AccumulateGrad" and graph.kinds[index] == "function":
+                stand_ins.add(index)
+            elif graph.kinds[index] == "tensor" and not name and self._replaceable(index):
+                stand_ins.add(index)
+        return frozenset(stand_ins)
+
+    def _replaceable(self, tensor: int) -> bool:
+        """Whether an unnamed output can be left to the start arrow: something stands before it."""
+        fed = any(self.graph.targets[edge] >= 0 for edge in self.graph.slots_of(tensor))
+        return fed or any(edge.target == tensor for edge in self.graph.values)
+
+    @cached_property
+    def _boxes_of_outputs(self) -> dict[tuple[int, int], int]:
+        """For each (function, output) the named tensor that stands for it."""
+        found: dict[tuple[int, int], int] = {}
+        for tensor in self.graph.tensors:
+            if tensor in self.hidden or self.graph.kinds[tensor] != "tensor":
+                continue
+            for edge in self.graph.slots_of(tensor):
+                found.setdefault((self.graph.targets[edge], self.graph.output_nrs[edge]), tensor)
+        return found
+
+    def stand_in(self, node: int, output_nr: int = 0) -> int:
+        """The box that `node`'s output is drawn as."""
+        if node in self.hidden and self.graph.kinds[node] == "function":
+            for edge in self.graph.slots_of(node):
+                return self.graph.targets[edge]
+        return self._boxes_of_outputs.get((node, output_nr), node)
+
+    def lanes(self) -> Iterable[tuple[int, int, GradientLane, int]]:
+        """Each gradient edge as (tail box, head box, lane, edge), the tail above the head."""
+        graph = self.graph
+        for edge, (source, target, nr) in enumerate(zip(graph.sources, graph.targets, graph.output_nrs, strict=True)):
+            if target < 0 or source in self.hidden:
+                continue
+            tail = target if graph.kinds[source] == "tensor" and target not in self.hidden else self.stand_in(target, nr)
+            if tail != source:
+                yield tail, source, ("flow" if self.passes(edge) else "never"), edge
+
+    def passes(self, edge: int) -> bool:
+        """Whether backward hands a gradient on along this edge."""
+        source = self.graph.sources[edge]
+        if self.graph.kinds[source] == "tensor":
+            return self.reaches(source)
+        return edge in self._passed if self._passed is not None else source in self.graph.reached
+
+    @cached_property
+    def _receivers(self) -> frozenset[tuple[int, int]]:
+        """Each (function, output) that backward hands a gradient to."""
+        graph = self.graph
+        functions = (edge for edge in range(len(graph.sources)) if graph.kinds[graph.sources[edge]] != "tensor")
+        found = {(graph.targets[edge], graph.output_nrs[edge]) for edge in functions if self.passes(edge)}
+        if not self.stillborn:
+            for root in graph.roots:
+                found.add((root, 0))
+                if graph.kinds[root] == "tensor":
+                    found |= {(graph.targets[edge], graph.output_nrs[edge]) for edge in graph.slots_of(root)}
+        return frozenset(found)
+
+    @cached_property
+    def _receiving_nodes(self) -> frozenset[int]:
+        through = {
+            self.graph.targets[edge]
+            for node in self.hidden
+            if (node, 0) in self._receivers
+            for edge in self.graph.slots_of(node)
+        }
+        return frozenset({node for node, _ in self._receivers} | through)
+
+    @cached_property
+    def stillborn(self) -> bool:
+        """Whether backward cannot even begin: the output leads nowhere."""
+        return bool(self.error) and "does not require grad" in (self.error or "")
+
+    def reaches(self, node: int) -> bool:
+        """Whether backward's gradient reaches this node."""
+        graph = self.graph
+        if graph.kinds[node] == "tensor":
+            edges = graph.slots_of(node)
+            return any((graph.targets[edge], graph.output_nrs[edge]) in self._receivers for edge in edges)
+        return node in self._receiving_nodes
+
+    def connected(self, tensor: int) -> bool:
+        """Whether a gradient edge leads on from this tensor."""
+        return self.graph.kinds[tensor] == "leaf" or len(self.graph.slots_of(tensor)) > 0
+
+    @cached_property
+    def behind_cut(self) -> frozenset[int]:
+        """Nodes whose value came through a cut and that have no gradient of their own."""
+        onward: dict[int, list[int]] = {}
+        stack = []
+        for edge in self.graph.values:
+            onward.setdefault(edge.source, []).append(edge.target)
+            if edge.cut is not None:
+                stack.append(edge.target)
+        found: set[int] = set()
+        while stack:
+            node = stack.pop()
+            function = self.graph.kinds[node] == "function" and node not in self.graph.ghosts
+            if node in found or function or (self.graph.kinds[node] == "tensor" and self.connected(node)):
+                continue
+            found.add(node)
+            stack.extend(onward.get(node, ()))
+        return frozenset(found)

@@ -1,0 +1,66 @@
+"""The words of the picture, in PyTorch's spelling."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from graphvis.model import Cut, Location, Moment
+
+_CUT_WORDS = {
+    "detach": "detach()",
+    "detach_": "detach_()",
+    "data": ".data",
+    "no_grad": "no_grad()",
+    "inference_mode": "inference_mode()",
+    "item": ".item()",
+    "numpy": ".numpy()",
+    "copy": "torch.tensor()",
+    "rewrap": "nn.Parameter()",
+    "checkpoint": "checkpoint()",
+    "grad": ".grad",
+}
+
+
+def cut_label(cut: Cut, called: str = "") -> tuple[str, ...]:
+    """What stands beside the scissors: the call, and the line it is on.
+
+    Args:
+        cut: the cut.
+        called: the name of the function that was called, for kinds that have many.
+    """
+    word = _CUT_WORDS.get(cut.kind) or f"{called or cut.kind}()"
+    return (word, place(cut.location)) if cut.location.line else (word,)
+
+
+def place(location: Location) -> str:
+    """``model.py:42``."""
+    return f"{PurePath(location.file).name}:{location.line}"
+
+
+def source_line(location: Location | None) -> str:
+    """A tooltip: the source text and where it stands."""
+    if location is None:
+        return ""
+    return f"{location.text}  ({place(location)})" if location.text else place(location)
+
+
+def shape_words(shape: tuple[int, ...]) -> str:
+    """``[2, 3]``; ``[]`` for a scalar, as PyTorch prints a size."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def error_words(moment: Moment) -> str:
+    """PyTorch's error verbatim, without the hint that follows it."""
+    outcome = moment.outcome
+    if outcome is None or outcome.error is None:
+        return ""
+    return f"{outcome.error_type}: {outcome.error.split(' Hint:')[0].strip()}"
+
+
+def version_words(saved: int | None, now: int | None, name: str) -> str:
+    """What a node that saved an overwritten tensor says."""
+    if saved is None or now is None:
+        return "saved, then overwritten"
+    if saved == now:
+        return f"overwritten, still version {now}"
+    return f"saved version {saved}, {name or 'now'} is at {now}"
