@@ -1,0 +1,101 @@
+"""The state of live tensors, read without running an op on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from graphvis.live.numbers import format_value
+from graphvis.live.walker.naming import Names
+from graphvis.live.walker.structure import name_of
+from graphvis.model.tensor import TensorInfo
+
+
+class Storages:
+    """Numbers for storages, counted as they are met.
+
+    What is numbered must stay alive until the walk is over, else a number may be given twice.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+
+    def look(self, tensor: torch.Tensor) -> tuple[int | None, int]:
+        """The number and the size in bytes of the storage of `tensor`; (None, 0) where it has none."""
+        if tensor.device.type == "meta":
+            return None, 0
+        try:
+            storage = tensor.untyped_storage()
+            nbytes = storage.nbytes()
+        except (RuntimeError, NotImplementedError):  # sparse, or wrapped by a functorch transform
+            return None, 0
+        if type(nbytes) is not int:  # a symbol, while a compiler traces
+            nbytes = 0
+        return self._numbers.setdefault(storage._cdata, len(self._numbers)), nbytes
+
+
+_dtypes: dict[torch.dtype, str] = {}
+
+
+def dtype_of(tensor: torch.Tensor) -> str:
+    """PyTorch's word for the dtype, without its prefix."""
+    dtype = tensor.dtype
+    word = _dtypes.get(dtype)
+    if word is None:
+        word = _dtypes[dtype] = str(dtype).removeprefix("torch.")
+    return word
+
+
+def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
+    """The sizes; -1 for one that is no number (a ragged or symbolic dimension)."""
+    try:
+        shape: Any = tensor.shape
+    except RuntimeError:  # a nested tensor of the strided layout has no sizes of its own
+        return ()
+    return tuple([size if type(size) is int else -1 for size in shape])
+
+
+def version_of(tensor: torch.Tensor) -> int | None:
+    """``_version``; None for an inference tensor, which has no counter."""
+    return None if tensor.is_inference() else tensor._version
+
+
+def describe(
+    tensor: torch.Tensor,
+    names: Names,
+    storages: Storages,
+    number: Callable[[torch.Tensor], int | None] | None,
+    values: bool,
+) -> TensorInfo:
+    """The state of `tensor` now.
+
+    Args:
+        tensor: any tensor.
+        names: where its names are looked up.
+        storages: gives its storage a number.
+        number: its number in the running record; None without a record.
+        values: whether to read the value and the gradient of a small tensor.
+    """
+    known = names.of(tensor)
+    grad_fn = tensor.grad_fn
+    # Reading .grad of other tensors warns, and gives None.
+    grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+    return TensorInfo(
+        name=known[0] if known else None,
+        aliases=known[1:],
+        shape=shape_of(tensor),
+        dtype=dtype_of(tensor),
+        device=str(tensor.device),
+        requires_grad=tensor.requires_grad,
+        is_leaf=tensor.is_leaf,
+        grad_fn=None if grad_fn is None else name_of(grad_fn),
+        version=version_of(tensor),
+        storage=storages.look(tensor)[0],
+        value=format_value(tensor) if values else None,
+        grad=format_value(grad) if values and grad is not None else None,
+        has_grad=grad is not None,
+        is_parameter=isinstance(tensor, torch.nn.Parameter),
+        trace_number=None if number is None else number(tensor),
+    )

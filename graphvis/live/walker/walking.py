@@ -1,0 +1,139 @@
+"""From live outputs to a frozen graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+
+from graphvis.live.walker.identity import Identity
+from graphvis.live.walker.naming import Names
+from graphvis.live.walker.outputs import find_outputs
+from graphvis.live.walker.structure import Structure
+from graphvis.live.walker.tensors import Storages, describe
+from graphvis.model.graph import Graph
+
+Module = torch.nn.Module | Iterable[torch.nn.Module]
+
+
+def walk(
+    outputs: Any,
+    names: Mapping[str, object] | None = None,
+    *,
+    module: Module | None = None,
+    also: Mapping[str, object] | None = None,
+    number: Callable[[torch.Tensor], int | None] | None = None,
+    saved: bool = True,
+    values: bool = True,
+) -> Graph:
+    """Walk ``grad_fn`` and ``next_functions`` from `outputs` and note what is met.
+
+    The walk is breadth-first: the roots get the first numbers, in the order of `outputs`, then
+    what they lead to, slot by slot; then `also` and what only these lead to; then the named
+    intermediates. It changes nothing in the program: no op runs, no node is made, no hook is
+    called, no device is waited for, under whatever mode it is called.
+
+    Args:
+        outputs: a tensor, a ``GradientEdge``, or a tuple, list, dict or dataclass of them.
+        names: names for leaves and for tensors that autograd nodes in the walk made; these become
+            nodes. Values that are not tensors are passed over, so ``locals()`` will do.
+        module: names leaves by ``named_parameters``; these names come before those in `names`.
+        also: tensors that get a node whether the outputs lead to them or not; their graphs are
+            walked too, but they are no roots.
+        number: a tensor's number in the running record; fills :attr:`TensorInfo.trace_number`, and with it the
+            sequence numbers, which tell the calls that made the nodes.
+        saved: whether to read what nodes keep for backward.
+        values: whether to read values and gradients of small tensors on the CPU.
+
+    Returns:
+        The graph, which holds no live object.
+
+    Raises:
+        WalkError: if there is no tensor in `outputs`.
+    """
+    return _Walk(outputs, names, module, also, values).graph(number, saved)
+
+
+def walk_with_tokens(
+    outputs: Any,
+    names: Mapping[str, object] | None = None,
+    *,
+    identity: Identity,
+    module: Module | None = None,
+    also: Mapping[str, object] | None = None,
+    number: Callable[[torch.Tensor], int | None] | None = None,
+    saved: bool = True,
+    values: bool = True,
+) -> tuple[Graph, tuple[int, ...]]:
+    """Like :func:`walk`, with a token for each node.
+
+    A node of this walk and one of another walk with the same `identity` are the same live object
+    if and only if their tokens are equal, within the limits that :class:`Identity` states.
+    """
+    walked = _Walk(outputs, names, module, also, values)
+    return walked.graph(number, saved), walked.tokens(identity)
+
+
+class _Walk:
+    """A finished walk that still holds the live nodes."""
+
+    def __init__(
+        self,
+        outputs: Any,
+        names: Mapping[str, object] | None,
+        module: Module | None,
+        also: Mapping[str, object] | None,
+        values: bool,
+    ) -> None:
+        self._values = values
+        with torch._C.DisableTorchFunction():
+            found = find_outputs(outputs)
+            self._names = Names(names, module)
+            others = [value for value in (also or {}).values() if isinstance(value, torch.Tensor)]
+            for name, value in (also or {}).items():
+                self._names.add(name, value)
+            self._structure = structure = Structure()
+            self._roots = [
+                structure.tensor(output) if isinstance(output, torch.Tensor) else structure.function(output.node)
+                for output in found
+            ]
+            structure.spread()
+            for tensor in others:
+                structure.tensor(tensor)
+            structure.spread()
+            for tensor in self._names.tensors.values():
+                if tensor.grad_fn is not None and structure.holds(tensor.grad_fn):
+                    structure.tensor(tensor)
+            structure.spread()
+
+    def graph(self, number: Callable[[torch.Tensor], int | None] | None, saved: bool) -> Graph:
+        """What was walked, frozen."""
+        structure, storages = self._structure, Storages()
+        with torch._C.DisableTorchFunction():
+            tensors = {
+                i: describe(tensor, self._names, storages, number, self._values) for i, tensor in structure.tensors()
+            }
+        names = structure.names
+        for i, info in tensors.items():
+            names[i] = info.name or ""
+        return Graph(
+            torch=str(torch.__version__),
+            kinds=tuple(structure.kinds),
+            names=tuple(names),
+            sources=tuple(structure.sources),
+            slots=tuple(structure.slots),
+            targets=tuple(structure.targets),
+            output_nrs=tuple(structure.output_nrs),
+            roots=tuple(self._roots),
+            tensors=tensors,
+            sequence_nrs=() if number is None else tuple(structure.sequence_nrs()),
+        )
+
+    def tokens(self, identity: Identity) -> tuple[int, ...]:
+        """The token of each node."""
+        with torch._C.DisableTorchFunction():
+            return tuple(
+                identity.of_function(live) if kind == "function" else identity.of_tensor(live)
+                for kind, live in zip(self._structure.kinds, self._structure.live, strict=True)
+            )
