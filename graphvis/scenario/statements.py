@@ -117,19 +117,24 @@ _Edit = tuple[tuple[int, int], tuple[int, int], str]
 
 
 def _text(lines: list[str], line: int, end: int, end_column: int | None, edits: Sequence[_Edit]) -> str:
-    """Source from one place to another, edited, without its indentation and without outer comments."""
-    raw = [text.encode() for text in lines[line - 1 : end]]
-    if end_column is not None:
-        raw[-1] = raw[-1][:end_column]
-    for (top, left), (bottom, right), new in sorted(edits, reverse=True):
-        if not line <= top <= bottom <= end or right > len(raw[bottom - line]):
-            continue
-        merged = raw[top - line][:left] + new.encode() + raw[bottom - line][right:]
-        raw[top - line : bottom - line + 1] = [merged]
-    text = [piece.decode() for piece in raw]
+    """Whole lines, the last one up to a column, edited, without their indentation and a comment at the end."""
+    column = len(lines[end - 1].encode()) if end_column is None else end_column
+    text = _between(lines, (line, 0), (end, column), edits).split("\n")
     indent = len(text[0]) - len(text[0].lstrip())
-    text = [piece[min(indent, len(piece) - len(piece.lstrip())) :] for piece in text]
-    return _without_comment("\n".join(text).rstrip())
+    outdented = [piece[min(indent, len(piece) - len(piece.lstrip())) :] for piece in text]
+    return _without_comment("\n".join(outdented).rstrip())
+
+
+def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int], edits: Sequence[_Edit]) -> str:
+    """The source from one place to another, with the edits that lie between."""
+    raw = [text.encode() for text in lines[start[0] - 1 : end[0]]]
+    raw[-1] = raw[-1][: end[1]]
+    for first, last, new in sorted(edits, reverse=True):
+        if start <= first and last <= end:
+            top, bottom = first[0] - start[0], last[0] - start[0]
+            raw[top : bottom + 1] = [raw[top][: first[1]] + new.encode() + raw[bottom][last[1] :]]
+    raw[0] = raw[0][start[1] :]
+    return b"\n".join(raw).decode()
 
 
 def _without_comment(text: str) -> str:
@@ -158,17 +163,18 @@ def _known(test: ast.expr, cut: bool) -> bool | None:
     return None
 
 
-def _edits(statement: ast.stmt, cut: bool | None, lines: list[str]) -> list[_Edit]:
+def _edits(within: ast.AST, cut: bool | None, lines: list[str]) -> list[_Edit]:
     """What must stand elsewhere in a statement when `cut` is known: the chosen branch, or the truth value."""
     if cut is None:
         return []
     edits: list[_Edit] = []
-    stack: list[tuple[ast.AST, ast.AST]] = [(statement, statement)]
+    stack: list[tuple[ast.AST, ast.AST]] = [(within, within)]
     while stack:
         node, parent = stack.pop()
-        if isinstance(node, ast.IfExp) and (known := _known(node.test, cut)) is not None:
-            chosen = node.body if known else node.orelse
-            edits.append(_replacing(node, _segment(chosen, lines), lines, _may_shed_parentheses(node, parent, chosen)))
+        if isinstance(node, ast.IfExp) and _known(node.test, cut) is not None:
+            chosen = _branch(node, cut)
+            text = _between(lines, *_extent(chosen), _edits(chosen, cut, lines))
+            edits.append(_replacing(node, text, lines, _may_shed_parentheses(node, parent, chosen)))
         elif isinstance(node, ast.expr) and (known := _known(node, cut)) is not None:
             edits.append(_replacing(node, str(known), lines, False))
         else:
@@ -176,8 +182,15 @@ def _edits(statement: ast.stmt, cut: bool | None, lines: list[str]) -> list[_Edi
     return edits
 
 
-def _segment(node: ast.expr, lines: list[str]) -> str:
-    return ast.get_source_segment("\n".join(lines), node) or ast.unparse(node)
+def _branch(node: ast.expr, cut: bool) -> ast.expr:
+    """What is left of a conditional expression, of one inside the other too."""
+    while isinstance(node, ast.IfExp) and (known := _known(node.test, cut)) is not None:
+        node = node.body if known else node.orelse
+    return node
+
+
+def _extent(node: ast.expr) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (node.lineno, node.col_offset), (node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
 
 
 def _may_shed_parentheses(node: ast.IfExp, parent: ast.AST, chosen: ast.expr) -> bool:
@@ -188,10 +201,7 @@ def _may_shed_parentheses(node: ast.IfExp, parent: ast.AST, chosen: ast.expr) ->
 
 
 def _replacing(node: ast.expr, new: str, lines: list[str], shed: bool) -> _Edit:
-    top, left = node.lineno, node.col_offset
-    bottom, right = node.end_lineno or top, node.end_col_offset or left
-    if shed:
-        ahead, behind = lines[top - 1].encode()[:left], lines[bottom - 1].encode()[right:]
-        if ahead.endswith(b"(") and behind.startswith(b")"):
-            left, right = left - 1, right + 1
+    (top, left), (bottom, right) = _extent(node)
+    if shed and lines[top - 1].encode()[:left].endswith(b"(") and lines[bottom - 1].encode()[right:].startswith(b")"):
+        left, right = left - 1, right + 1
     return ((top, left), (bottom, right), new)

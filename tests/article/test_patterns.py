@@ -1,0 +1,82 @@
+"""The patterns beyond the article: what each loses, as PyTorch gives it."""
+
+import pytest
+import torch
+
+from tests.article.running import moments_of
+
+NO_GRAD_FN = "element 0 of tensors does not require grad and does not have a grad_fn"
+
+GRADIENTS = {
+    "straight_through": ({"x": [0, 0, 0]}, {"x": [1, 1, 1]}),
+    "gan_discriminator": ({"g": 1, "d": 6}, {"g": None, "d": 6}),
+    "target_network": ({"w": -1, "t": 0.5}, {"w": -1, "t": None}),
+    "stop_gradient": ({"w": 16}, {"w": 24}),
+    "bptt_growing": ({"w": 4}, {"w": 4}),
+    "truncated_bptt": ({"w": 4}, {"w": 2}),
+    "actor_critic": ({"logp": -3, "v": -1}, {"logp": -3, "v": None}),
+    "numpy_round_trip": ({"a": [0.5, 0.25, 0.1667], "w": [1, 2, 3]}, {"a": None, "w": [1, 2, 3]}),
+    "checkpoint_reentrant": ({"w": [1, 2], "b": [1, 1]}, {"w": None, "b": [1, 1]}),
+    "function_none": ({"a": [2, 2, 2]}, {"a": None}),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_before_and_after(name):
+    told = moments_of(name)
+    assert (told["before"].grads, told["after"].grads) == GRADIENTS[name]
+
+
+ERRORS = {
+    "loss_item": ({"w": 4}, NO_GRAD_FN),
+    "tensor_of_losses": ({"w": 7}, NO_GRAD_FN),
+    "argmax": ({"a": [0, 1, 0]}, NO_GRAD_FN),
+    "relu_inplace": ({"a": [0.1966, 0.1050, 0.0452]}, "output 0 of Sigmoid, is at version 1; expected version 0"),
+    "optimizer_step_between": ({"w1": 3, "w2": 2}, "modified by an inplace operation: [torch.FloatTensor []]"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_a_gradient_before_and_an_error_after(name):
+    told = moments_of(name)
+    grads, error = ERRORS[name]
+    assert told["before"].grads == grads
+    assert error in told["after"].error
+
+
+@pytest.mark.parametrize("name", ["straight_through", "loss_item", "tensor_of_losses"])
+def test_the_value_is_the_same_before_and_after(name):
+    told = moments_of(name)
+    result = {"straight_through": "y", "loss_item": "total", "tensor_of_losses": "loss"}[name]
+    assert told["before"].values[result] == told["after"].values[result]
+
+
+def test_a_second_backward_through_a_growing_graph_raises():
+    """What bptt_growing says of real training, where the first backward has freed the graph."""
+    w = torch.tensor(0.5, requires_grad=True)
+    h = torch.tensor(4.0) * w
+    h.backward()
+    with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
+        (h * w).backward()
+
+
+def test_optimizer_step_raises_the_counter_of_every_weight():
+    told = moments_of("optimizer_step_between")
+    assert [told["before"].versions[name] for name in ("w1", "w2")] == [0, 0]
+    assert [told["after"].versions[name] for name in ("w1", "w2")] == [1, 1]
+    assert [told["after"].values[name] for name in ("w1", "w2")] == [0.5, 2]
+
+
+@pytest.mark.parametrize(("layer", "safe"), [("linear", True), ("sigmoid", False), ("tanh", False), ("exp", False)])
+def test_after_which_layers_an_inplace_relu_is_safe(layer, safe):
+    """What relu_inplace says of layers that save their input, and of those that save their result."""
+    x = torch.ones(1, 2, requires_grad=True)
+    w = torch.eye(2, requires_grad=True)
+    h = torch.nn.functional.linear(x, w) if layer == "linear" else getattr(x, layer)()
+    loss = torch.relu_(h).sum()
+    if safe:
+        loss.backward()
+        assert x.grad.tolist() == [[1, 1]]
+    else:
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            loss.backward()
