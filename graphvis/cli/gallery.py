@@ -79,7 +79,7 @@ def read(path: Path) -> str:
         DocumentError: if it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()  # read_text would change the line ends
     except OSError as error:
         raise DocumentError(f"cannot read {path}: {error.strerror}", "Name a Markdown file that exists.") from None
     except UnicodeDecodeError:

@@ -17,6 +17,10 @@ from graphvis.version import __version__
 COMMANDS = ("list", "render", "show", "check", "snippet", "draw")
 """In the order of the help: each is a module of this package that holds a click command named ``command``."""
 
+NAME = "graphvis"
+COMPLETION = "_GRAPHVIS_COMPLETE"
+"""The variable by which a shell asks for completions; click's convention."""
+
 BAD_INPUT = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -93,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     talk.prepare()
     try:
-        code = program.main(args=arguments, prog_name="graphvis", standalone_mode=False)
+        code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
     except GraphvisError as error:
         talk.complain(error)
@@ -107,4 +111,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Whoever read has gone. What is still in the buffer would raise again when the interpreter flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = BROKEN_PIPE
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """What click's own main does, but that a closed pipe and Ctrl-C come through to us."""
+    instruction = os.environ.get(COMPLETION)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(program, {}, NAME, COMPLETION, instruction)
+    try:
+        with program.make_context(NAME, arguments) as context:
+            program.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return 0

@@ -82,6 +82,7 @@ def alt_text(scenario: Scenario) -> str:
 
 def url_name(name: str) -> str:
     """A file's name as it stands in a URL."""
+    import os
     from urllib.parse import quote
 
-    return quote(name)
+    return quote(os.fsencode(name))
