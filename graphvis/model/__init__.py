@@ -2,15 +2,17 @@
 
 from graphvis.model.comparison import Comparison, Pair, PairEdge
 from graphvis.model.cut import Cut
+from graphvis.model.diagnosis import Advice, Conflict, Diagnosis, Finding, Verdict
 from graphvis.model.document import Document
 from graphvis.model.drawable import Drawable
 from graphvis.model.graph import Edge, Graph, Node, ValueEdge
 from graphvis.model.location import Location
 from graphvis.model.moment import Moment, Outcome
 from graphvis.model.tensor import Saved, TensorInfo
-from graphvis.model.trace import Call, Trace, TracedTensor, Write
+from graphvis.model.trace import Call, Entry, Trace, TracedTensor, Write
 
 __all__ = [
-    "Call", "Comparison", "Cut", "Document", "Drawable", "Edge", "Graph", "Location", "Moment", "Node",
-    "Outcome", "Pair", "PairEdge", "Saved", "TensorInfo", "Trace", "TracedTensor", "ValueEdge", "Write",
+    "Advice", "Call", "Comparison", "Conflict", "Cut", "Diagnosis", "Document", "Drawable", "Edge", "Entry",
+    "Finding", "Graph", "Location", "Moment", "Node", "Outcome", "Pair", "PairEdge", "Saved", "TensorInfo",
+    "Trace", "TracedTensor", "ValueEdge", "Verdict", "Write",
 ]  # fmt: skip

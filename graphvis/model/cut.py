@@ -29,6 +29,7 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
         caller: the user's own frame, where `location` lies in a library; None where they are one.
         module: the dotted path of the innermost module whose forward was running; empty outside.
         call: the index of the call in the trace.
+        since: the line that turned the grad mode off, for ``no_grad`` and ``inference_mode``.
     """
 
     kind: CutKind
@@ -39,3 +40,4 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
     caller: Location | None = None
     module: str = ""
     call: int | None = None
+    since: Location | None = None

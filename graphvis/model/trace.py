@@ -19,6 +19,9 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         start: first byte of its region in that memory.
         stop: one past the last byte of its region.
         leaf: whether it was a leaf that requires grad when first seen.
+        strides: bytes from one element to the next along each dimension; empty where the region has no gaps.
+        former: the number of the same tensor before its memory was exchanged (``t.data = u``,
+            ``set_``); None where it never was.
     """
 
     name: str | None = None
@@ -28,6 +31,8 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     start: int = 0
     stop: int = 0
     leaf: bool = False
+    strides: tuple[int, ...] = ()
+    former: int | None = None
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -39,6 +44,8 @@ class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         start: first byte of the region.
         stop: one past its last byte.
         counted: whether the version counter saw it.
+        shape: sizes of the region, where it has gaps; empty for a region without.
+        strides: bytes from one element to the next along each dimension of `shape`.
     """
 
     tensor: int
@@ -46,6 +53,21 @@ class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     start: int = 0
     stop: int = 0
     counted: bool = True
+    shape: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value that left PyTorch as a Python object and came back at this call.
+
+    Attributes:
+        exit: index of the call at which it left (``item``, ``numpy``, ``tolist``, pickling, ...).
+        certain: whether it is known to be the same object or the same memory; False where that is
+            inferred from the source between the two lines.
+    """
+
+    exit: int
+    certain: bool = True
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,6 +91,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ``_sequence_nr()`` lies in the half-open range was made by it.
         writes: the in-place writes that it made.
         inner: whether it ran inside a ``Function``'s forward: its gradient is judged at apply.
+        entries: the values that came back into PyTorch with this call.
     """
 
     function: str
@@ -84,6 +107,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sequence: tuple[int, int] = (0, 0)
     writes: tuple[Write, ...] = ()
     inner: bool = False
+    entries: tuple[Entry, ...] = ()
 
 
 class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):
@@ -96,6 +120,8 @@ class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):
         locations: each line once.
         modules: each dotted module path once; the first is empty.
         notes: what could not be seen, in sentences (other threads, scripted modules, ...).
+        unseen: whether something was computed that the calls do not show: then no value is known
+            not to have been used.
     """
 
     torch: str = ""
@@ -104,3 +130,4 @@ class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):
     locations: tuple[Location, ...] = ()
     modules: tuple[str, ...] = ("",)
     notes: tuple[str, ...] = ()
+    unseen: bool = False
