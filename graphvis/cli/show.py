@@ -71,13 +71,15 @@ def _tell_program(console: Console, scenario: Scenario) -> None:
 
 
 def _first_line_of_code(source: str) -> int:
-    """The line, counted from 1, where the code begins below the docstring."""
+    """The line, counted from 1, where the code begins below the docstring and the imports."""
     import ast
 
-    body = ast.parse(source).body
-    first = next((node.lineno for node in body[1:]), 1)
-    decorators: list[ast.expr] = [d for node in body[1:2] for d in getattr(node, "decorator_list", [])]
-    return min([first, *(decorator.lineno for decorator in decorators)])
+    opening = (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)
+    first = next((node for node in ast.parse(source).body if not isinstance(node, opening)), None)
+    if first is None:
+        return 1
+    decorators: list[ast.expr] = getattr(first, "decorator_list", [])
+    return min([first.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def _tell_moment(console: Console, heading: str, moment: Moment, earlier: Moment | None) -> None:
@@ -111,9 +113,11 @@ def _states(moment: Moment, earlier: Moment | None) -> RenderableType:
     from rich.text import Text
 
     now, then = _rows_of(moment), _rows_of(earlier) if earlier else {}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("tensor", "value", *FIELDS):
-        table.add_column(column, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("tensor", overflow="fold")
+    for column in FIELDS:
+        table.add_column(column, no_wrap=True)
+    table.add_column("value", overflow="fold")
     for name, row in now.items():
         old = then.get(name, row)
         cells = [
@@ -124,12 +128,12 @@ def _states(moment: Moment, earlier: Moment | None) -> RenderableType:
     return table
 
 
-FIELDS = ("requires_grad", "is_leaf", "grad_fn", "_version", "shares storage with")
-"""What a row tells of a tensor after its name and value, in PyTorch's spelling."""
+FIELDS = ("requires_grad", "is_leaf", "grad_fn", "_version", "shares\nstorage with")
+"""What a row tells of a tensor between its name and its value, in PyTorch's spelling."""
 
 
 def _rows_of(moment: Moment) -> dict[str, tuple[str, ...]]:
-    """For each named tensor its value and :data:`FIELDS`, as text."""
+    """For each named tensor :data:`FIELDS` and its value, as text."""
     named = {info.name: info for info in moment.graph.tensors.values() if info.name}
     sharing: dict[int, list[str]] = {}
     for name, info in named.items():
@@ -137,13 +141,13 @@ def _rows_of(moment: Moment) -> dict[str, tuple[str, ...]]:
             sharing.setdefault(info.storage, []).append(name)
     return {
         name: (
-            info.value or f"{info.dtype} {list(info.shape)}",
             str(info.requires_grad),
             str(info.is_leaf),
             info.grad_fn or "None",
             "no counter" if info.version is None else str(info.version),
             ", ".join(other for other in sharing.get(-1 if info.storage is None else info.storage, []) if other != name)
             or "-",
+            info.value or f"{info.dtype} {list(info.shape)}",
         )
         for name, info in named.items()
     }

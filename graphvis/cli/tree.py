@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,9 +43,20 @@ def tree_of(moment: Moment) -> Iterator[str]:
             for edge, end in _with_last(edges)
         ]
         stack.extend(reversed(below))
-    lost = [graph.names[i] for i, kind in enumerate(graph.kinds) if kind != "function" and i not in graph.reached]
+    yield from _lost(graph)
+
+
+def _lost(graph: Graph) -> Iterator[str]:
+    """What the tree does not hold: the cuts, and the leaves behind them."""
+    for edge in graph.values:
+        if edge.cut is not None:
+            cut = graph.cuts[edge.cut]
+            place = f"{Path(cut.location.file).name}:{cut.location.line}"
+            came, went = (graph.names[end] or "a tensor without a name" for end in (edge.source, edge.target))
+            yield f"cut by {cut.kind} at {place}: the value of {came} goes on into {went}, no gradient comes back"
+    lost = [graph.names[i] for i, kind in enumerate(graph.kinds) if kind == "leaf" and i not in graph.reached]
     if lost:
-        yield f"no gradient reaches {', '.join(name or 'a tensor without a name' for name in lost)}"
+        yield f"no gradient reaches {', '.join(name or 'a leaf without a name' for name in lost)}"
 
 
 def _with_last(items: Sequence[int]) -> Iterator[tuple[int, bool]]:
@@ -60,8 +72,8 @@ def _slot(graph: Graph, edge: int, siblings: int) -> str:
 def _told(graph: Graph, node: int | None) -> str:
     if node is None:
         return "None"
-    name = graph.names[node] or "(no name)"
     tensor = graph.tensors.get(node)
+    name = graph.names[node] or "a result without a name"
     if tensor is not None:
         return f"{name}  {'leaf, ' if tensor.is_leaf else ''}{list(tensor.shape)}"
     stale = [saved for saved in graph.saved.get(node, ()) if saved.state in ("overwritten", "freed")]
