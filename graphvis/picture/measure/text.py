@@ -78,6 +78,11 @@ def _em(char: str, mono: bool, bold: bool) -> float:
     return 1.0
 
 
+def is_wide(char: str) -> bool:
+    """Whether a character takes a whole em in every font: Chinese, Japanese, Korean, full-width forms."""
+    return unicodedata.east_asian_width(char) in "WF"
+
+
 def shorten(text: str, room: float, font: Font) -> str:
     """The text, with its middle replaced by an ellipsis where it is wider than `room`."""
     if width(text, font) <= room:

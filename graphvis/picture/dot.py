@@ -1,0 +1,154 @@
+"""The published DOT: one statement a line, plain Graphviz means, true in every tool that reads it.
+
+The arrow head at an edge's head is the value's, the one at its tail the gradient's. An edge whose
+gradient does not come is dashed. ``class`` holds what a thing is and what became of it.
+"""
+
+from __future__ import annotations
+
+import graphviz
+
+from graphvis.picture import palette
+from graphvis.picture.measure import clean, wrap
+from graphvis.picture.measure.fonts import NOTE
+from graphvis.picture.measure.text import is_wide
+from graphvis.picture.scene import Box, Face, Half, Link, Scene, Wire
+from graphvis.picture.union import face_of, wire_of
+
+_LINE = 11.0
+_BROAD = 460.0
+
+
+def write(scene: Scene, half: int | None = None) -> str:
+    """DOT source.
+
+    Args:
+        scene: what is shown.
+        half: only this one; None for the union: each thing as it is after, or was before it went, with its state.
+    """
+    name = scene.name if half is None or len(scene.halves) == 1 else f"{scene.name}_{('before', 'after')[half]}"
+    graph = graphviz.Digraph(clean(name))
+    graph.attr("graph", rankdir="TB", labelloc="t", labeljust="l", fontname="Helvetica", label=_heading(scene, half))
+    graph.attr("node", shape="box", style="filled", fontname="Courier", fontsize="11", fontcolor=palette.INK)
+    graph.attr("edge", fontname="Courier", fontsize="11", arrowsize="0.7", fontcolor=palette.RED)
+    clusters: dict[str, graphviz.Digraph] = {}
+    for box in scene.boxes:
+        face = face_of(box, half)
+        if face is None:
+            continue
+        target = graph
+        if box.cluster:
+            target = clusters.setdefault(box.cluster, _frame(box.cluster))
+        target.node(box.id, **_box(box, face))
+    for cluster in clusters.values():
+        graph.subgraph(cluster)
+    drawn = {box.id for box in scene.boxes if face_of(box, half) is not None}
+    for link in scene.links:
+        wire = wire_of(link, half)
+        if wire is not None and link.tail in drawn and link.head in drawn:
+            graph.edge(link.tail, link.head, **_link(link, wire))
+    return str(graph.source)
+
+
+def _text(*lines: str, end: str = "\\l") -> str:
+    """Lines as a plain label: nothing in them is an escape, none is taken for HTML."""
+    return "".join(f"{graphviz.escape(clean(line))}{end}" for line in lines)
+
+
+def _centred(*lines: str) -> str:
+    return "\\n".join(graphviz.escape(clean(line)) for line in lines)
+
+
+def _heading(scene: Scene, half: int | None) -> str:
+    lines = list(wrap(scene.title, _BROAD, NOTE)) if scene.title else []
+    for i, words in enumerate(scene.halves):
+        if half is None or i == half:
+            lines += _words(words)
+    return _text(*lines)
+
+
+def _words(half: Half) -> list[str]:
+    said = [f"{half.title}: {'; '.join(half.code)}" if half.title else "; ".join(half.code)]
+    if half.strip is not None:
+        said.append(half.strip.headline)
+        said += [piece for line in half.strip.lines for piece in wrap(line.text, _BROAD, NOTE)]
+    return [line for line in said if line and line != ": "]
+
+
+def _frame(path: str) -> graphviz.Digraph:
+    frame = graphviz.Digraph(f"cluster_{clean(path)}")
+    frame.attr(label=_text(path), style="rounded", color=palette.FRAME, fontname="Courier", fontsize="11")
+    return frame
+
+
+def _box(box: Box, face: Face) -> dict[str, str]:
+    attributes = {"id": box.id, "class": f"{face.look} {box.state}" + (" pale" if face.pale else "")}
+    if face.tooltip:
+        attributes["tooltip"] = _centred(*face.tooltip.split("\n"))
+    if face.look == "start":
+        return attributes | {"label": _centred(face.heading), "shape": "plaintext", "style": "", "fontcolor": palette.GRADIENT}
+    lines = _lines(face)
+    left = face.look in ("leaf", "tensor", "constant")
+    attributes["label"] = _text(*lines) if left else _centred(*lines)
+    attributes |= _look(face)
+    if box.sheets:
+        attributes["peripheries"] = "3"
+    if any(is_wide(char) for line in lines for char in line):
+        # Graphviz counts a wide character as 0.83 em at most, and the text would leave its box.
+        broadest = max(sum(1.0 if is_wide(char) else 0.6 for char in line) for line in lines)
+        attributes["width"] = f"{broadest * _LINE / 72 + 16 / 72:.2f}"
+    return attributes
+
+
+def _lines(face: Face) -> list[str]:
+    table = [(face.heading, face.aside), *((row.label, row.value) for row in face.rows)]
+    broadest = max(len(left) + len(right) + 2 for left, right in table)
+    lines = [f"{left}{right:>{broadest - len(left)}}" if left and right else left or right for left, right in table]
+    if face.caption:
+        lines.append("   ".join(span.text for span in face.caption))
+    return lines
+
+
+def _look(face: Face) -> dict[str, str]:
+    look = {
+        "leaf": {"color": palette.GRADIENT, "fillcolor": palette.LEAF_GROUND, "peripheries": "2"},
+        "tensor": {"color": palette.INK, "fillcolor": palette.PAGE},
+        "constant": {"color": palette.VALUE, "fillcolor": palette.PAGE},
+        "function": {"color": palette.MUTED, "fillcolor": palette.FUNCTION_GROUND, "shape": "ellipse"},
+        "module": {"color": palette.MUTED, "fillcolor": palette.FUNCTION_GROUND, "style": "rounded,filled"},
+        "conflict": {"color": palette.RED, "fillcolor": palette.RED_GROUND, "shape": "ellipse", "penwidth": "2.2"},
+    }[face.look]
+    if face.pale:
+        look |= {"color": palette.PALE, "fillcolor": palette.PAGE, "fontcolor": palette.PALE_INK}
+    return look
+
+
+def _link(link: Link, wire: Wire) -> dict[str, str]:
+    attributes = {"class": f"{wire.gradient or link.kind} {link.state}"}
+    if wire.tooltip:
+        attributes["tooltip"] = _centred(*wire.tooltip.split("\n"))
+    if link.kind == "storage":
+        return attributes | {"style": "dotted", "dir": "none", "constraint": "false", "color": palette.MUTED}
+    if link.kind == "start":
+        return attributes | {"dir": "back", "color": palette.GRADIENT, "penwidth": "2"}
+    if wire.label:
+        attributes["label"] = _text(*wire.label)
+    return attributes | _lanes(wire)
+
+
+def _lanes(wire: Wire) -> dict[str, str]:
+    value = {"flow": palette.VALUE, "pale": palette.PALE}.get(wire.value or "")
+    gradient = {"flow": palette.GRADIENT, "never": palette.PALE, "cut": palette.RED}.get(wire.gradient or "")
+    lanes = {"color": ":".join(lane for lane in (value, gradient) if lane) or palette.RED}
+    comes_back = wire.gradient in ("flow", "never")
+    lanes["dir"] = "both" if value and comes_back else "forward" if value else "back" if comes_back else "none"
+    if wire.gradient in ("never", "cut"):
+        lanes["style"] = "dashed"
+    if wire.gradient == "never":
+        lanes["arrowtail"] = "empty"
+    if wire.gradient == "stub":
+        lanes |= {"labelangle": "-40", "labeldistance": "3"}
+        lanes["headlabel"] = "None" if wire.slot is None else f"slot {wire.slot}: None"
+        if not value:
+            lanes["style"] = "dashed"
+    return lanes
