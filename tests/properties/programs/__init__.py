@@ -1,0 +1,1 @@
+"""Random programs whose generator knows which parameter flows where and which line cuts it."""

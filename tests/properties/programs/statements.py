@@ -1,0 +1,588 @@
+"""The statements that a random program is made of; each writes one idea and books what it does.
+
+A statement that finds no fitting value writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.properties.programs.generator import HEAD, LAYERS, Writer
+from tests.properties.programs.values import Group, Value, join
+
+Statement = Callable[[Writer], None]
+STATEMENTS: list[Statement] = []
+
+NO_GRAD = ("with torch.no_grad():", "with torch.set_grad_enabled(False):", "with torch.autograd.grad_mode.no_grad():")
+
+# Elementwise calls of one value, bounded so that long chains stay finite, smooth so that every change shows.
+UNARY = (
+    "torch.sin({a})", "{a}.cos()", "{a}.tanh()", "torch.sigmoid({a})", "F.softplus({a})", "F.gelu({a})", "{a}.atan()",
+    "({a} * {a} + 1).sqrt()", "({a}.square() + 1).log()", "torch.exp(-{a}.square())", "{a}.neg()", "{a} + 0.5",
+    "1.5 * {a}", "{a}.clone()", "F.silu({a})", "F.elu({a})", "{a}.sinc()", "{a}.erf()", "F.leaky_relu({a}, 0.3)",
+    "F.dropout({a}, 0.5, training=False) * 1.0", "{a}.pow(3).tanh()", "F.hardtanh({a} * 0.01) * 50",
+)  # fmt: skip
+BINARY = (
+    "{a} + {b}", "{a} - 0.7 * {b}", "{a} * {b}", "torch.add({a}, {b}, alpha=0.5)", "{a} / ({b}.square() + 1)",
+    "torch.lerp({a}, {b}, 0.25)", "torch.addcmul({a}, {a}, {b})", "torch.hypot({a} + 2, {b})",
+    "torch.logaddexp({a}, {b})", "torch.atan2({a}, {b}.square() + 1)",
+)  # fmt: skip
+# Calls that mix the last axis of two axes, or all: shape in, shape out.
+MIXING = (
+    ("{a}.softmax(-1).square()", (2, 4), (2, 4)),
+    ("F.log_softmax({a}, -1)", (2, 4), (2, 4)),
+    ("{a}.cumsum(-1)", (2, 4), (2, 4)),
+    ("F.layer_norm({a}, (4,)).exp().sqrt()", (2, 4), (2, 4)),
+    ("{a}.logsumexp(-1)", (2, 4), (2,)),
+    ("{a}.mean(0)", (2, 4), (4,)),
+    ("torch.linalg.vector_norm({a}, dim=0)", (2, 4), (4,)),
+    ("{a}.flip(0)", (4,), (4,)),
+    ("torch.roll({a}, 1)", (4,), (4,)),
+    ("torch.outer({a}, {a})", (4,), (4, 4)),
+    ("{a}.sum(-1)", (4, 4), (4,)),
+    ("torch.einsum('ij,kj->ik', {a}, {a}) * 1", (2, 4), (2, 2)),
+    ("{a}.repeat(2, 1)", (4,), (2, 4)),
+    ("F.normalize({a}, dim=-1)", (4, 4), (4, 4)),
+    ("{a}.square().mean(0)", (4, 4), (4,)),
+    ("{a}.prod(-1).tanh()", (2, 4), (2,)),
+)  # fmt: skip
+TO_SCALAR = (
+    "{a}.sum()",
+    "{a}.mean()",
+    "{a}.norm()",
+    "{a}.square().sum()",
+    "torch.logsumexp({a}.flatten(), 0)",
+    "{a}.std()",
+)
+
+
+def statement(weight: int = 1) -> Callable[[Statement], Statement]:
+    """Register a statement, `weight` times as likely as others."""
+
+    def register(function: Statement) -> Statement:
+        STATEMENTS.extend([function] * weight)
+        return function
+
+    return register
+
+
+def helper_line(text: str) -> int:
+    """The line of the head that holds `text`."""
+    return 1 + next(number for number, line in enumerate(HEAD.splitlines()) if text in line)
+
+
+def one_of(w: Writer, texts: tuple[str, ...]) -> str:
+    return texts[w.choose(len(texts))]
+
+
+def unary(w: Writer) -> Value | None:
+    if a := w.find():
+        return w.call(one_of(w, UNARY).format(a=a.name), [a], a.shape)
+    return None
+
+
+@statement(4)
+def elementwise(w: Writer) -> None:
+    unary(w)
+
+
+@statement(5)
+def two_values(w: Writer) -> None:
+    if (a := w.find()) and (b := w.find(a.shape, ())):
+        w.call(one_of(w, BINARY).format(a=a.name, b=b.name), [a, b], a.shape)
+
+
+@statement(2)
+def mixing(w: Writer) -> None:
+    text, takes, gives = MIXING[w.choose(len(MIXING))]
+    if (a := w.find(takes)) and not a.patchy and a.uniform:
+        w.call(text.format(a=a.name), [a], gives)
+
+
+@statement()
+def scalar(w: Writer) -> None:
+    if a := w.find((2, 4), (4, 4), (4,)):
+        w.call(one_of(w, TO_SCALAR).format(a=a.name), [a], (), mixes=True)
+
+
+@statement(2)
+def matrix_product(w: Writer) -> None:
+    if (a := w.find((2, 4), (4, 4))) and (b := w.find((4, 4))):
+        text = one_of(w, ("{a} @ {b}", "torch.mm({a}, {b})", "F.linear({a}, {b})", "{a}.matmul({b})"))
+        w.call(f"torch.tanh({text.format(a=a.name, b=b.name)})", [a, b], a.shape)
+
+
+@statement()
+def where(w: Writer) -> None:
+    if (a := w.find((2, 4), whole=True)) and (b := w.find((2, 4), whole=True)):
+        w.call(
+            f"torch.where(torch.tensor([True, False, True, False]), {a.name}, {b.name})", [a, b], (2, 4)
+        ).patchy = True
+
+
+@statement()
+def layer(w: Writer) -> None:
+    name = ("linear", "norm")[w.choose(2)]
+    if a := w.find((2, 4), (4, 4)):
+        # A normalised constant is zero: then the scale flows and changes nothing.
+        w.exact = w.exact and name != "norm"
+        w.call(f"m.{name}({a.name})", [a, *map(w.parameter, LAYERS[name])], a.shape)
+
+
+# views
+
+
+@statement(2)
+def view(w: Writer) -> None:
+    if not (a := w.find((2, 4), (4, 4), whole=True)):
+        return
+    rows, columns = a.shape
+    size = rows * columns
+    choices = (
+        ("[0]", list(range(columns)), (columns,)),
+        (".select(0, 1)", list(range(columns, 2 * columns)), (columns,)),
+        ("[:, 1:3]", [r * columns + c for r in range(rows) for c in (1, 2)], (rows, 2)),
+        (".narrow(1, 0, 2)", [r * columns + c for r in range(rows) for c in (0, 1)], (rows, 2)),
+        ("[:, 2]", [r * columns + 2 for r in range(rows)], (rows,)),
+        (".t()", [r * columns + c for c in range(columns) for r in range(rows)], (columns, rows)),
+        (".transpose(0, 1)", [r * columns + c for c in range(columns) for r in range(rows)], (columns, rows)),
+        (".unsqueeze(0).squeeze(0)", list(range(size)), a.shape),
+        (".diagonal()", [i * columns + i for i in range(min(rows, columns))], (min(rows, columns),)),
+        ("[0:2]", list(range(2 * columns)), (2, columns)),
+    )
+    text, cells, shape = choices[w.choose(len(choices))]
+    w.view(a.name + text, a, cells, shape)
+
+
+@statement()
+def unbound(w: Writer) -> None:
+    a = w.find((2, 4), whole=True)
+    if a is None or not w.grad:
+        return
+    first, second = w.name(), w.name()
+    line = w.emit(f"{first}, {second} = {a.name}" + one_of(w, (".unbind(0)", ".chunk(2, 1)", ".split(2, 1)")))
+    rows = w.lines[-1].endswith("unbind(0)")
+    parts = ([0, 1, 2, 3], [4, 5, 6, 7]) if rows else ([0, 1, 4, 5], [2, 3, 6, 7])
+    for name, cells in zip((first, second), parts, strict=True):
+        w.alias(name, a, cells, (4,) if rows else (2, 2), line, (), writable=False).shared = True
+
+
+@statement()
+def concatenation(w: Writer) -> None:
+    if (a := w.find((4,))) and (b := w.find((4,))):
+        text = one_of(
+            w, ("torch.stack([{a}, {b}])", "torch.cat([{a}, {b}]).view(2, 4).clone()", "torch.vstack(({a}, {b}))")
+        )
+        made = w.call(text.format(a=a.name, b=b.name), [a, b], (2, 4))
+        made.patchy = made.patchy or a.state != b.state
+
+
+@statement()
+def concatenation_of_rows(w: Writer) -> None:
+    if (a := w.find((2, 4))) and (b := w.find((2, 4))):
+        made = w.call(f"torch.cat(({a.name}, {b.name}), dim=0)", [a, b], (4, 4))
+        made.patchy = made.patchy or a.state != b.state
+
+
+@statement()
+def expanded(w: Writer) -> None:
+    if a := w.find((4,), whole=True):
+        w.view(f"{a.name}.expand(2, 4)", a, [0, 1, 2, 3] * 2, (2, 4), writable=False)
+
+
+# indexing
+
+
+@statement()
+def indexing(w: Writer) -> None:
+    if a := w.find((4, 4), whole=True):
+        if not a.uniform:
+            return
+        text = one_of(
+            w,
+            (
+                "{a}[torch.tensor([2, 0])]",
+                "{a}.index_select(0, torch.tensor([1, 1]))",
+                "{a}.gather(0, torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0]]))",
+                "{a}.take(torch.tensor([[0, 1, 2, 3], [9, 8, 7, 6]]))",
+                "F.embedding(torch.tensor([3, 0]), {a})",
+                "{a}[torch.tensor([True, False, False, True])]",
+            ),
+        )
+        w.call(text.format(a=a.name), [a], (2, 4))
+
+
+@statement()
+def index_add(w: Writer) -> None:
+    if (a := w.find((4, 4), whole=True)) and (b := w.find((2, 4), whole=True)):
+        text = one_of(w, ("index_add(0, torch.tensor([0, 2]), {b})", "index_copy(0, torch.tensor([1, 3]), {b})"))
+        w.call(f"{a.name}." + text.format(b=b.name), [a, b], (4, 4)).patchy = True
+
+
+# writes
+
+
+@statement(2)
+def in_place_arithmetic(w: Writer) -> None:
+    if not (a := w.find(writable=True)):
+        return
+    b = w.find(a.shape, ())
+    if b is None or not a.uniform or a.patchy or not w.may_write(a, [b]):
+        return
+    text = one_of(
+        w, ("{a}.add_({b})", "{a} += {b}", "{a}.mul_({b})", "{a}.sub_({b}, alpha=0.5)", "{a}.addcmul_({b}, {b})")
+    )
+    w.write(text.format(a=a.name, b=b.name), a, list(range(len(a.cells))), [b], over=False)
+
+
+@statement()
+def in_place_function(w: Writer) -> None:
+    a = w.find(writable=True)
+    if a is None or not a.uniform or a.patchy or not w.may_write(a, []):
+        return
+    text = one_of(
+        w,
+        (
+            "{a}.tanh_()",
+            "{a}.sin_()",
+            "{a}.mul_(1.5)",
+            "{a} *= 0.5",
+            "F.elu({a}, inplace=True)",
+            "torch._foreach_add_([{a}], 0.1)",
+        ),
+    )
+    w.write(text.format(a=a.name), a, list(range(len(a.cells))), [], over=False)
+
+
+@statement(2)
+def overwriting(w: Writer) -> None:
+    if not (a := w.find(writable=True)):
+        return
+    b = w.find(a.shape)
+    if b is None or not w.may_write(a, [b]):
+        return
+    text = one_of(w, ("{a}.copy_({b})", "{a}[...] = {b}", "torch.Tensor.copy_({a}, {b})"))
+    w.write(text.format(a=a.name, b=b.name), a, list(range(len(a.cells))), [b], over=True)
+
+
+@statement(2)
+def writing_a_row(w: Writer) -> None:
+    a = w.find((2, 4), (4, 4), writable=True)
+    if a is None or a.patchy:
+        return
+    b = w.find((4,))
+    if b is None or not w.may_write(a, [b]):
+        return
+    row = w.choose(a.shape[0])
+    text = one_of(
+        w, ("{a}[{row}] = {b}", "{a}[{row}].copy_({b})", "{a}.select(0, {row}).copy_({b})", "{a}[{row}, :] = {b}")
+    )
+    w.write(text.format(a=a.name, row=row, b=b.name), a, list(range(4 * row, 4 * row + 4)), [b], over=True)
+
+
+@statement()
+def constant_over(w: Writer) -> None:
+    a = w.find(writable=True)
+    if a is None or not w.may_write(a, []):
+        return
+    text = one_of(w, ("{a}.fill_(0.25)", "{a}[...] = 0.75", "{a}.copy_(torch.full({shape}, 0.5, dtype=torch.float64))"))
+    w.write(text.format(a=a.name, shape=a.shape), a, list(range(len(a.cells))), [], over=True)
+
+
+@statement(2)
+def fresh_buffer(w: Writer) -> None:
+    shape = ((2, 4), (4, 4), (4,))[w.choose(3)]
+    name = w.name()
+    w.emit(f"{name} = torch.full({shape}, 0.3, dtype=torch.float64)")
+    w.add(name, shape, "float", {}, Group())
+
+
+@statement()
+def like(w: Writer) -> None:
+    if a := w.find((2, 4), (4, 4), (4,)):
+        name = w.name()
+        text = one_of(w, ("torch.ones_like({a})", "{a}.new_ones({a}.shape) * {a}.dim()", "torch.full_like({a}, 0.5)"))
+        w.emit(f"{name} = " + text.format(a=a.name))
+        w.add(name, a.shape, "float", {}, Group())
+
+
+@statement()
+def out_argument(w: Writer) -> None:
+    a = w.find()
+    if a is None or a.patchy or not a.uniform or not w.grad:
+        return
+    target = w.find(a.shape, writable=True)
+    if target is None or target.group.live or len({len(target.cells), len(set(target.cells))}) > 1:
+        return
+    if not w.may_write(target, [a]) or len(target.group.members) > 1:
+        return
+    with w.block("with torch.no_grad():", grad=False):
+        w.write(f"torch.cos({a.name}, out={target.name})", target, list(range(len(target.cells))), [a], over=True)
+
+
+@statement(2)
+def writing_under_no_grad(w: Writer) -> None:
+    with w.block(one_of(w, NO_GRAD), grad=False):
+        before = len(w.lines)
+        (in_place_arithmetic, overwriting, writing_a_row)[w.choose(3)](w)
+        if len(w.lines) == before:
+            w.emit("pass")
+
+
+@statement()
+def data_write(w: Writer) -> None:
+    a = w.find(writable=True)
+    if a is None or a.patchy or not a.uniform:
+        return
+    b = w.find(a.shape)
+    if b is None or b.group.live or b.patchy or not b.uniform or b.storage == a.storage:
+        return
+    w.uncounted.add(w.line)
+    grad, w.grad = w.grad, False
+    w.write(f"{a.name}.data.copy_({b.name})", a, list(range(len(a.cells))), [b], over=True)
+    w.grad = grad
+
+
+# cuts
+
+
+@statement(2)
+def detach(w: Writer) -> None:
+    if a := w.find():
+        name = w.name()
+        line = w.emit(f"{name} = " + one_of(w, ("{a}.detach()", "torch.detach({a})")).format(a=a.name))
+        w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("detach",), writable=not a.name.startswith("m."))
+
+
+@statement()
+def detach_of_a_copy(w: Writer) -> None:
+    if a := w.find():
+        text = one_of(w, ("{a}.detach() * 2", "{a}.sin().detach()", "{a}.detach().clone()"))
+        w.call(text.format(a=a.name), [a], a.shape, cut=("detach",))
+
+
+@statement()
+def detach_in_place(w: Writer) -> None:
+    a = w.find(writable=True)
+    if a is None or a.early or len(a.group.members) > 1 or sum(v.storage == a.storage for v in w.values) > 1:
+        return
+    line = w.emit(f"{a.name}.detach_()")
+    a.states = [w.through(state, a.group, line, ("detach_",), explicit=True) for state in a.states]
+    a.group = Group(members=[a])
+
+
+@statement()
+def data(w: Writer) -> None:
+    if a := w.find():
+        name = w.name()
+        line = w.emit(f"{name} = {a.name}.data")
+        w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("data",), writable=False)
+
+
+@statement(2)
+def no_grad(w: Writer) -> None:
+    with w.block(one_of(w, NO_GRAD), grad=False):
+        before = len(w.lines)
+        for _ in range(1 + w.choose(3)):
+            (elementwise, two_values, matrix_product, layer, view, concatenation)[w.choose(6)](w)
+        if len(w.lines) == before:
+            w.emit("pass")
+
+
+@statement()
+def no_grad_decorator(w: Writer) -> None:
+    if a := w.find():
+        grad, w.grad = w.grad, False
+        w.call(f"under_no_grad({a.name})", [a], a.shape, line=helper_line("return value.sin() + 1"))
+        w.grad = grad
+
+
+@statement()
+def helper_with_a_detach(w: Writer) -> None:
+    if a := w.find():
+        w.call(f"with_a_detour({a.name})", [a], a.shape, cut=("detach",), line=helper_line("kept = value.detach()"))
+
+
+@statement()
+def inference_mode(w: Writer) -> None:
+    a = w.find()
+    if a is None or not w.grad:
+        return
+    inner = w.name()
+    with w.block("with torch.inference_mode():", grad=False):
+        line = w.line
+        name = f"{inner} = torch.sin({a.name})"
+        w.emit(name)
+    name = w.name()
+    w.call(f"{name} = {inner}.clone()", [a], a.shape, cut=("inference_mode",), name=name, line=line)
+    if not a.group.live:
+        w.values[-1].states = [a.state] * len(a.cells)
+
+
+@statement()
+def number(w: Writer) -> None:
+    if a := w.find((2, 4), (4, 4), (4,)):
+        text = one_of(w, ("{a}.sum().item()", "float({a}.mean())", "{a}.norm().item()", "{a}.flatten()[1].item()"))
+        if text.endswith("[1].item()") and (a.patchy or not a.uniform):
+            return
+        w.call(text.format(a=a.name), [a], (), cut=("item",), kind="number")
+
+
+@statement(2)
+def number_used(w: Writer) -> None:
+    s = w.find(kind="number")
+    if s is None:
+        return
+    b = w.find((2, 4), (4, 4), (4,))
+    if b is None or w.choose(3) == 0:
+        w.call(f"torch.full((2, 4), {s.name}, dtype=torch.float64)", [s], (2, 4))
+        return
+    text = one_of(w, ("{b} * {s}", "{b} + {s}", "torch.add({b}, {s})", "{b}.sub({s})"))
+    w.call(text.format(b=b.name, s=s.name), [b, s], b.shape)
+
+
+@statement()
+def numpy_shared(w: Writer) -> None:
+    a = w.find()
+    if a is None or not a.shape or a.name.startswith("m."):
+        return
+    if len(set(a.cells)) != len(a.cells):
+        return
+    name = w.name()
+    text = one_of(
+        w,
+        (
+            "torch.from_numpy({a}.detach().numpy())",
+            "torch.from_numpy({a}.numpy(force=True))",
+            "torch.as_tensor({a}.detach().cpu().numpy())",
+        ),
+    )
+    line = w.emit(f"{name} = " + text.format(a=a.name))
+    w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("numpy", "detach"), writable=True)
+
+
+@statement()
+def numpy_computed(w: Writer) -> None:
+    if a := w.find((2, 4), (4, 4), (4,)):
+        text = one_of(
+            w,
+            (
+                "torch.from_numpy(np.tanh({a}.detach().numpy()))",
+                "torch.tensor({a}.detach().numpy() * 2)",
+                "torch.from_numpy({a}.detach().numpy().copy())",
+                "torch.as_tensor(np.asarray({a}.detach()) + 1)",
+            ),
+        )
+        w.call(text.format(a=a.name), [a], a.shape, cut=("numpy", "detach"))
+
+
+@statement()
+def copied(w: Writer) -> None:
+    if a := w.find((2, 4), (4, 4), (4,)):
+        text = one_of(w, ("torch.tensor({a})", "torch.zeros(1, dtype=torch.float64).new_tensor({a})"))
+        w.call(text.format(a=a.name), [a], a.shape, cut=("copy",))
+
+
+@statement()
+def list_of_scalars(w: Writer) -> None:
+    if (a := w.find((2, 4), (4, 4))) and (b := w.find((2, 4), (4, 4))):
+        text = f"torch.tensor([{a.name}.sum(), {b.name}.sum()], dtype=torch.float64)"
+        w.call(text, [a, b], (2,), cut=("copy", "item"), mixes=True)
+
+
+@statement()
+def rewrapped(w: Writer) -> None:
+    a = w.find((2, 4), (4, 4), (4,))
+    if a is None or a.name.startswith("m."):
+        return
+    name = w.name()
+    text, cut = (("nn.Parameter({a})", "rewrap"), ("{a}.detach().requires_grad_()", "detach"))[w.choose(2)]
+    line = w.emit(f"{name} = " + text.format(a=a.name))
+    made = w.alias(name, a, list(range(len(a.cells))), a.shape, line, (cut, "rewrap", "detach"), writable=False)
+    made.group.live = True
+    made.writable = False
+
+
+@statement()
+def comparison(w: Writer) -> None:
+    if a := w.find((2, 4)):
+        w.exact = False
+        made = w.call(f"{a.name}.gt(0)", [a], (2, 4), cut=("non_differentiable",), kind="bool", writable=False)
+        w.call(f"{made.name}.to(torch.float64)", [made], (2, 4))
+
+
+@statement()
+def masked(w: Writer) -> None:
+    if (
+        (mask := w.find((2, 4), kind="bool"))
+        and (a := w.find((2, 4), whole=True))
+        and (b := w.find((2, 4), whole=True))
+    ):
+        text = one_of(w, ("torch.where({m}, {a}, {b})", "{a}.masked_fill({m}, 0.5) + 0 * {b}"))
+        w.call(text.format(m=mask.name, a=a.name, b=b.name), [mask, a, b], (2, 4)).patchy = True
+
+
+@statement()
+def index_of(w: Writer) -> None:
+    if (a := w.find((2, 4))) and (b := w.find((4, 4), whole=True)):
+        w.exact = False
+        text = one_of(
+            w, ("{a}.argmax(-1)", "torch.topk({a}, 1).indices[:, 0]", "{a}.sort(-1)[1][:, 0]", "{a}.max(-1).indices")
+        )
+        made = w.call(text.format(a=a.name), [a], (2,), cut=("non_differentiable",), kind="int", writable=False)
+        if b.uniform:
+            w.call(f"{b.name}[{made.name}]", [b, made], (2, 4))
+
+
+@statement()
+def integer_cast(w: Writer) -> None:
+    if a := w.find((2, 4), (4,)):
+        w.exact = False
+        made = w.call(f"({a.name} * 9).long()", [a], a.shape, cut=("non_differentiable",), kind="int", writable=False)
+        w.call(f"{made.name}.double() / 9", [made], a.shape)
+
+
+@statement()
+def custom_function(w: Writer) -> None:
+    if a := w.find():
+        w.call(f"Doubled.apply({a.name})", [a], a.shape)
+
+
+@statement()
+def checkpointed(w: Writer) -> None:
+    a = w.find((2, 4), (4, 4))
+    if a is None or not w.grad:
+        return
+    if w.choose(2) and not a.group.live:
+        # Reentrant: the layer is read inside a Function whose inputs need no grad.
+        line = w.line
+        state_group = [w.parameter(name) for name in LAYERS["linear"]]
+        name = w.name()
+        w.emit(f"{name} = checkpoint(m.linear, {a.name}, use_reentrant=True)")
+        states = [w.through(p.state, p.group, line, ("checkpoint", "function"), explicit=False) for p in state_group]
+        w.add(name, a.shape, "float", join([a.state, *states]), Group(), patchy=a.patchy or not a.uniform)
+        return
+    inputs = [a, *map(w.parameter, LAYERS["linear"])]
+    w.call(f"checkpoint(m.linear, {a.name}, use_reentrant=False)", inputs, a.shape)
+
+
+@statement()
+def gradient_as_a_value(w: Writer) -> None:
+    a = w.find((2, 4), (4, 4))
+    if a is None or not w.grad or a.name.startswith("m."):
+        return
+    # A leaf of its own, so that the inner gradient meets nothing but this line.
+    name, leaf = w.name(), w.name()
+    line = w.emit(f"{leaf} = {a.name}.detach().requires_grad_()")
+    states = [w.through(state, a.group, line, ("detach", "rewrap"), explicit=True) for state in a.states]
+    here = w.emit(f"{name} = torch.autograd.grad({leaf}.pow(3).sum(), {leaf})[0]")
+    state = w.through(join(states), Group(live=True), here, ("grad",), explicit=True)
+    w.add(name, a.shape, "float", state, Group(), patchy=a.patchy or not a.uniform, writable=False)
+
+
+@statement()
+def straight_through(w: Writer) -> None:
+    if a := w.find():
+        w.exact = False
+        name = w.name()
+        w.call(f"{name} = {a.name} + ({a.name}.round() - {a.name}).detach()", [a], a.shape, name=name)
