@@ -13,6 +13,8 @@ import msgspec
 
 from graphvis.analysis.cutting import classify
 from graphvis.model import Call, Cut, Graph, Trace, ValueEdge
+from graphvis.model.cut import CutKind
+from graphvis.model.graph import GhostReason
 
 _PASSED_THROUGH = frozenset({"detach", "detach_", "data", "item", "numpy", "copy", "rewrap", "grad"})
 """Kinds of cut that are an edge in the picture: the value does not change, so no box stands for them."""
@@ -42,10 +44,13 @@ class _Join:
         for nodes in self.made.values():
             nodes.sort(key=graph.sequence_nrs.__getitem__)
         self.boxes = {info.trace_number: index for index, info in graph.tensors.items() if info.trace_number is not None}
+        self.applies = _applies(trace)
+        self.bodies = {apply: inner for inner, apply in sorted(self.applies.items()) if trace.calls[inner].outputs}
+        self.apply_cuts: dict[int, int | None] = {}
         self.origins: dict[int, tuple[tuple[int, int | None], ...]] = {}
         self.values: dict[tuple[int, int], ValueEdge] = {}
         self.cuts: list[Cut] = []
-        self.ghosts: list[tuple[str, int]] = []
+        self.ghosts: list[tuple[str, int, GhostReason]] = []
         self.locations = dict(graph.locations)
         self.modules = dict(graph.modules)
 
@@ -56,17 +61,17 @@ class _Join:
                 self._take(index, call)
         size = len(self.graph.kinds)
         ghosts = range(size, size + len(self.ghosts))
-        calls = {**self.calls, **{size + i: call for i, (_, call) in enumerate(self.ghosts)}}
+        calls = {**self.calls, **{size + i: call for i, (_, call, _) in enumerate(self.ghosts)}}
         for node, call in calls.items():
             self._place(node, self.trace.calls[call])
         return msgspec.structs.replace(
             self.graph,
             kinds=(*self.graph.kinds, *("function" for _ in ghosts)),
-            names=(*self.graph.names, *(name for name, _ in self.ghosts)),
+            names=(*self.graph.names, *(name for name, _, _ in self.ghosts)),
             sequence_nrs=(*self.graph.sequence_nrs, *(-1 for _ in ghosts)),
             values=tuple(self.values.values()),
             cuts=tuple(self.cuts),
-            ghosts=tuple(ghosts),
+            ghosts={size + i: reason for i, (_, _, reason) in enumerate(self.ghosts)},
             calls=calls,
             locations=self.locations,
             modules=self.modules,
@@ -81,6 +86,10 @@ class _Join:
             if index in self.made or not needed.isdisjoint(call.outputs):
                 wanted.add(index)
                 needed.update(call.inputs)
+                for entry in call.entries:
+                    needed.update(self.trace.calls[entry.exit].inputs)
+                if index in self.bodies and index not in self.made:
+                    needed.update(self.trace.calls[self.bodies[index]].outputs)
         return wanted
 
     def _place(self, node: int, call: Call) -> None:
@@ -92,20 +101,38 @@ class _Join:
         for output in call.outputs:
             if output in self.boxes and output not in call.inputs:
                 self._place(self.boxes[output], call)
+        if index in self.applies:
+            self._body(index, call)
+            return
         kind = classify(self.trace, index)
         inplace = bool(call.outputs) and set(call.outputs) <= set(call.inputs)
         if kind == "detach_":
             self._cut_in_place(index, call)
         elif index in self.made:
             self._recorded(index, call)
+        elif index in self.bodies:
+            last = self.trace.calls[self.bodies[index]]
+            for output in call.outputs:
+                self._arrive(output, self._from(last.outputs), index)
         elif inplace:
-            self._written(index, call, kind is not None)
+            self._written(index, call, kind)
         elif kind in _PASSED_THROUGH or (kind is None and _is_alias(call)):
             cut = self._cut(index, call, kind) if kind else None
+            origins = [(node, old if cut is None else cut) for node, old in self._from(call.inputs)]
             for output in call.outputs:
-                self._arrive(output, [(node, cut if cut is not None else old) for node, old in self._from(call.inputs)], index)
-        elif call.inputs:
-            self._ghost(index, call, kind is not None)
+                self._arrive(output, [*origins, *self._returned(call)], index)
+        elif call.inputs or call.entries:
+            self._ghost(index, call, self._cut(index, call, kind) if kind else None)
+
+    def _body(self, index: int, call: Call) -> None:
+        """A call inside a Function's forward: drawn where no node stands for the Function, and cut as a whole."""
+        apply = self.applies[index]
+        if apply in self.made:
+            return
+        if apply not in self.apply_cuts:
+            kind = classify(self.trace, apply)
+            self.apply_cuts[apply] = self._cut(apply, self.trace.calls[apply], kind) if kind else None
+        self._ghost(index, call, self.apply_cuts[apply])
 
     def _from(self, tensors: Iterable[int]) -> list[tuple[int, int | None]]:
         """The boxes that the values of these tensors come from, with the cut passed on the way."""
@@ -114,6 +141,16 @@ class _Join:
             for origin in self.origins.get(tensor) or ([(self.boxes[tensor], None)] if tensor in self.boxes else []):
                 found[origin] = None
         return list(found)
+
+    def _returned(self, call: Call) -> list[tuple[int, int | None]]:
+        """The boxes that values come from which had left PyTorch and come back with this call."""
+        found = []
+        for entry in call.entries:
+            exit_call = self.trace.calls[entry.exit]
+            kind = classify(self.trace, entry.exit)
+            cut = self._cut(entry.exit, exit_call, kind, certain=entry.certain) if kind else None
+            found += [(node, old if cut is None else cut) for node, old in self._from(exit_call.inputs)]
+        return found
 
     def _arrive(self, tensor: int, origins: list[tuple[int, int | None]], call: int) -> None:
         """The value of `tensor` comes from `origins`; from now on it comes from its own box, if it has one."""
@@ -130,18 +167,18 @@ class _Join:
         if source != target:
             self.values[source, target] = ValueEdge(source, target, cut, call, slot)
 
-    def _cut(self, index: int, call: Call, kind: str | None = None) -> int:
+    def _cut(self, index: int, call: Call, kind: CutKind, *, certain: bool = True) -> int:
         trace = self.trace
         named = next((trace.tensors[i].name for i, on in zip(call.inputs, call.connected, strict=False) if on), None)
         self.cuts.append(
             Cut(
-                kind=kind or classify(trace, index),  # type: ignore[arg-type]  # the caller knows that it is a cut
+                kind=kind,
                 location=trace.locations[call.location],
                 caller=None if call.caller is None else trace.locations[call.caller],
                 tensor=named or "",
                 module=trace.modules[call.module],
                 call=index,
-                certain=kind not in ("numpy", "item"),
+                certain=certain,
             )
         )
         return len(self.cuts) - 1
@@ -156,9 +193,13 @@ class _Join:
             if not connected:
                 slot = next(empty, None)
                 for node, cut in self._from([tensor]):
-                    self._edge(node, entry, cut, index, slot)
-            elif box is not None and self.graph.kinds[box] == "tensor" and not len(self.graph.slots_of(box)):
+                    # What an in-place call took was the old value, and the tensor's own box shows the new one.
+                    if tensor not in call.outputs or node != box:
+                        self._edge(node, entry, cut, index, slot)
+            elif box is not None and tensor not in call.outputs and self.graph.kinds[box] == "tensor" and not len(self.graph.slots_of(box)):
                 self._edge(box, entry, None, index)
+        for node, cut in self._returned(call):
+            self._edge(node, entry, cut, index, next(empty, None))
         for output in call.outputs:
             self._arrive(output, [(nodes[-1], None)], index)
 
@@ -177,11 +218,12 @@ class _Join:
                 if edge.target == box:
                     self.values[key] = msgspec.structs.replace(edge, cut=cut)
 
-    def _written(self, index: int, call: Call, cuts: bool) -> None:
+    def _written(self, index: int, call: Call, kind: CutKind | None) -> None:
         """An in-place call without a node: what it writes comes from its other inputs."""
         written = set(call.outputs)
-        cut = self._cut(index, call) if cuts else None
-        origins = [(node, old if cut is None else cut) for node, old in self._from(t for t in call.inputs if t not in written)]
+        cut = self._cut(index, call, kind) if kind else None
+        taken = self._from(tensor for tensor in call.inputs if tensor not in written)
+        origins = [(node, old if cut is None else cut) for node, old in taken] + self._returned(call)
         for output in call.outputs:
             if output in self.boxes:
                 for node, passed in origins:
@@ -189,13 +231,14 @@ class _Join:
             else:
                 self.origins[output] = (*self.origins.get(output, ()), *origins)
 
-    def _ghost(self, index: int, call: Call, cuts: bool) -> None:
+    def _ghost(self, index: int, call: Call, cut: int | None) -> None:
         node = len(self.graph.kinds) + len(self.ghosts)
-        self.ghosts.append((_short(call.function), index))
-        cut = self._cut(index, call) if cuts else None
+        self.ghosts.append((_short(call.function), index, _reason(call)))
         for tensor, connected in zip(call.inputs, call.connected, strict=False):
             for origin, passed in self._from([tensor]):
                 self._edge(origin, node, cut if connected and cut is not None else passed, index)
+        for origin, passed in self._returned(call):
+            self._edge(origin, node, passed, index)
         for output in call.outputs:
             self._arrive(output, [(node, None)], index)
 
@@ -212,6 +255,26 @@ def _calls_of_nodes(graph: Graph, trace: Trace) -> Iterable[tuple[int, int]]:
             place -= 1
         if place >= 0:
             yield node, spans[place][2]
+
+
+def _applies(trace: Trace) -> dict[int, int]:
+    """For each call inside a Function's forward the call of that Function's apply."""
+    found: dict[int, int] = {}
+    apply = -1
+    for index in range(len(trace.calls) - 1, -1, -1):
+        if not trace.calls[index].inner:
+            apply = index
+        elif apply >= 0:
+            found.setdefault(index, apply)
+    return found
+
+
+def _reason(call: Call) -> GhostReason:
+    if call.results and all(call.results):
+        return "freed"
+    if call.inference:
+        return "inference_mode"
+    return "constant" if call.grad_mode or not any(call.connected) else "no_grad"
 
 
 def _is_alias(call: Call) -> bool:

@@ -16,6 +16,7 @@ from graphvis.model.tensor import Saved, TensorInfo
 
 NodeKind = Literal["function", "leaf", "tensor"]
 Lane = Literal["gradient", "value"]
+GhostReason = Literal["freed", "no_grad", "inference_mode", "constant"]
 
 
 class ValueEdge(msgspec.Struct, frozen=True):
@@ -66,8 +67,10 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
         modules: dotted path of the module in whose forward it ran, where a trace knows it.
         sequence_nrs: for each node autograd's sequence number, counted from the beginning of the
             recording; -1 for what has none. Empty without a recording.
-        ghosts: function nodes that only the trace knows: the forward call ran, and no backward
-            node of it can be reached. They have no gradient edges and bear the call's name.
+        ghosts: function nodes that only the trace knows, with the reason why the walk does not: the
+            forward call ran, and no backward node of it can be reached (``freed``) or none was
+            made (under a mode, or because no input had a gradient). They have no gradient edges
+            and bear the call's name.
         calls: for function nodes the index of the forward call in the trace.
     """
 
@@ -86,7 +89,7 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
     locations: dict[int, Location] = {}
     modules: dict[int, str] = {}
     sequence_nrs: tuple[int, ...] = ()
-    ghosts: tuple[int, ...] = ()
+    ghosts: dict[int, GhostReason] = {}
     calls: dict[int, int] = {}
 
     @property

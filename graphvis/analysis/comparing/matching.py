@@ -6,7 +6,7 @@ Each function returns a mapping from node indices before to node indices after, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from graphvis.model import Graph, Trace
@@ -44,13 +44,15 @@ def match_by_calls(before: Graph, after: Graph, trace_before: Trace, trace_after
     A call that only one run made (the ``detach``) shifts the others; the two sequences are aligned
     first. Tensors match by name, outputs by their order.
     """
-    pairs = _match_names(before, after)
-    _match_roots(before, after, pairs)
+    pairs: dict[int, int] = {}
     nodes_after = _nodes_by_call(after)
     nodes_before = _nodes_by_call(before)
     for call_before, call_after in _align(trace_before, trace_after).items():
         made = zip(nodes_before.get(call_before, ()), nodes_after.get(call_after, ()), strict=False)
         pairs.update(made)
+    _match_results(before, after, pairs)
+    _add(pairs, _match_names(before, after))
+    _match_roots(before, after, pairs)
     _match_down(before, after, pairs)
     return pairs
 
@@ -66,6 +68,34 @@ def match_by_structure(before: Graph, after: Graph) -> dict[int, int]:
     _match_down(before, after, pairs)
     _match_up(before, after, pairs)
     return pairs
+
+
+def _match_results(before: Graph, after: Graph, pairs: dict[int, int]) -> None:
+    """Tensors with a name in common that matched functions made: an in-place call may have moved a name to them."""
+    made_after = {edge: tensor for tensor, edge in _makers(after)}
+    for tensor, (maker, output_nr) in _makers(before):
+        other = made_after.get((pairs.get(maker, -1), output_nr))
+        if other is not None and _names(before, tensor) & _names(after, other):
+            pairs[tensor] = other
+
+
+def _makers(graph: Graph) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Each tensor node that a function made, with that function and which of its outputs it is."""
+    for tensor in graph.tensors:
+        if graph.kinds[tensor] == "tensor":
+            for edge in graph.slots_of(tensor):
+                yield tensor, (graph.targets[edge], graph.output_nrs[edge])
+
+
+def _names(graph: Graph, tensor: int) -> set[str]:
+    info = graph.tensors[tensor]
+    return {info.name, *info.aliases} - {None}
+
+
+def _add(pairs: dict[int, int], more: Mapping[int, int]) -> None:
+    """Add pairs neither of whose ends is matched yet."""
+    taken = set(pairs.values())
+    pairs.update({one: other for one, other in more.items() if one not in pairs and other not in taken})
 
 
 def _match_names(before: Graph, after: Graph) -> dict[int, int]:

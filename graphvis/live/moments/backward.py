@@ -12,6 +12,7 @@ from torch.autograd.graph import Node
 from graphvis.live.numbers import format_value
 from graphvis.model import Outcome
 
+_ACCUMULATE = "torch::autograd::AccumulateGrad"
 _NOT_FOR_GRAD = "Checkpointing is not compatible with .grad()"
 
 
@@ -65,8 +66,11 @@ def ask_backward(outputs: Sequence[torch.Tensor], leaves: Mapping[str, torch.Ten
 
 
 def _grad(outputs: Sequence[torch.Tensor], leaves: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor | None]:
-    # With nothing to differentiate by, PyTorch complains of that first; a leaf of our own lets it come to the outputs.
-    wanted = list(leaves.values()) or [torch.zeros((), requires_grad=True)]
+    # Asked for some leaves only, PyTorch leaves out what leads to the others: ask for those without a name too.
+    known = {id(leaf) for leaf in leaves.values()}
+    unnamed = [leaf for leaf in _leaves(outputs) if id(leaf) not in known]
+    # With nothing to differentiate by, it complains of that first; a leaf of our own lets it come to the outputs.
+    wanted = [*leaves.values(), *unnamed] or [torch.zeros((), requires_grad=True)]
     found = torch.autograd.grad(list(outputs), wanted, retain_graph=True, allow_unused=True)
     return dict(zip(leaves, found, strict=False))
 
@@ -100,13 +104,24 @@ def _watching(outputs: Sequence[torch.Tensor], passed: set[tuple[Node, int]]) ->
             handle.remove()
 
 
+def _leaves(outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The leaves behind `outputs`, each once."""
+    found = {
+        id(below.variable): below.variable
+        for node in _functions(outputs)
+        for below, _ in node.next_functions
+        if below is not None and below.name() == _ACCUMULATE
+    }
+    return list(found.values())
+
+
 def _functions(outputs: Sequence[torch.Tensor]) -> list[Node]:
     """All function nodes behind `outputs` but ``AccumulateGrad``, which hands nothing on."""
     stack = [output.grad_fn for output in outputs if output.grad_fn is not None]
     found = dict.fromkeys(stack)
     while stack:
         for node, _ in stack.pop().next_functions:
-            if node is not None and node not in found and node.name() != "torch::autograd::AccumulateGrad":
+            if node is not None and node not in found and node.name() != _ACCUMULATE:
                 found[node] = None
                 stack.append(node)
     return list(found)

@@ -10,6 +10,12 @@ from graphvis.picture.scene import Face, Mark, Row, Span
 from graphvis.picture.style.side import Side
 from graphvis.picture.style.words import shape_words, source_line, version_words
 
+_WHY = {
+    "freed": "freed: nothing points here",
+    "no_grad": "not recorded",
+    "inference_mode": "not recorded",
+    "constant": "no gradient",
+}
 _FIELDS = ("requires_grad", "is_leaf", "grad_fn", "_version")
 
 
@@ -45,14 +51,20 @@ class Faces:
         return self._tensor(place, number, index)
 
     def _gone(self, place: int) -> Face | None:
-        """A box that was there before: pale, in its old place, saying why."""
-        before = self._face(place, 0, self._pairs[place].before)
+        """A box that only the graph before has: pale, in its old place, where nobody knows what became of it.
+
+        Where the program was recorded, it is known: the program after did not make it, so it is not there.
+        """
+        before = None if self._sides[1].traced else self._face(place, 0, self._pairs[place].before)
         if before is None:
             return None
-        if before.look == "function" or before.look == "conflict":
-            caption = (Span("freed: nothing points here"),)
-            return Face(look="function", pale=True, heading=before.heading, caption=caption, tooltip=before.tooltip)
-        return Face(look="constant", pale=True, heading=before.heading, aside="gone", tooltip=before.tooltip)
+        caption = () if before.rows or before.aside else (Span("no longer reached"),)
+        aside = "no longer reached" if before.rows or before.aside else ""
+        look = "function" if before.look in ("function", "conflict") else "constant"
+        return Face(
+            look="function" if look == "function" else "constant",
+            pale=True, heading=before.heading, aside=aside, caption=caption, tooltip=before.tooltip,
+        )  # fmt: skip
 
     def _function(self, place: int, number: int, index: int) -> Face:
         side, graph = self._sides[number], self._sides[number].graph
@@ -61,32 +73,21 @@ class Faces:
         if module := graph.modules.get(index):
             tooltip += f"  in {module}"
         if index in graph.ghosts:
+            reason = graph.ghosts[index]
             before = self._pairs[place].before
-            heading = self._sides[0].graph.names[before] if number and before is not None else name
-            reason = self._ghost_reason(place, number, index)
-            return Face(look="function", pale=True, heading=heading, caption=(Span(reason),), tooltip=tooltip)
+            known = reason == "freed" and number and before is not None
+            heading = self._sides[0].graph.names[before] if known and before is not None else name
+            return Face(look="function", pale=True, heading=heading, caption=(Span(_WHY[reason]),), tooltip=tooltip)
         if index in self._conflicts[number]:
             words = self._conflicts[number][index]
             return Face(look="conflict", heading=name, caption=(Span(words, "bad"),), badge=True, tooltip=tooltip)
         if not side.reaches(index):
             words = "not reached" if side.error and not side.stillborn else "no gradient"
             return Face(look="function", pale=True, heading=name, caption=(Span(words),), tooltip=tooltip)
+        if side.swallows(index):
+            caption = (Span("returns None", "bad"),)
+            return Face(look="conflict", heading=name, caption=caption, badge=True, tooltip=tooltip)
         return Face(look="function", heading=name, caption=self._caption(place, number, index), tooltip=tooltip)
-
-    def _ghost_reason(self, place: int, number: int, index: int) -> str:
-        before = self._pairs[place].before
-        if number and before is not None and before not in self._sides[0].graph.ghosts:
-            cut = self._cut_into(number, index)
-            return f"{cut}: not recorded" if cut else "freed: nothing points here"
-        cut = self._cut_into(number, index)
-        return f"{cut}: not recorded" if cut else "no gradient"
-
-    def _cut_into(self, number: int, index: int) -> str:
-        graph = self._sides[number].graph
-        for edge in graph.values:
-            if edge.target == index and edge.cut is not None and graph.cuts[edge.cut].kind in ("no_grad", "inference_mode"):
-                return graph.cuts[edge.cut].kind
-        return ""
 
     def _caption(self, place: int, number: int, index: int) -> tuple[Span, ...]:
         """What a healthy function says: its slots where one is cut, its saved version where that is the matter."""
@@ -106,10 +107,10 @@ class Faces:
         kind = ("parameter" if info.is_parameter else "leaf") if leaf else ""
         aside = f"{kind}, {shape_words(info.shape)}" if kind else shape_words(info.shape)
         look = "leaf" if leaf else "tensor" if side.connected(index) else "constant"
-        name = info.name or ""
+        heading = ", ".join(filter(None, (info.name, *info.aliases)))
         return Face(
             look="leaf" if look == "leaf" else "tensor" if look == "tensor" else "constant",
-            heading=name or "unnamed",
+            heading=heading or "unnamed",
             aside=aside,
             rows=tuple(self._rows(place, number, index, info)),
             tooltip=source_line(side.graph.locations.get(index)) or _tensor_words(info),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from graphvis.model import Comparison
 from graphvis.model.comparison import State
 from graphvis.picture.scene import Link, Wire
-from graphvis.picture.style.side import Side
+from graphvis.picture.style.side import Side, standing
 from graphvis.picture.style.words import cut_label, source_line
 
 _Ends = tuple[str, str]
@@ -22,14 +22,16 @@ def links_of(comparison: Comparison, sides: tuple[Side, ...], starts: Mapping[st
         starts: for each start box the box that backward is started at.
     """
     halves = [_Half(comparison, side, number, len(sides)) for number, side in enumerate(sides)]
-    wires = [half.wires() for half in halves]
+    wires: list[dict[_Ends, Wire | None]] = [dict(half.wires()) for half in halves]
     ends = list(dict.fromkeys(key for half in wires for key in half))
     if len(halves) == 2:
         for key, wire in wires[0].items():
-            if key in wires[1]:
-                wires[1][key] = _after(wire, wires[1][key])
+            assert wire is not None
+            now = wires[1].get(key)
+            if now is not None:
+                wires[1][key] = _after(wire, now)
             else:
-                wires[1][key] = _gone(wire, key, halves)
+                wires[1][key] = None if halves[1].side.traced else _gone(wire, key, halves)
     lanes = [
         Link(tail=tail, head=head, wires=(looks := tuple(half.get((tail, head)) for half in wires)), state=_state(looks))
         for tail, head in ends
@@ -51,6 +53,8 @@ class _Half:
 
     def __init__(self, comparison: Comparison, side: Side, number: int, halves: int) -> None:
         self.side = side
+        self.scenario = comparison.name
+        self.roots = {standing(side, root) for root in side.graph.roots}
         index = [pair.before if halves == 2 and number == 0 else pair.after for pair in comparison.nodes]
         self.ids = {i: f"n{place}" for place, i in enumerate(index) if i is not None}
 
@@ -70,7 +74,8 @@ class _Half:
             if value.cut is not None:
                 cut = graph.cuts[value.cut]
                 words = f"{source_line(cut.location)}: the value goes on, its gradient does not"
-                label = cut_label(cut, graph.names[head] if graph.kinds[head] == "function" else "")
+                called = graph.names[head] if graph.kinds[head] == "function" else ""
+                label = cut_label(cut, called, self.scenario)
                 found[key] = Wire(value="flow", gradient="cut", label=label, tooltip=words)
             elif key not in found:
                 stub = value.slot is not None and tail in side.behind_cut
@@ -89,7 +94,7 @@ class _Half:
                 yield self.ids[one], self.ids[other]
 
     def start(self, box: str) -> Wire | None:
-        if box not in self.ids.values():
+        if box not in {self.ids[root] for root in self.roots}:
             return None
         return Wire(gradient="never" if self.side.stillborn else "flow")
 
@@ -101,14 +106,10 @@ def _after(before: Wire, after: Wire) -> Wire:
     return after
 
 
-def _gone(before: Wire, ends: _Ends, halves: list[_Half]) -> Wire | None:
-    """A link that only the half before has: a ghost of itself, or nothing where its boxes now join otherwise."""
+def _gone(before: Wire, ends: _Ends, halves: list[_Half]) -> Wire:
+    """A link that only the graph before has, where no recording tells more: cut, or behind what was cut."""
     ids = set(halves[1].ids.values())
-    if ends[0] in ids and ends[1] in ids and not halves[1].side.traced:
-        return Wire(gradient="cut", tooltip=before.tooltip)
-    if ends[0] in ids and ends[1] in ids:
-        return None
-    return Wire(value="pale" if before.value else None, gradient="never", tooltip=before.tooltip)
+    return Wire(gradient="cut" if ids.issuperset(ends) else "never", tooltip=before.tooltip)
 
 
 def _state(wires: tuple[Wire | None, ...]) -> State:

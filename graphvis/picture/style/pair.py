@@ -7,7 +7,7 @@ from graphvis.picture.scene import Box, Face, Half, Line, Scene, Strip
 from graphvis.picture.style.faces import Faces, indices
 from graphvis.picture.style.links import links_of
 from graphvis.picture.style.provenance import provenance
-from graphvis.picture.style.side import Side
+from graphvis.picture.style.side import Side, standing
 from graphvis.picture.style.words import error_words
 
 
@@ -46,7 +46,7 @@ def _scene(comparison: Comparison) -> Scene:
         Box(id=box, faces=tuple(Face(look="start", heading=heading) if heading else None for heading in headings))
         for box, (_, headings) in starts.items()
     ]
-    halves = tuple(_half(comparison, side, number, len(sides)) for number, side in enumerate(sides))
+    halves = tuple(_half(side, number, len(sides)) for number, side in enumerate(sides))
     return Scene(
         name=comparison.name,
         title=comparison.title,
@@ -66,41 +66,30 @@ def _starts(comparison: Comparison, sides: tuple[Side, ...]) -> dict[str, tuple[
     for number, side in enumerate(sides):
         places = {indices(pair, len(sides))[number]: place for place, pair in enumerate(comparison.nodes)}
         for root in side.graph.roots:
-            box = f"n{places[_standing(side, root)]}"
+            box = f"n{places[standing(side, root)]}"
             found.setdefault(box, [""] * len(sides))[number] = side.moment.start
     return {f"s{box[1:]}": (box, tuple(headings)) for box, headings in found.items()}
 
 
-def _standing(side: Side, root: int) -> int:
-    """The box that an output is drawn as."""
-    if root not in side.hidden:
-        return root
-    graph = side.graph
-    for edge in graph.slots_of(root):
-        return side.stand_in(graph.targets[edge], graph.output_nrs[edge])
-    return next(side.stand_in(value.source) for value in graph.values if value.target == root)
-
-
-def _half(comparison: Comparison, side: Side, number: int, halves: int) -> Half:
+def _half(side: Side, number: int, halves: int) -> Half:
     moment = side.moment
     title = ("BEFORE", "AFTER")[number] if halves == 2 else ""
     return Half(
         title=title,
         code=tuple(moment.code.splitlines()),
         note=moment.note,
-        strip=_strip(comparison, moment, number),
+        strip=_strip(moment),
     )
 
 
-def _strip(comparison: Comparison, moment: Moment, number: int) -> Strip | None:
+def _strip(moment: Moment) -> Strip | None:
     outcome = moment.outcome
     if outcome is None:
         return None
     says = (Line(moment.says),) if moment.says else ()
     if outcome.error is not None:
         return Strip(good=False, headline="backward() raises", lines=(Line(error_words(moment), mono=True), *says))
-    earlier = comparison.before.outcome.grads if number and comparison.before and comparison.before.outcome else {}
-    lost = [name for name, grad in outcome.grads.items() if grad is None and earlier.get(name) is not None]
+    lost = [name for name, grad in outcome.grads.items() if grad is None]
     good = not outcome.wrong and (moment.intended or not lost)
     names = sorted(outcome.grads, key=lambda name: (name not in outcome.wrong, name not in lost))
     texts = [f"{name}.grad = {outcome.grads[name]}" for name in names]

@@ -119,6 +119,12 @@ class Side:
             return any((graph.targets[edge], graph.output_nrs[edge]) in self._receivers for edge in edges)
         return node in self._receiving_nodes
 
+    def swallows(self, node: int) -> bool:
+        """Whether backward ran this function and got no gradient from it, though it leads on to others."""
+        edges = [edge for edge in self.graph.slots_of(node) if self.graph.targets[edge] >= 0]
+        ran = self._passed is not None and self.error is None and self.reaches(node)
+        return ran and bool(edges) and not any(edge in (self._passed or ()) for edge in edges)
+
     def connected(self, tensor: int) -> bool:
         """Whether a gradient edge leads on from this tensor."""
         return self.graph.kinds[tensor] == "leaf" or len(self.graph.slots_of(tensor)) > 0
@@ -141,3 +147,13 @@ class Side:
             found.add(node)
             stack.extend(onward.get(node, ()))
         return frozenset(found)
+
+
+def standing(side: Side, root: int) -> int:
+    """The box that an output is drawn as."""
+    if root not in side.hidden:
+        return root
+    graph = side.graph
+    for edge in graph.slots_of(root):
+        return side.stand_in(graph.targets[edge], graph.output_nrs[edge])
+    return next(side.stand_in(value.source) for value in graph.values if value.target == root)

@@ -21,15 +21,19 @@ _CUT_WORDS = {
 }
 
 
-def cut_label(cut: Cut, called: str = "") -> tuple[str, ...]:
+def cut_label(cut: Cut, called: str = "", scenario: str = "") -> tuple[str, ...]:
     """What stands beside the scissors: the call, and the line it is on.
 
     Args:
         cut: the cut.
         called: the name of the function that was called, for kinds that have many.
+        scenario: a file of this name is the one that the reader has before them: its lines need no file name.
     """
     word = _CUT_WORDS.get(cut.kind) or f"{called or cut.kind}()"
-    return (word, place(cut.location)) if cut.location.line else (word,)
+    if not cut.location.line:
+        return (word,)
+    own = PurePath(cut.location.file).stem == scenario
+    return word, f"line {cut.location.line}" if own else place(cut.location)
 
 
 def place(location: Location) -> str:
