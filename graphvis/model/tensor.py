@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-SavedState = Literal["intact", "overwritten", "freed", "unknown"]
+SavedState = Literal["intact", "overwritten", "detached", "freed", "unknown"]
 
 
 class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,8 +58,9 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         name: the attribute without its prefix: ``result`` for ``_saved_result``; ``tensors[0]``
             for what a custom Function saved.
         state: ``overwritten`` where PyTorch refuses to hand it out because its version counter
-            moved; ``freed`` after a backward that did not retain the graph; ``unknown`` where
-            looking would run user code again (a checkpoint, a hook).
+            moved; ``detached`` where it refuses because ``detach_()`` took the tensor's history;
+            ``freed`` after a backward that did not retain the graph; ``unknown`` where looking
+            would run user code again (a checkpoint, a hook).
         shape: sizes; empty where unknown.
         dtype: as in :class:`TensorInfo`.
         nbytes: size of the storage that is kept alive, in bytes; 0 where unknown.
