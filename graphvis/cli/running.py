@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from graphvis.errors import GraphvisError
+from graphvis.errors import GraphvisError, ScenarioError, WalkError
 
 if TYPE_CHECKING:
     from graphvis.model import Comparison
@@ -24,8 +24,11 @@ def compare(scenario: Scenario) -> Comparison:
         GraphvisError: if PyTorch cannot be imported.
     """
     api = load_api()
-    with redirect_stdout(sys.stderr):
-        comparison: Comparison = api.compare_scenario(scenario)
+    try:
+        with redirect_stdout(sys.stderr):
+            comparison: Comparison = api.compare_scenario(scenario)
+    except WalkError as error:  # it knows what was yielded, and not by whom
+        raise ScenarioError(f"{scenario.path}: {error.what}", error.fix) from None
     return comparison
 
 

@@ -71,7 +71,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Scenario:
     if wanted.endswith(".py") or os.sep in wanted or (os.altsep and os.altsep in wanted):
         return _read(Path(wanted))
     builtin = _builtin_folder() / f"{wanted}.py"
-    if wanted and not wanted.startswith("_") and "\0" not in wanted and builtin.is_file():
+    if wanted and not wanted.startswith("_") and os.path.isfile(builtin):  # False for a name too long, or with a NUL
         return _read(builtin)
     raise _unknown(wanted)
 
@@ -125,8 +125,8 @@ def _builtin_folder() -> Path:
 
 
 def _unknown(wanted: str) -> ScenarioError:
-    if wanted and "\0" not in wanted and Path(wanted).exists():
-        kind = "a directory" if Path(wanted).is_dir() else "a file that does not end in .py"
+    if wanted and os.path.exists(wanted):
+        kind = "a directory" if os.path.isdir(wanted) else "a file that does not end in .py"
         return ScenarioError(
             f"{wanted!r} is {kind}, not a scenario",
             "Give the path of one .py file, or a name that graphvis list shows.",
