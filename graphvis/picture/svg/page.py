@@ -45,9 +45,16 @@ def head(half: Half, wide: float) -> Head:
     """Wrap a half's words to a width."""
     title = clean(half.title)
     room = wide - Head(title, (), ()).indent - 8
-    code = tuple(piece for line in half.code for piece in wrap(line, room, fonts.CODE, most=3))
+    code = tuple(piece for line in half.code for piece in _wrapped_code(line, room))
     note = wrap(half.note, room * PROSE, fonts.NOTE, most=2) if half.note else ()
     return Head(title, code, note)
+
+
+def _wrapped_code(line: str, room: float) -> tuple[str, ...]:
+    """A line of code in pieces that all keep its indentation; no-break spaces, which no renderer collapses."""
+    indent = "\u00a0" * (len(line) - len(line.lstrip(" ")))
+    pieces = wrap(line.lstrip(" "), room - width(indent, fonts.CODE), fonts.CODE, most=3)
+    return tuple(indent + piece for piece in pieces)
 
 
 def draw_head(parent: Element, words: Head, left: float, top: float) -> None:
