@@ -16,7 +16,7 @@ def program(cut):
     logp = torch.tensor(-1.0, requires_grad=True)
     v = torch.tensor(2.0, requires_grad=True)
     adv = 5.0 - v
-    loss = -logp * (adv.detach() if cut else adv)
+    loss = -(logp * (adv.detach() if cut else adv))
     if cut:
         yield after(
             loss,

@@ -15,14 +15,12 @@ ORDER = 3
 def program():
     a = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
     out = a.sigmoid()
-    loss = out.sum()
-    yield before(loss, expect(grads={"a": [0.1966, 0.1050, 0.0452]}))
+    yield before(out.sum(), expect(grads={"a": [0.1966, 0.1050, 0.0452]}))
     c = out.detach()
-    loss = c.sum()
     yield after(
-        loss,
+        c.sum(),
         expect(
             error="element 0 of tensors does not require grad and does not have a grad_fn",
-            states={"c": {"requires_grad": False, "grad_fn": None}, "loss": {"requires_grad": False, "grad_fn": None}},
+            states={"c": {"requires_grad": False, "grad_fn": None}},
         ),
     )

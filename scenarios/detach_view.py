@@ -25,5 +25,5 @@ def program():
         expect(grads={"x": [2, 2, 0]}, states={"v": {"is_leaf": False, "requires_grad": True}}),
         code="v.detach_()",
         note="raises at once",
-        says=f"v.detach_() raised, and nothing changed: {message}",
+        says=f"v.detach_() raised, and nothing changed: {message.partition('. ')[0]}.",
     )

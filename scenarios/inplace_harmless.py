@@ -22,5 +22,5 @@ def program():
     yield after(
         y.sum(),
         expect(grads={"x": [6, 6, 6]}, versions={"m": 1}, values={"m": [3, 5, 7]}),
-        says="m changed, y and its gradient did not.",
+        says="m changed; y and its gradient did not.",
     )

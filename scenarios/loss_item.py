@@ -1,8 +1,8 @@
-"""total += loss.item() adds a number: the total has no gradient
+"""loss.item() is a plain number: a total of such numbers has no gradient
 
 For a log that is what you want: `total += loss` keeps the graph of every step alive as long as the
-total lives, `.item()` lets it go. For a total that is to be trained on it is a cut: backward raises, or,
-if anything else in the total requires grad, silently forgets this loss.
+total lives, `total += loss.item()` lets it go. For a total that is to be trained on it is a cut: backward
+raises, or, if anything else in the total requires grad, silently forgets this loss.
 """
 
 import torch
@@ -16,11 +16,12 @@ def program(cut):
     w = torch.tensor(2.0, requires_grad=True)
     loss = w * w
     total = torch.tensor(1.0)
+    total = total + (loss.item() if cut else loss)
     if cut:
-        total += loss.item()
+        yield after(
+            total,
+            expect(error="element 0 of tensors does not require grad", values={"total": 5}),
+            start="total.backward()",
+        )
     else:
-        total += loss
-    if cut:
-        yield after(total, expect(error="element 0 of tensors does not require grad", values={"total": 5}))
-    else:
-        yield before(total, expect(grads={"w": 4}, values={"total": 5}))
+        yield before(total, expect(grads={"w": 4}, values={"total": 5}), start="total.backward()")

@@ -15,8 +15,8 @@ ORDER = 28
 
 
 def program(cut):
-    a = torch.tensor([1.0, 4.0, 9.0], requires_grad=True)
-    w = torch.tensor([1.0, 1.0, 1.0], requires_grad=True)
+    a = torch.tensor([1.0, 4.0], requires_grad=True)
+    w = torch.tensor([3.0, 3.0], requires_grad=True)
     if cut:
         n = a.detach().numpy()
         h = torch.from_numpy(np.sqrt(n))
@@ -24,8 +24,6 @@ def program(cut):
         h = torch.sqrt(a)
     loss = (h * w).sum()
     if cut:
-        yield after(
-            loss, expect(grads={"a": None, "w": [1, 2, 3]}), says="No error. w gets the same gradient as before."
-        )
+        yield after(loss, expect(grads={"a": None, "w": [1, 2]}), says="No error. w gets the same gradient as before.")
     else:
-        yield before(loss, expect(grads={"a": [0.5, 0.25, 0.1667], "w": [1, 2, 3]}))
+        yield before(loss, expect(grads={"a": [1.5, 0.75], "w": [1, 2]}))

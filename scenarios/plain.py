@@ -1,4 +1,4 @@
-"""backward() follows grad_fn from the result to the leaf and leaves the gradient there
+"""backward() walks grad_fn back to the leaf
 
 `out` was made by sigmoid, and `out.grad_fn` remembers it: SigmoidBackward0. Its `next_functions`
 lead on to the leaf `a`. backward() walks that chain once; `a.grad` is None until then.
@@ -21,8 +21,7 @@ def program():
         expect(
             grads={"a": [0.1966, 0.1050, 0.0452]},
             values={"out": [0.7311, 0.8808, 0.9526]},
-            versions={"a": 0, "out": 0},
-            states={"a": {"is_leaf": True, "grad_fn": None}, "out": {"is_leaf": False, "grad_fn": "SigmoidBackward0"}},
+            states={"out": {"grad_fn": "SigmoidBackward0"}},
         ),
         says="The value went down, the gradient came back up.",
     )

@@ -8,14 +8,14 @@ from tests.article.running import moments_of
 NO_GRAD_FN = "element 0 of tensors does not require grad and does not have a grad_fn"
 
 GRADIENTS = {
-    "straight_through": ({"x": [0, 0, 0]}, {"x": [1, 1, 1]}),
+    "straight_through": ({"x": 0}, {"x": 1}),
     "gan_discriminator": ({"g": 1, "d": 6}, {"g": None, "d": 6}),
     "target_network": ({"w": -1, "t": 0.5}, {"w": -1, "t": None}),
     "stop_gradient": ({"w": 16}, {"w": 24}),
     "bptt_growing": ({"w": 4}, {"w": 4}),
     "truncated_bptt": ({"w": 4}, {"w": 2}),
     "actor_critic": ({"logp": -3, "v": -1}, {"logp": -3, "v": None}),
-    "numpy_round_trip": ({"a": [0.5, 0.25, 0.1667], "w": [1, 2, 3]}, {"a": None, "w": [1, 2, 3]}),
+    "numpy_round_trip": ({"a": [1.5, 0.75], "w": [1, 2]}, {"a": None, "w": [1, 2]}),
     "checkpoint_reentrant": ({"w": [1, 2], "b": [1, 1]}, {"w": None, "b": [1, 1]}),
     "function_none": ({"a": [2, 2, 2]}, {"a": None}),
 }
@@ -44,11 +44,14 @@ def test_a_gradient_before_and_an_error_after(name):
     assert error in told["after"].error
 
 
-@pytest.mark.parametrize("name", ["straight_through", "loss_item", "tensor_of_losses"])
-def test_the_value_is_the_same_before_and_after(name):
+@pytest.mark.parametrize(("name", "earlier", "later"), [
+    ("straight_through", "q", "y"), ("loss_item", "total", "total"), ("tensor_of_losses", "both", "both"),
+    ("numpy_round_trip", "h", "h"), ("truncated_bptt", "h2", "h2"),
+])  # fmt: skip
+def test_the_value_is_the_same_before_and_after(name, earlier, later):
+    """Only the gradient is lost: no one who looks at the values can see it."""
     told = moments_of(name)
-    result = {"straight_through": "y", "loss_item": "total", "tensor_of_losses": "loss"}[name]
-    assert told["before"].values[result] == told["after"].values[result]
+    assert told["before"].values[earlier] == told["after"].values[later]
 
 
 def test_a_second_backward_through_a_growing_graph_raises():
