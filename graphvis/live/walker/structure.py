@@ -65,6 +65,11 @@ class Structure:
             self._tensors[id(tensor)] = self._add(tensor)
         return self._tensors[id(tensor)]
 
+    @property
+    def size(self) -> int:
+        """How many autograd nodes were met."""
+        return len(self._functions)
+
     def holds(self, node: Any) -> bool:
         """Whether the walk met this autograd node."""
         return node in self._functions

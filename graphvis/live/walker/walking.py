@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 
+from graphvis.live.walker.freeing import guard
 from graphvis.live.walker.identity import Identity
 from graphvis.live.walker.naming import Names
-from graphvis.live.walker.outputs import find_outputs
+from graphvis.live.walker.outputs import Output, find_outputs
+from graphvis.live.walker.saved import SavedReader
 from graphvis.live.walker.structure import Structure
 from graphvis.live.walker.tensors import Storages, describe
 from graphvis.model.graph import Graph
@@ -93,19 +95,31 @@ class _Walk:
             others = [value for value in (also or {}).values() if isinstance(value, torch.Tensor)]
             for name, value in (also or {}).items():
                 self._names.add(name, value)
-            self._structure = structure = Structure()
-            self._roots = [
+            self._structure = Structure()
+            self._roots: list[int] = []
+            tops: list[Any] = []
+            try:
+                tops = self._follow(found, others)
+            finally:
+                guard(self._structure, tops)
+
+    def _follow(self, outputs: list[Output], others: list[torch.Tensor]) -> list[Any]:
+        """Walk it all; the autograd nodes that the walk began from."""
+        structure = self._structure
+        for output in outputs:
+            self._roots.append(
                 structure.tensor(output) if isinstance(output, torch.Tensor) else structure.function(output.node)
-                for output in found
-            ]
-            structure.spread()
-            for tensor in others:
+            )
+        structure.spread()
+        for tensor in others:
+            structure.tensor(tensor)
+        structure.spread()
+        for tensor in self._names.tensors.values():
+            if tensor.grad_fn is not None and structure.holds(tensor.grad_fn):
                 structure.tensor(tensor)
-            structure.spread()
-            for tensor in self._names.tensors.values():
-                if tensor.grad_fn is not None and structure.holds(tensor.grad_fn):
-                    structure.tensor(tensor)
-            structure.spread()
+        structure.spread()
+        tops = [output.grad_fn if isinstance(output, torch.Tensor) else output.node for output in [*outputs, *others]]
+        return [top for top in tops if top is not None]
 
     def graph(self, number: Callable[[torch.Tensor], int | None] | None, saved: bool) -> Graph:
         """What was walked, frozen."""
@@ -114,6 +128,8 @@ class _Walk:
             tensors = {
                 i: describe(tensor, self._names, storages, number, self._values) for i, tensor in structure.tensors()
             }
+            reader = SavedReader(storages)
+            kept = {i: found for i, node in structure.functions() if (found := reader.read(node))} if saved else {}
         names = structure.names
         for i, info in tensors.items():
             names[i] = info.name or ""
@@ -127,6 +143,7 @@ class _Walk:
             output_nrs=tuple(structure.output_nrs),
             roots=tuple(self._roots),
             tensors=tensors,
+            saved=kept,
             sequence_nrs=() if number is None else tuple(structure.sequence_nrs()),
         )
 

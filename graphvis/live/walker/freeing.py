@@ -1,0 +1,83 @@
+"""Keeps a deep graph that was looked at from crashing the process when it is freed.
+
+PyTorch frees a graph that Python never saw in a loop. A node that Python did see has a wrapper
+which lives as long as the node, and a graph of such nodes is freed by recursion, in C, along its
+longest path: some 50,000 nodes deep, a stack of 8 MiB overflows and the process dies. A walk makes
+every node such a node, so it has to undo the danger.
+
+The cure: on every path, at least each 100th node keeps its own ``next_functions`` in its
+``metadata``. When that node dies, its edges go first and free nothing, because the kept tuple still
+holds what lies below. Then the tuple goes, and tuples are what CPython does not free by unbounded
+recursion: past a nesting of about 50 it puts them aside until the stack has unwound. Nothing lives
+longer than before, since a node's edges hold the same nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any
+
+from graphvis.live.walker.structure import Structure
+
+BELOW = "graphvis.below"
+GUARDED = "graphvis.guarded"
+SPACING = 100  # then 1,000,000 nodes are freed within a stack of 256 KiB
+SHALLOW = 1000  # no path is longer than there are functions, and no stack too small for this one
+
+
+def guard(structure: Structure, tops: Iterable[Any]) -> None:
+    """Make what was walked safe to free, in any order, by whoever holds the last of it.
+
+    Also for a walk that was broken off: then the edges that it saw are those that count. Which
+    nodes keep what lies below depends on what lies below alone, so walking a graph again after it
+    has grown chooses the same ones.
+
+    Args:
+        structure: the walk.
+        tops: the autograd nodes that it began from; empty if it was broken off. A later walk from
+            the same ones has nothing to do, because a node's edges never change.
+    """
+    if structure.size <= SHALLOW:
+        return
+    marks = [top.metadata for top in tops]
+    if marks and all(GUARDED in mark for mark in marks):
+        return
+    live, kinds, targets = structure.live, structure.kinds, structure.targets
+    starts = _starts(structure)
+    gaps = [0] * len(live)  # the longest path below a node to the next one that keeps, or to the end
+    for node in reversed(_from_above(starts, targets)):
+        gap = 0
+        for target in targets[starts[node] : starts[node + 1]]:
+            if target >= 0 and gaps[target] >= gap:
+                gap = gaps[target] + 1
+        if gap >= SPACING and kinds[node] == "function":
+            live[node].metadata[BELOW] = live[node].next_functions
+            gap = 0
+        gaps[node] = gap
+    for mark in marks:
+        mark[GUARDED] = True
+
+
+def _starts(structure: Structure) -> list[int]:
+    """For each node the index of its first edge, and one more for the end."""
+    starts = [0] * (len(structure.live) + 1)
+    for source in structure.sources:
+        starts[source + 1] += 1
+    return list(accumulate(starts))
+
+
+def _from_above(starts: list[int], targets: list[int]) -> list[int]:
+    """The nodes, each before all that its edges lead to."""
+    waiting = [0] * (len(starts) - 1)
+    for target in targets:
+        if target >= 0:
+            waiting[target] += 1
+    order = [node for node, count in enumerate(waiting) if not count]
+    for node in order:  # which grows meanwhile
+        for target in targets[starts[node] : starts[node + 1]]:
+            if target >= 0:
+                waiting[target] -= 1
+                if not waiting[target]:
+                    order.append(target)
+    return order
