@@ -66,6 +66,17 @@ def _moment(what: Any) -> Moment:
     return Moment(graph=walker.walk(what))
 
 
+def torchviz_sources(scenario: Scenario) -> dict[str, str]:
+    """torchviz's own drawing of a scenario's moments, as DOT source by side.
+
+    Raises:
+        ScenarioError: if it cannot be run.
+    """
+    from graphvis.live import torchviz  # torchviz is imported only where its look is asked for
+
+    return torchviz.torchviz_sources(scenario)
+
+
 def compare_scenario(scenario: Scenario) -> Comparison:
     """Run a scenario, check what it claims, and compare its moments.
 
