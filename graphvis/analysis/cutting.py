@@ -98,6 +98,12 @@ def closes_over(trace: Trace, index: int) -> bool:
     return False
 
 
+def cut_by_name(call: Call) -> CutKind | None:
+    """The kind of cut that a function is by itself, whatever the grad mode; None for most."""
+    name = short(call)
+    return None if name == "requires_grad_" else _BY_NAME.get(name)
+
+
 def _mode(call: Call) -> CutKind | None:
     if call.inference:
         return "inference_mode"

@@ -68,6 +68,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         saved_version: ``_version`` when it was saved; None where it cannot be told.
         version: ``_version`` now; None where it cannot be told.
         leaf: whether what was saved is a leaf (its own identity is then known to C++).
+        memory: where it lies, in the trace's numbers: storage, first byte, one past the last; None without a trace.
     """
 
     name: str
@@ -79,3 +80,4 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     saved_version: int | None = None
     version: int | None = None
     leaf: bool = False
+    memory: tuple[int, int, int] | None = None

@@ -92,6 +92,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         writes: the in-place writes that it made.
         inner: whether it ran inside a ``Function``'s forward: its gradient is judged at apply.
         entries: the values that came back into PyTorch with this call.
+        forwarded: for ``Function.apply``, how many of the last inputs are not arguments but the
+            results that its forward handed over.
     """
 
     function: str
@@ -108,6 +110,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     writes: tuple[Write, ...] = ()
     inner: bool = False
     entries: tuple[Entry, ...] = ()
+    forwarded: int = 0
 
 
 class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):

@@ -1,0 +1,6 @@
+"""From what walker and recorder noted to verdicts, cuts and conflicts; no live tensor."""
+
+from graphvis.analysis.diagnosing.diagnosing import diagnose
+from graphvis.analysis.diagnosing.verdicts import Subject, Zeroing
+
+__all__ = ["Subject", "Zeroing", "diagnose"]

@@ -1,0 +1,51 @@
+"""All verdicts, cuts and conflicts of one backward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphvis.analysis.diagnosing.conflicts import find_conflicts
+from graphvis.analysis.diagnosing.verdicts import Judgement, Subject
+from graphvis.model import Diagnosis, Graph, Location, Trace
+
+_UNTRACED = (
+    "There is no trace of the run, so the reason is not known: wrap the forward pass in "
+    "`with graphvis.record() as trace:` and pass the trace, or run the script with `graphvis run`."
+)
+
+
+def diagnose(
+    graph: Graph,
+    trace: Trace | None,
+    subjects: Sequence[Subject],
+    *,
+    backward: Location | None = None,
+    stop: int | None = None,
+) -> Diagnosis:
+    """Judge each parameter and find the saved tensors that were overwritten.
+
+    Args:
+        graph: a walk from the outputs.
+        trace: the run that built them; None if it was not recorded.
+        subjects: the parameters.
+        backward: the line that starts the backward.
+        stop: look at the calls before this one only; None for all.
+    """
+    roots = [info.trace_number if (info := graph.tensors.get(root)) else None for root in graph.roots]
+    seen = [root for root in roots if root is not None]
+    notes = list(trace.notes) if trace is not None else []
+    if trace is not None and len(seen) < len(roots):
+        notes.append("The trace did not see where the output was made: record the forward pass that makes it.")
+        seen = []
+    judgement = Judgement(subjects, trace, seen, stop)
+    if trace is None and any(finding.status == "unreached" for finding in judgement.findings):
+        notes.append(_UNTRACED)
+    return Diagnosis(
+        backward=backward,
+        findings=judgement.findings,
+        cuts=judgement.cuts,
+        conflicts=find_conflicts(graph, trace, stop),
+        graph=graph,
+        notes=tuple(notes),
+        traced=trace is not None,
+    )

@@ -1,0 +1,294 @@
+"""Where values went: for each call what its results were made of, and where the gradient does not come back.
+
+A node is one result of one call (or one tensor that a call wrote to, or a tensor that was there
+before). Its makers are the nodes whose values it was computed from; an edge costs 1 where the
+gradient stops. Makers always come earlier, so one pass from the last call to the first finds for
+every node the paths with the fewest cuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from graphvis.analysis.cutting import OVERWRITING, classify, flowing, is_checkpoint, short
+from graphvis.analysis.diagnosing.inside import Inside
+from graphvis.analysis.diagnosing.regions import Region, covers, overlap, parts_of, region_of
+from graphvis.model import Call, Trace
+from graphvis.model.cut import CutKind
+
+_JOINING = frozenset({"cat", "concat", "concatenate"})
+
+
+class Blame(NamedTuple):
+    """Why the gradient does not come back along an edge.
+
+    Attributes:
+        kind: the kind of cut.
+        call: the call that is to blame.
+        tensor: number of the tensor whose gradient stops; None where there is no single one.
+        certain: whether it is known that the value took this way.
+    """
+
+    kind: CutKind
+    call: int
+    tensor: int | None
+    certain: bool = True
+
+
+class Edge(NamedTuple):
+    """One way a value came.
+
+    Attributes:
+        maker: the node that it came from.
+        blame: why the gradient does not go back along it; None where it does.
+        certain: whether it is known that the value took this way.
+    """
+
+    maker: int
+    blame: Blame | None
+    certain: bool = True
+
+
+class _Wrote(NamedTuple):
+    node: int
+    region: Region
+    through: int
+    call: int
+
+
+class Flow:
+    """The value lane of a trace.
+
+    Attributes:
+        trace: the recorded run.
+        edges: for each node the ways its value came.
+        calls: for each node the call that made it; -1 for what was there before.
+        of_source: the node of each tensor that was there before, by its number.
+        exits: the nodes whose value left PyTorch, by the call at which it did.
+    """
+
+    def __init__(self, trace: Trace, sources: Collection[int], stop: int | None = None) -> None:
+        """Build it.
+
+        Args:
+            trace: the recorded run.
+            sources: numbers of the tensors whose own past is not looked at: the parameters.
+            stop: look at the calls before this one only; None for all.
+        """
+        self.trace = trace
+        self.edges: list[list[Edge]] = []
+        self.calls: list[int] = []
+        self.of_source: dict[int, int] = {}
+        self.exits: dict[int, list[Edge]] = {}
+        self._sources = sources
+        self._regions: list[Region | None] = [None] * len(trace.tensors)
+        self._made: dict[int, int] = {}
+        self._writes: dict[int, list[_Wrote]] = {}
+        self._scanned: dict[int, tuple[int, list[Edge]]] = {}
+        self._born: dict[int, int] = {}  # how many writes its storage had seen when it was made
+        self._groups: list[int] = list(range(len(trace.tensors)))
+        self._split: dict[int, CutKind] = {}
+        self._backward: list[int] = []
+        self._inside = Inside(trace)
+        for index in range(len(trace.calls) if stop is None else stop):
+            self._take(index, trace.calls[index])
+
+    # -- what a tensor's value is made of, at the moment that is being looked at
+
+    def makers(self, number: int, region: Region | None = None) -> list[Edge]:
+        """The nodes that the value of a tensor (or a part of it) is made of now."""
+        if number in self._sources:
+            return [Edge(self._source(number), None)]
+        wrote = self._writes.get(self._storage(number), [])
+        if region is not None:
+            return self._scan(number, region, wrote, self._born.get(number, 0), [self._maker(number)])
+        scanned, known = self._scanned.get(number) or (0, [self._maker(number)])
+        if scanned < len(wrote):
+            known = self._scan(number, self._region(number), wrote, scanned, known)
+            self._scanned[number] = (len(wrote), known)
+        return known
+
+    def _scan(self, number: int, region: Region, wrote: list[_Wrote], since: int, older: list[Edge]) -> list[Edge]:
+        """What a region is made of: the writes to it since it was last looked at, newest first, then what was known."""
+        found: list[Edge] = []
+        for place in range(len(wrote) - 1, since - 1, -1):
+            write = wrote[place]
+            if not overlap(write.region, region):
+                continue
+            foreign = self._groups[write.through] != self._groups[number]
+            found.append(Edge(write.node, self._through(write) if foreign else None))
+            # Autograd knows nothing of a write through another door: the gradient still finds the old way,
+            # and so does the value where the write read it.
+            passes = foreign and short(self.trace.calls[write.call]) not in OVERWRITING
+            if covers(write.region, region) and not passes:
+                return found
+        return found + older
+
+    def _through(self, write: _Wrote) -> Blame | None:
+        """The cut at a write through another door to the same memory, where its value had a gradient."""
+        call = self.trace.calls[write.call]
+        connected = any(
+            number == write.through and result for number, result in zip(call.outputs, call.results, strict=False)
+        )
+        if not connected:
+            return None
+        return Blame(self._split.get(self._groups[write.through], "data"), write.call, write.through)
+
+    def _maker(self, number: int) -> Edge:
+        return Edge(self._made[number], None) if number in self._made else Edge(self._source(number), None)
+
+    def _source(self, number: int) -> int:
+        node = self.of_source.get(number)
+        if node is None:
+            node = self.of_source[number] = self._add(-1)
+        return node
+
+    def _add(self, call: int) -> int:
+        self.edges.append([])
+        self.calls.append(call)
+        return len(self.calls) - 1
+
+    def _storage(self, number: int) -> int:
+        storage = self.trace.tensors[number].storage
+        return -1 - number if storage is None else storage
+
+    def _region(self, number: int) -> Region:
+        region = self._regions[number]
+        if region is None:
+            region = self._regions[number] = region_of(self.trace.tensors[number])
+        return region
+
+    # -- one call
+
+    def _take(self, index: int, call: Call) -> None:
+        name = short(call)
+        if name in ("backward",):
+            self._backward = list(call.inputs)
+            return
+        written = {write.tensor: write for write in call.writes}
+        targets = [*call.outputs, *(number for number in written if number not in call.outputs)]
+        if not targets:
+            if call.inputs:
+                self.exits[index] = [edge for number in call.inputs for edge in self.makers(number)]
+            return
+        if name in ("__reduce_ex__", "tolist", "numpy"):
+            self.exits[index] = [edge for number in call.inputs for edge in self.makers(number)]
+        if name in _JOINING and self._take_parts(index, call, name):
+            return
+        ways = [self._ways(index, call, name, i, target, target in written) for i, target in enumerate(targets)]
+        for target, edges in zip(targets, ways, strict=True):
+            node = self._add(index)
+            self.edges[node] = edges
+            self._bind(index, call, name, target, node, target in written)
+            if target in written:
+                write = written[target]
+                region = region_of(write, write.shape) if write.stop or write.strides else self._region(target)
+                self._wrote(target, _Wrote(node, region, target, index))
+
+    def _wrote(self, number: int, write: _Wrote) -> None:
+        self._writes.setdefault(self._storage(number), []).append(write)
+
+    def _take_parts(self, index: int, call: Call, name: str) -> bool:
+        """Take a concatenation part by part, so that a later slice of it comes only from the parts that it holds."""
+        if len(call.outputs) != 1 or call.writes:
+            return False
+        (target,) = call.outputs
+        regions = parts_of(self.trace.tensors[target], [self.trace.tensors[number] for number in call.inputs])
+        if regions is None:
+            return False
+        ways = [self._ways(index, call, name, 0, target, False, at) for at in range(len(call.inputs))]
+        self._bind(index, call, name, target, self._add(index), False)
+        for region, edges in zip(regions, ways, strict=True):
+            node = self._add(index)
+            self.edges[node] = edges
+            self._wrote(target, _Wrote(node, region, target, index))
+        return True
+
+    def _bind(self, index: int, call: Call, name: str, target: int, node: int, written: bool) -> None:
+        """Note that a call made a tensor (or made it anew, as ``detach_`` does)."""
+        if target in call.inputs and (written or name not in ("detach_", "requires_grad_", "grad")):
+            if not written or target in self._made or target in self._sources:
+                return
+            self._source(target)
+            return
+        self._made[target] = node
+        storage = self._storage(target)
+        self._born[target] = len(self._writes.get(storage, ()))
+        self._scanned[target] = (self._born[target], [Edge(node, None)])
+        kind = classify(self.trace, index)
+        for number in call.inputs:
+            if number != target and self._storage(number) == storage:
+                if kind in (None, "no_grad", "inference_mode"):
+                    self._groups[target] = self._groups[number]
+                return
+        if kind is not None:
+            self._split[self._groups[target]] = kind
+
+    def _ways(
+        self, index: int, call: Call, name: str, place: int, target: int, written: bool, only: int | None = None
+    ) -> list[Edge]:
+        """The ways by which values came into one result of a call, from all inputs or from one place only."""
+        found: dict[Edge, None] = {}
+        storage = self._storage(target)
+        for at in self._flowing(call, name, place) if only is None else (only,):
+            number = call.inputs[at]
+            blame = self._blame(index, call, name, at, place, target, written)
+            view = not written and number != target and self._storage(number) == storage
+            for edge in self.makers(number, self._region(target) if view else None):
+                way = self._joined(edge, blame)
+                found[way] = None
+        if name == "grad" and not call.function.startswith("torch.autograd"):
+            for number in self._backward:
+                for edge in self.makers(number):
+                    found[self._joined(edge, Blame("grad", index, call.inputs[0] if call.inputs else None))] = None
+        for entry in call.entries:
+            left = self.trace.calls[entry.exit]
+            kind = classify(self.trace, entry.exit)
+            for at, number in enumerate(left.inputs):
+                blame = Blame(kind, entry.exit, number, entry.certain) if kind and left.connected[at] else None
+                for edge in self.makers(number):
+                    found[self._joined(edge, blame, entry.certain)] = None
+        return list(found)
+
+    def _joined(self, edge: Edge, blame: Blame | None, certain: bool = True) -> Edge:
+        """An edge to a maker through which a write passed another door, and then this call."""
+        if edge.blame is not None and blame is not None:
+            node = self._add(blame.call)
+            self.edges[node] = [edge]
+            return Edge(node, blame, certain)
+        return Edge(edge.maker, blame or edge.blame, certain and edge.certain)
+
+    def _flowing(self, call: Call, name: str, place: int) -> Iterable[int]:
+        places = flowing(call)
+        if name.startswith("_foreach_") and call.outputs and len(call.inputs) % len(call.outputs) == 0:
+            return [at for at in places if at % len(call.outputs) == place]
+        return places
+
+    def _blame(
+        self, index: int, call: Call, name: str, at: int, place: int, target: int, written: bool
+    ) -> Blame | None:
+        """Why the gradient of one result does not come back to one input; None where it does, or never could."""
+        number = call.inputs[at]
+        if call.inner:
+            kind = self._inside.cut(index, at)
+            return Blame(kind, index, number) if kind else None
+        if call.function.startswith("Function.apply") and at >= len(call.inputs) - call.forwarded:
+            # The result of the forward: what it read by closure, and its arguments, which have a way of their own.
+            if is_checkpoint(call) and all(call.results):
+                return None
+            return Blame(classify(self.trace, index) or "function", index, None)
+        if not call.connected[at]:
+            return None
+        kind = classify(self.trace, index)
+        if kind in ("rewrap", "detach_"):
+            return Blame(kind, index, number)
+        connected = call.results[place] if place < len(call.results) else False
+        if written and not call.grad_mode:
+            # The tensor that is written keeps its history; what is written into it gets none.
+            if number == target and connected:
+                return None
+            return Blame("inference_mode" if call.inference else "no_grad", index, number)
+        if connected:
+            return None
+        return Blame(kind or "non_differentiable", index, number)

@@ -1,0 +1,66 @@
+"""The paths with the fewest cuts from the outputs back to every tensor."""
+
+from __future__ import annotations
+
+from graphvis.analysis.diagnosing.flow import Blame, Edge, Flow
+
+
+class Paths:
+    """For each node that the outputs' value is made of, how many cuts lie between, and which.
+
+    Attributes:
+        distance: for each node the number of cuts on the paths with the fewest; -1 where its value
+            does not reach the outputs.
+        blames: every cut that was met.
+    """
+
+    def __init__(self, flow: Flow, outputs: list[Edge], certain: bool) -> None:
+        """Find them.
+
+        Args:
+            flow: the value lane.
+            outputs: what the outputs' values are made of.
+            certain: whether to take only the ways that are known; False for the inferred ones too.
+        """
+        self.distance = [-1] * len(flow.calls)
+        self.blames: list[Blame] = []
+        self._flow = flow
+        self._certain = certain
+        self._sets = [0] * len(flow.calls)
+        self._known: dict[Blame, int] = {}
+        for edge in outputs:
+            self._relax(edge, 0, 0)
+        # Makers come before what is made of them, so this order meets every node after all its users.
+        for node in range(len(flow.calls) - 1, -1, -1):
+            if self.distance[node] >= 0:
+                for edge in flow.edges[node]:
+                    self._relax(edge, self.distance[node], self._sets[node])
+
+    def cuts(self, node: int) -> list[Blame]:
+        """The cuts on the paths with the fewest between a node and the outputs."""
+        members, found = self._sets[node], []
+        while members:
+            lowest = members & -members
+            found.append(self.blames[lowest.bit_length() - 1])
+            members ^= lowest
+        return found
+
+    def _relax(self, edge: Edge, distance: int, members: int) -> None:
+        if self._certain and not edge.certain:
+            return
+        if edge.blame is not None:
+            distance += 1
+            members |= 1 << self._number(edge.blame)
+        known = self.distance[edge.maker]
+        if known < 0 or distance < known:
+            self.distance[edge.maker] = distance
+            self._sets[edge.maker] = members
+        elif distance == known:
+            self._sets[edge.maker] |= members
+
+    def _number(self, blame: Blame) -> int:
+        number = self._known.get(blame)
+        if number is None:
+            number = self._known[blame] = len(self.blames)
+            self.blames.append(blame)
+        return number

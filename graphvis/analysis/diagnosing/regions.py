@@ -1,0 +1,142 @@
+"""Which bytes of a storage a tensor or a write touches, gaps included."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from graphvis.model import TracedTensor, Write
+
+_MOST_RUNS = 4096  # beyond that a region is taken for one without gaps
+
+
+class Region(msgspec.Struct, frozen=True):
+    """Some bytes of a storage.
+
+    Attributes:
+        start: the first.
+        stop: one past the last.
+        shape: sizes, where there are gaps; empty for a region without.
+        strides: bytes from one element to the next along each dimension of `shape`.
+        itemsize: bytes of one element, where there are gaps.
+    """
+
+    start: int
+    stop: int
+    shape: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    itemsize: int = 0
+
+
+def region_of(tensor: TracedTensor | Write, shape: tuple[int, ...] | None = None) -> Region:
+    """The bytes of a traced tensor or of a write."""
+    if not tensor.strides:
+        return Region(tensor.start, tensor.stop)
+    sizes = tensor.shape if shape is None else shape
+    last = sum((size - 1) * stride for size, stride in zip(sizes, tensor.strides, strict=True))
+    return Region(tensor.start, tensor.stop, sizes, tensor.strides, tensor.stop - tensor.start - last)
+
+
+def overlap(one: Region, other: Region) -> bool:
+    """Whether two regions of one storage share a byte."""
+    if one.stop <= other.start or other.stop <= one.start or one.start >= one.stop or other.start >= other.stop:
+        return False
+    if not one.strides and not other.strides:
+        return True
+    mine, theirs = runs(one), runs(other)
+    i = j = 0
+    while i < len(mine) and j < len(theirs):
+        if mine[i][1] <= theirs[j][0]:
+            i += 1
+        elif theirs[j][1] <= mine[i][0]:
+            j += 1
+        else:
+            return True
+    return False
+
+
+def covers(one: Region, other: Region) -> bool:
+    """Whether every byte of `other` lies in `one`."""
+    if other.start >= other.stop:
+        return True
+    if one.start > other.start or one.stop < other.stop:
+        return False
+    if not one.strides:
+        return True
+    mine, known = runs(one), _count(one)
+    if known > _MOST_RUNS:
+        return False  # its gaps were not looked at
+    j = 0
+    for start, stop in runs(other):
+        while j < len(mine) and mine[j][1] < stop:
+            j += 1
+        if j == len(mine) or mine[j][0] > start:
+            return False
+    return True
+
+
+def parts_of(whole: TracedTensor, parts: list[TracedTensor]) -> list[Region] | None:
+    """Where the parts of a concatenation lie in it; None where that cannot be told from the shapes."""
+    if whole.strides or any(len(part.shape) != len(whole.shape) for part in parts):
+        return None
+    dims = [
+        dim
+        for dim, size in enumerate(whole.shape)
+        if sum(part.shape[dim] for part in parts) == size
+        and all(part.shape[:dim] == whole.shape[:dim] and part.shape[dim + 1 :] == whole.shape[dim + 1 :] for part in parts)
+    ]
+    count = 1
+    for size in whole.shape:
+        count *= size
+    if len(dims) != 1 or not count:
+        return None
+    itemsize = (whole.stop - whole.start) // count
+    strides = [itemsize] * len(whole.shape)
+    for dim in range(len(strides) - 2, -1, -1):
+        strides[dim] = strides[dim + 1] * whole.shape[dim + 1]
+    regions, start = [], whole.start
+    for part in parts:
+        last = sum((size - 1) * stride for size, stride in zip(part.shape, strides, strict=True))
+        stop = start + last + itemsize if 0 not in part.shape else start
+        regions.append(Region(start, stop, part.shape, tuple(strides), itemsize))
+        start += part.shape[dims[0]] * strides[dims[0]]
+    return regions
+
+
+def _count(region: Region) -> int:
+    count = 1
+    for size, stride in zip(region.shape, region.strides, strict=True):
+        count *= size if stride else 1
+    return count
+
+
+@lru_cache(maxsize=4096)
+def runs(region: Region) -> tuple[tuple[int, int], ...]:
+    """The stretches without gaps of a region, ascending and merged."""
+    if not region.strides:
+        return ((region.start, region.stop),)
+    dims = sorted(
+        ((stride, size) for size, stride in zip(region.shape, region.strides, strict=True) if stride and size > 1)
+    )
+    length, outer = region.itemsize, []
+    for stride, size in dims:
+        if not outer and stride <= length:
+            length = (size - 1) * stride + length
+        else:
+            outer.append((stride, size))
+    count = 1
+    for _, size in outer:
+        count *= size
+    if count > _MOST_RUNS:
+        return ((region.start, region.stop),)
+    starts = [region.start]
+    for stride, size in outer:
+        starts = [start + i * stride for start in starts for i in range(size)]
+    merged: list[tuple[int, int]] = []
+    for start in sorted(starts):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], start + length))
+        else:
+            merged.append((start, start + length))
+    return tuple(merged)
