@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from graphvis.model import Graph, Moment, Saved
 
@@ -31,6 +32,25 @@ def written_unseen(graph: Graph) -> Iterator[tuple[int, Saved]]:
                     yield node, one
 
 
+def changed_unseen(before: Graph, after: Graph) -> Iterator[tuple[int, Saved]]:
+    """Nodes with a saved tensor whose value another moment of one run shows to be another, and whose counter does not.
+
+    So is a write through NumPy told, which leaves no counter that could have seen it.
+    """
+    earlier = {info.trace_number: info for info in before.tensors.values() if info.trace_number is not None}
+    written = set()
+    for info in after.tensors.values():
+        was = None if info.trace_number is None else earlier.get(info.trace_number)
+        if was is None or info.storage is None or was.value is None or info.value is None:
+            continue
+        if was.value != info.value and was.version == info.version:
+            written.add(info.storage)
+    for node, saved in after.saved.items():
+        for one in saved:
+            if one.state == "intact" and one.storage in written:
+                yield node, one
+
+
 def silently_wrong(before: Moment, after: Moment) -> dict[str, str]:
     """Leaves whose gradient an unseen write has changed, with the right one.
 
@@ -39,7 +59,8 @@ def silently_wrong(before: Moment, after: Moment) -> dict[str, str]:
     """
     if before.outcome is None or after.outcome is None or before.outcome.error or after.outcome.error:
         return {}
-    if next(written_unseen(after.graph), None) is None:
+    unseen = (written_unseen(after.graph), changed_unseen(before.graph, after.graph))
+    if next(chain.from_iterable(unseen), None) is None:
         return {}
     leaves = {info.name: info for info in before.graph.tensors.values()}
     found = {}
