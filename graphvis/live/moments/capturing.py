@@ -48,11 +48,13 @@ def capture(scenario: Scenario, stop: Stop, words: Halves) -> Captured:
     trace = recording.freeze()
     places = {token: node for node, token in enumerate(tokens)}
     passed = _passed(answer, graph, {node: places[identity.of_function(node)] for node, _ in answer.passed})
-    code, note = (words.before, words.note_before) if marker.side == "before" else (words.after, words.note_after)
+    code, lines = (words.before, words.note_before) if marker.side == "before" else (words.after, words.note_after)
+    if marker.code is not None:  # the author's words stand on no line of the file
+        code, lines = marker.code, ""
     moment = Moment(
         graph=join(graph, trace),
-        code=code if marker.code is None else marker.code,
-        note=marker.note or note,
+        code=code,
+        note=": ".join(part for part in (lines, marker.note) if part),
         says=marker.says,
         outcome=answer.outcome(passed),
         shows=_shows(marker),
