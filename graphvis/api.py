@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
-from graphvis.analysis.comparing import match_by_structure, unite
+from graphvis.analysis.comparing import match_by_calls, match_by_identity, match_by_structure, unite
 from graphvis.live import moments, walker
+from graphvis.live.moments.building import build
 from graphvis.live.moments.names import tensors_of
 from graphvis.model import Comparison, Graph, Moment
 from graphvis.scenario import Scenario
+
+_MOST_IDENTIFIED = 10_000
+"""Nodes of a graph up to which a walk notes who they are: each token costs a dict in the program's own node."""
+_IDENTITY = walker.Identity()
+_tokens: dict[int, Sequence[Hashable]] = {}
 
 
 def walk(
@@ -36,34 +44,57 @@ def walk(
     """
     if names is None and module is None:
         names = tensors_of(sys._getframe(1).f_locals)
-    return walker.walk(outputs, names, module=module)
+    graph, tokens = walker.walk_with_tokens(outputs, names, module=module, identity=_IDENTITY, most=_MOST_IDENTIFIED)
+    if tokens:
+        _tokens[id(graph)] = tokens
+        weakref.finalize(graph, _tokens.pop, id(graph), None)
+    return graph
 
 
 def compare(before: Any, after: Any, *, name: str = "comparison", title: str = "") -> Comparison:
     """Compare two graphs: what the second lost of the first.
 
+    Two graphs that :func:`walk` took in this process match by identity where they have nodes in common; two callables
+    are recorded and match by their calls; all else matches by structure.
+
     Args:
-        before: a Graph or a Moment, or a callable without arguments that builds the outputs to walk from.
+        before: a Graph or a Moment, or a callable without arguments that builds one, or the outputs to walk from.
         after: the same.
         name: fit for a file and for ids.
         title: the finding, for the picture's title bar.
 
     Returns:
         The union of both.
+
+    Raises:
+        WalkError: if a callable returns nothing to walk from.
     """
-    one, other = _moment(before), _moment(after)
-    pairs = match_by_structure(one.graph, other.graph)
-    return unite(one, other, pairs, "structure", name=name, title=title)
+    if callable(before) and callable(after):
+        names = tensors_of(sys._getframe(1).f_locals)
+        one, other = build(before, names), build(after, names)
+        pairs = match_by_calls(one.moment.graph, other.moment.graph, one.trace, other.trace)
+        both = (_settled(one.moment), _settled(other.moment))
+        return unite(*both, pairs, "calls", name=name, title=title)
+    first, second = _moment(before), _moment(after)
+    tokens = (_tokens.get(id(first.graph), ()), _tokens.get(id(second.graph), ()))
+    if set(tokens[0]) & set(tokens[1]):
+        pairs = match_by_identity(first.graph, second.graph, *tokens)
+        return unite(first, second, pairs, "identity", name=name, title=title)
+    pairs = match_by_structure(first.graph, second.graph)
+    return unite(first, second, pairs, "structure", name=name, title=title)
 
 
 def _moment(what: Any) -> Moment:
     if isinstance(what, Moment):
         return what
-    if isinstance(what, Graph):
-        return Moment(graph=what)
-    if isinstance(what, Callable):  # type: ignore[arg-type]  # a Protocol at run time
-        return Moment(graph=walker.walk(what()))
-    return Moment(graph=walker.walk(what))
+    if callable(what):
+        what = what()
+    return Moment(graph=what if isinstance(what, Graph) else walker.walk(what))
+
+
+def _settled(moment: Moment) -> Moment:
+    """Without sequence numbers, which say how much ran in this process before."""
+    return replace(moment, graph=replace(moment.graph, sequence_nrs=()))
 
 
 def torchviz_sources(scenario: Scenario) -> dict[str, str]:

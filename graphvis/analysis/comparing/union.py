@@ -68,12 +68,19 @@ def unite(
 
 
 def _state(before: Graph, index: int, after: Graph, other: int | None) -> State:
-    was = index in before.reached
-    if other is not None and (not was or other in after.reached):
+    was = _is_reached(before, index)
+    if other is not None and (not was or _is_reached(after, other)):
         return "kept"
     if other is None and not was:
         return "unreachable"
     return "unreachable" if before.kinds[index] == "function" else "severed"
+
+
+def _is_reached(graph: Graph, node: int) -> bool:
+    """Whether the gradient comes to a node; to a named intermediate, where it comes to the function that made it."""
+    if graph.kinds[node] != "tensor" or node in graph.reached:
+        return node in graph.reached
+    return any(graph.targets[edge] in graph.reached for edge in graph.slots_of(node))
 
 
 def _edges(before: Graph, after: Graph, nodes: list[Pair]) -> Iterable[PairEdge]:

@@ -67,14 +67,16 @@ def walk_with_tokens(
     number: Callable[[torch.Tensor], int | None] | None = None,
     saved: bool = True,
     values: bool = True,
+    most: int | None = None,
 ) -> tuple[Graph, tuple[int, ...]]:
-    """Like :func:`walk`, with a token for each node.
+    """Like :func:`walk`, with a token for each node; none where there are more nodes than `most`.
 
     A node of this walk and one of another walk with the same `identity` are the same live object
     if and only if their tokens are equal, within the limits that :class:`Identity` states.
     """
     walked = _Walk(outputs, names, module, also, values)
-    return walked.graph(number, saved), walked.tokens(identity)
+    graph = walked.graph(number, saved)
+    return graph, () if most is not None and len(graph.kinds) > most else walked.tokens(identity)
 
 
 class _Walk:
