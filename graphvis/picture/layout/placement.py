@@ -4,43 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-Point = tuple[float, float]
-
-
-class Place(msgspec.Struct, frozen=True):
-    """A rectangle by its middle.
-
-    Attributes:
-        x: of the middle.
-        y: of the middle.
-        width: whole width.
-        height: whole height.
-    """
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def left(self) -> float:
-        """x of the left side."""
-        return self.x - self.width / 2
-
-    @property
-    def right(self) -> float:
-        """x of the right side."""
-        return self.x + self.width / 2
-
-    @property
-    def top(self) -> float:
-        """y of the upper side."""
-        return self.y - self.height / 2
-
-    @property
-    def bottom(self) -> float:
-        """y of the lower side."""
-        return self.y + self.height / 2
+from graphvis.picture.curves import point_at
+from graphvis.picture.geometry import Place, Point
 
 
 class Track(msgspec.Struct, frozen=True):
@@ -71,3 +36,38 @@ class Placement(msgspec.Struct, frozen=True):
     boxes: dict[str, Place]
     tracks: dict[int, Track]
     frames: dict[str, Place]
+
+
+def fit(placement: Placement) -> Placement:
+    """The placement moved and sized so that it holds all that is in it, and no more, from side to side."""
+    xs = [side for place in _places(placement) for side in (place.left, place.right)]
+    xs += [x for track in placement.tracks.values() for x, _ in _bounds(track)]
+    if not xs:
+        return placement
+    left = min(xs)
+
+    def shift(place: Place) -> Place:
+        return Place(place.x - left, place.y, place.width, place.height)
+
+    return Placement(
+        max(xs) - left,
+        placement.height,
+        {box: shift(place) for box, place in placement.boxes.items()},
+        {
+            i: Track(tuple((x - left, y) for x, y in track.points), track.label and shift(track.label))
+            for i, track in placement.tracks.items()
+        },
+        {path: shift(place) for path, place in placement.frames.items()},
+    )
+
+
+def _places(placement: Placement) -> list[Place]:
+    labels = [track.label for track in placement.tracks.values() if track.label is not None]
+    return [*placement.boxes.values(), *placement.frames.values(), *labels]
+
+
+def _bounds(track: Track) -> list[Point]:
+    """Points of the track itself: its control points may lie far outside."""
+    points = track.points
+    at = [(points[i], points[i + 1], points[i + 2], points[i + 3]) for i in range(0, len(points) - 3, 3)]
+    return [point_at(piece, k / 8) for piece in at for k in range(9)]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import msgspec
+
 from graphvis.picture.layout import engine as engines
-from graphvis.picture.layout import ports, source, storage
-from graphvis.picture.layout.placement import Placement
+from graphvis.picture.layout import labels, ports, routing, source, squeezing, storage
+from graphvis.picture.layout.placement import Placement, Track, fit
 from graphvis.picture.layout.reading import read
 from graphvis.picture.layout.source import Ports, Spacing
 from graphvis.picture.measure import Measured
 
 HALF = 360.0
 MARGIN = 8.0
+_ROOM = HALF - 2 * MARGIN
 FINE = 300
 """Boxes up to which a layout is refined."""
 _SPACINGS = (Spacing(24, 34), Spacing(16, 34), Spacing(11, 32))
@@ -31,23 +36,47 @@ def lay_out(measured: Measured, engine: str | None = None) -> Placement:
     if not measured.scene.boxes:
         return Placement(0.0, 0.0, {}, {}, {})
     if len(measured.scene.boxes) > FINE:
-        return storage.connect(measured, _pass(measured, _SPACINGS[0], Ports(), engine))
-    first: Placement | None = None
+        placement = _pass(measured, _SPACINGS[0], Ports(), engine, measured.labels)
+        return fit(storage.connect(measured, placement))
+    loosest: Placement | None = None
     for spacing in _SPACINGS:
         placement = _refine(measured, spacing, engine)
-        if placement.width + 2 * MARGIN <= HALF:
+        if placement.width <= _ROOM:
             return placement
-        first = first or placement
-    assert first is not None
-    return first
+        loosest = loosest or placement
+    squeezed = _squeeze(measured, placement)
+    return squeezed if squeezed is not None and squeezed.width <= _ROOM else loosest or placement
 
 
 def _refine(measured: Measured, spacing: Spacing, engine: str | None) -> Placement:
-    """Two passes: the first shows where links run, the second lays out with ports there."""
-    found = ports.choose(measured, _pass(measured, spacing, Ports(), engine))
-    placement = _pass(measured, spacing, found, engine)
-    return storage.connect(measured, ports.straighten(measured, placement, found))
+    """Two passes: the first shows where links run, the second lays out with ports there.
+
+    A third makes room for labels where the second left none.
+    """
+    at = ports.choose(measured, _pass(measured, spacing, Ports(), engine))
+    placement, homeless = _finish(measured, _pass(measured, spacing, at, engine))
+    if homeless:
+        placement, _ = _finish(measured, _pass(measured, spacing, at, engine, homeless))
+    return placement
 
 
-def _pass(measured: Measured, spacing: Spacing, at: Ports, engine: str | None) -> Placement:
-    return read(engines.run(source.write(measured, spacing, at), "json0", engine), measured)
+def _finish(measured: Measured, placement: Placement) -> tuple[Placement, set[int]]:
+    """Everything that is ours: ports, ways, labels, dotted lines, the width."""
+    routed = routing.route(measured, placement, ports.choose(measured, placement))
+    labelled, homeless = labels.put(measured, routed)
+    return fit(storage.connect(measured, labelled)), homeless
+
+
+def _squeeze(measured: Measured, placement: Placement) -> Placement | None:
+    narrow = squeezing.squeeze(placement, _ROOM)
+    if narrow is None:
+        return None
+    bare = {i: Track(track.points) for i, track in narrow.tracks.items() if measured.scene.links[i].kind != "storage"}
+    finished, homeless = _finish(measured, msgspec.structs.replace(narrow, tracks=bare))
+    return None if homeless else finished
+
+
+def _pass(
+    measured: Measured, spacing: Spacing, at: Ports, engine: str | None, reserved: Collection[int] = ()
+) -> Placement:
+    return read(engines.run(source.write(measured, spacing, at, reserved), "json0", engine), measured)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import msgspec
 
-from graphvis.picture.layout.placement import Place, Placement, Track
+from graphvis.picture.geometry import Place
+from graphvis.picture.layout.placement import Placement
 from graphvis.picture.layout.source import Ports, touching
 from graphvis.picture.measure import Measured
 
 _LEAST_APART = 26.0
-_STRAIGHT = 5.0
-"""A sideways step that looks like a mistake rather than a bend."""
 _CLEAR = 8.0
 
 
+class _Ends(msgspec.Struct, frozen=True):
+    """How many links leave and enter each box."""
+
+    leaving: Counter[str]
+    entering: Counter[str]
+
+
 def choose(measured: Measured, placement: Placement) -> Ports:
-    """Ports for the next pass, from what the last one showed."""
+    """Ports from where boxes stand and where the engine led the links."""
     links = measured.scene.links
-    wanted = {i: _wanted(measured, placement, i) for i in touching(links) if i in placement.tracks}
+    ends = _Ends(Counter(links[i].tail for i in touching(links)), Counter(links[i].head for i in touching(links)))
+    wanted = {i: _wanted(measured, placement, i, ends) for i in touching(links) if i in placement.tracks}
     below: dict[str, list[int]] = defaultdict(list)
     above: dict[str, list[int]] = defaultdict(list)
     for i in wanted:
@@ -34,26 +41,7 @@ def choose(measured: Measured, placement: Placement) -> Ports:
     return Ports(leaving, entering)
 
 
-def straighten(measured: Measured, placement: Placement, ports: Ports) -> Placement:
-    """The placement with its tracks' ends exactly at their ports, and straight ones straight."""
-    links = measured.scene.links
-    tracks = dict(placement.tracks)
-    for i, start in ports.below.items():
-        tail, head = placement.boxes[links[i].tail], placement.boxes[links[i].head]
-        first, last = tail.x + start, head.x + ports.above[i]
-        track = tracks[i]
-        if abs(first - last) < _STRAIGHT and _is_clear(placement, links[i].tail, links[i].head, (first + last) / 2):
-            x = (first + last) / 2
-            down = [track.points[0][1] + (track.points[-1][1] - track.points[0][1]) * k / 3 for k in range(4)]
-            tracks[i] = Track(tuple((x, y) for y in down), track.label)
-        else:
-            (x0, y0), (x1, y1), *between, (x2, y2), (x3, y3) = track.points
-            points = ((first, y0), (x1 + first - x0, y1), *between, (x2 + last - x3, y2), (last, y3))
-            tracks[i] = Track(points, track.label)
-    return msgspec.structs.replace(placement, tracks=tracks)
-
-
-def _wanted(measured: Measured, placement: Placement, i: int) -> tuple[float, float]:
+def _wanted(measured: Measured, placement: Placement, i: int, ends: _Ends) -> tuple[float, float]:
     """The x at which a link would like to leave its tail and enter its head."""
     link = measured.scene.links[i]
     tail, head = placement.boxes[link.tail], placement.boxes[link.head]
@@ -61,18 +49,16 @@ def _wanted(measured: Measured, placement: Placement, i: int) -> tuple[float, fl
     low = max(tail.x - reaches[0], head.x - reaches[1])
     high = min(tail.x + reaches[0], head.x + reaches[1])
     if low <= high:
-        x = min(max(_preferred(measured, link.tail, link.head, tail, head), low), high)
+        x = min(max(_preferred(ends, link.tail, link.head, tail, head), low), high)
         if _is_clear(placement, link.tail, link.head, x):
             return x, x
     points = placement.tracks[i].points
     return points[3][0], points[-4][0]
 
 
-def _preferred(measured: Measured, tail_id: str, head_id: str, tail: Place, head: Place) -> float:
+def _preferred(ends: _Ends, tail_id: str, head_id: str, tail: Place, head: Place) -> float:
     """The middle of the box that has but one link there, else halfway."""
-    links = measured.scene.links
-    leaving = sum(links[i].tail == tail_id for i in touching(links))
-    entering = sum(links[i].head == head_id for i in touching(links))
+    leaving, entering = ends.leaving[tail_id], ends.entering[head_id]
     if leaving > 1 and entering == 1:
         return head.x
     if leaving == 1 and entering > 1:

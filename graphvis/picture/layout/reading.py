@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from graphvis.errors import EngineError
-from graphvis.picture.layout.placement import Place, Placement, Point, Track
+from graphvis.picture.geometry import Place, Point
+from graphvis.picture.layout.placement import Placement, Track
 from graphvis.picture.measure import Measured
 
 _POINTS = 72.0
@@ -52,7 +53,7 @@ def _place(document: dict[str, Any], measured: Measured) -> Placement:
     for item in document.get("edges", []):
         i = int(item["comment"])
         label = measured.labels.get(i)
-        at = flip(*_pair(item["lp"])) if label is not None else None
+        at = flip(*_pair(item["lp"])) if "lp" in item else None
         tracks[i] = Track(
             tuple(flip(*_pair(point)) for point in item["pos"].split(" ") if point[0] not in "es"),
             Place(*at, label.width, label.height) if at is not None and label is not None else None,

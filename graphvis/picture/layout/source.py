@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import graphviz
 import msgspec
@@ -39,8 +39,15 @@ class Ports(msgspec.Struct, frozen=True):
     above: Mapping[int, float] = {}
 
 
-def write(measured: Measured, spacing: Spacing, ports: Ports) -> str:
-    """DOT for the engine; nodes are named ``b0``, ``b1``, ... and edges numbered in ``comment``."""
+def write(measured: Measured, spacing: Spacing, ports: Ports, reserved: Collection[int] = ()) -> str:
+    """DOT for the engine; nodes are named ``b0``, ``b1``, ... and edges numbered in ``comment``.
+
+    Args:
+        measured: the boxes and links.
+        spacing: room between them.
+        ports: where links touch their boxes.
+        reserved: the links for whose labels the engine shall make room.
+    """
     scene = measured.scene
     graph = graphviz.Digraph("scene", graph_attr=_graph_attributes(len(scene.boxes), spacing))
     graph.attr("node", label="", fixedsize="true", shape="box", margin="0")
@@ -51,7 +58,7 @@ def write(measured: Measured, spacing: Spacing, ports: Ports) -> str:
     _write_boxes(graph, measured, names, holes, tree, "")
     for i in touching(scene.links):
         if scene.links[i].tail in names and scene.links[i].head in names:
-            _write_link(graph, measured, names, ports, i, scene.links[i])
+            _write_link(graph, measured, names, ports, i, i in reserved)
     return str(graph.source)
 
 
@@ -143,15 +150,19 @@ def _row(cells: list[tuple[float, str]], wide: int, high: int) -> str:
 
 
 def _write_link(
-    graph: graphviz.Digraph, measured: Measured, names: dict[str, str], ports: Ports, i: int, link: Link
+    graph: graphviz.Digraph, measured: Measured, names: dict[str, str], ports: Ports, i: int, reserved: bool
 ) -> None:
+    link = measured.scene.links[i]
     attributes = {"comment": str(i)}
     label = measured.labels.get(i)
-    if label is not None:
+    if label is not None and reserved:
         attributes["label"] = (
             f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{label.width:.0f}" HEIGHT="{label.height:.0f}">'
             "<TR><TD></TD></TR></TABLE>>"
         )
+    elif label is not None:
+        # The words need the height of two gaps; where they go is seen later.
+        attributes["minlen"] = "2"
     if i in ports.below:
         attributes |= {"tailport": f"o{i}:s", "headport": f"i{i}:n"}
     graph.edge(names[link.tail], names[link.head], **attributes)

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from graphvis.picture.layout.placement import Place, Placement, Point, Track
+from graphvis.picture.curves import point_at
+from graphvis.picture.geometry import Place, Point
+from graphvis.picture.layout.placement import Placement, Track
 from graphvis.picture.measure import Measured
 
 _CORNER = 14.0
@@ -22,15 +24,14 @@ Way = tuple[Point, Point, Point, Point]
 
 
 def connect(measured: Measured, placement: Placement) -> Placement:
-    """The placement with a track for each link of shared storage; it may grow wider."""
+    """The placement with a track for each link of shared storage."""
     tracks = dict(placement.tracks)
     for i, link in enumerate(measured.scene.links):
         if link.kind == "storage" and link.tail in placement.boxes and link.head in placement.boxes:
             tail, head = placement.boxes[link.tail], placement.boxes[link.head]
             if tail != head:
                 tracks[i] = Track(_least_touching(placement, tail, head))
-    xs = [x for i, track in tracks.items() if i not in placement.tracks for x, _ in track.points]
-    return _widen(msgspec.structs.replace(placement, tracks=tracks), min(xs, default=0.0), max(xs, default=0.0))
+    return msgspec.structs.replace(placement, tracks=tracks)
 
 
 def _least_touching(placement: Placement, tail: Place, head: Place) -> Way:
@@ -89,41 +90,5 @@ def _bracket(start: Point, end: Point, side: int, reach: float) -> Way:
 def _touches(way: Way, place: Place) -> bool:
     return any(
         place.left - _CLEAR < x < place.right + _CLEAR and place.top - _CLEAR < y < place.bottom + _CLEAR
-        for x, y in (_at(way, k / _SAMPLES) for k in range(_SAMPLES + 1))
-    )
-
-
-def _at(way: Way, t: float) -> Point:
-    s = 1 - t
-    weights = (s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t)
-    return (
-        sum(w * x for w, (x, _) in zip(weights, way, strict=True)),
-        sum(w * y for w, (_, y) in zip(weights, way, strict=True)),
-    )
-
-
-def _widen(placement: Placement, left: float, right: float) -> Placement:
-    """Room at the sides for what reaches beyond them."""
-    # Inner points overshoot the curve by a third.
-    before = max(0.0, -left * 0.75 + 2) if left < 0 else 0.0
-    after = max(0.0, (right - placement.width) * 0.75 + 2) if right > placement.width else 0.0
-    if not before and not after:
-        return placement
-    return move(msgspec.structs.replace(placement, width=placement.width + before + after), before)
-
-
-def move(placement: Placement, x: float) -> Placement:
-    """Everything moved right by `x`, the width unchanged."""
-
-    def shift(place: Place) -> Place:
-        return Place(place.x + x, place.y, place.width, place.height)
-
-    return msgspec.structs.replace(
-        placement,
-        boxes={box: shift(place) for box, place in placement.boxes.items()},
-        frames={path: shift(place) for path, place in placement.frames.items()},
-        tracks={
-            i: Track(tuple((px + x, py) for px, py in track.points), track.label and shift(track.label))
-            for i, track in placement.tracks.items()
-        },
+        for x, y in (point_at(way, k / _SAMPLES) for k in range(_SAMPLES + 1))
     )

@@ -181,7 +181,7 @@ def _inner_size(face: Face, shape: Shape) -> tuple[float, float]:
     reach = [heading / _chord(high, top + 2)]
     for i, line in enumerate(lines, start=1):
         reach.append(_line_width(line) / _chord(high, top + 14 + i * CAPTION_PITCH - 3))
-    return max(reach) + 14, high
+    return max(reach) + (36 if face.badge else 14), high
 
 
 def _chord(high: float, y: float) -> float:

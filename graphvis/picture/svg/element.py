@@ -6,9 +6,9 @@ import re
 from xml.etree import ElementTree
 
 from graphvis.picture import palette
+from graphvis.picture.curves import number
 from graphvis.picture.measure import Font
 from graphvis.picture.palette import Theme
-from graphvis.picture.svg.curves import number
 
 Element = ElementTree.Element
 

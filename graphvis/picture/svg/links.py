@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from graphvis.picture import palette
+from graphvis.picture import curves, palette
+from graphvis.picture.curves import Curve
 from graphvis.picture.layout import Placement, Point, Track
 from graphvis.picture.measure import Measured, fonts
+from graphvis.picture.measure.boxes import LABEL_START
 from graphvis.picture.scene import Link, Wire
-from graphvis.picture.svg import curves, marks
-from graphvis.picture.svg.curves import Curve
+from graphvis.picture.svg import marks
 from graphvis.picture.svg.element import Element, child, group, text
 
 LANE = 3.6
@@ -108,10 +109,13 @@ def _unit(start: Point, end: Point) -> Point | None:
 
 
 def _draw_cut(parent: Element, wire: Wire, track: Track, lane: Curve) -> None:
-    height = track.label.y if track.label is not None else (lane[0][0][1] + lane[-1][3][1]) / 2
+    """Scissors on the lane, and the words in the room that was kept for them."""
+    room = track.label
+    height = room.y if room is not None else (lane[0][0][1] + lane[-1][3][1]) / 2
     at, along = curves.nearest(lane, height)
     marks.scissors(parent, at, along)
-    x = at[0] + 20
-    lines = wire.label
-    for k, (line, font) in enumerate(zip(lines, (fonts.CUT, fonts.CUT_PLACE), strict=False)):
-        text(parent, x, at[1] + (-3 if len(lines) > 1 else 4) + 16 * k, line, font, palette.RED)
+    at_left = room is not None and room.right < at[0]
+    x = room.right - 4 if room is not None and at_left else max(at[0] + 20, room.left + LABEL_START if room else 0.0)
+    baseline = height + (-3 if len(wire.label) > 1 else 4)
+    for k, (line, font) in enumerate(zip(wire.label, (fonts.CUT, fonts.CUT_PLACE), strict=False)):
+        text(parent, x, baseline + 16 * k, line, font, palette.RED, "end" if at_left else None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from graphvis.picture import palette
+from graphvis.picture.curves import number
 from graphvis.picture.layout import Point
-from graphvis.picture.svg.curves import number
 from graphvis.picture.svg.element import Element, child, group
 
 

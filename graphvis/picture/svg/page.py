@@ -37,7 +37,7 @@ class Head(msgspec.Struct, frozen=True):
 
     @property
     def indent(self) -> float:
-        """x of code and note."""
+        """X of code and note."""
         return MARGIN + (width(self.title, fonts.HALF) + 12 if self.title else 0)
 
 

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from graphvis.picture import palette
+from graphvis.picture.curves import number
 from graphvis.picture.layout import Place, Placement
 from graphvis.picture.layout.placing import HALF
 from graphvis.picture.layout.placing import MARGIN as AROUND
@@ -14,7 +15,6 @@ from graphvis.picture.measure import Measured, clean, fonts, measure, wrap
 from graphvis.picture.palette import Theme
 from graphvis.picture.scene import Scene
 from graphvis.picture.svg import boxes, key, links, page
-from graphvis.picture.svg.curves import number
 from graphvis.picture.svg.element import ROOT_CLASS, SANS, Element, child, group, legal, serialise, style_sheet, text
 
 _ABOVE_GRAPH = 10.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from graphvis.picture.layout import Place, Point
+from graphvis.picture.geometry import Place, Point
 
 Cubic = tuple[Point, Point, Point, Point]
 Curve = tuple[Cubic, ...]
