@@ -1,0 +1,5 @@
+"""The report: a diagnosis told as a modern compiler tells an error."""
+
+from graphvis.picture.report.writing import write
+
+__all__ = ["write"]

@@ -1,0 +1,77 @@
+"""The findings of a diagnosis in the order in which a person wants them: by cut, not by parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from graphvis.model import Cut
+from graphvis.model.diagnosis import Diagnosis, Finding
+
+# Nodes whose derivative is zero everywhere: no input will ever get a gradient through them, whatever its value.
+ZERO_EVERYWHERE = frozenset({
+    "RoundBackward0", "RoundBackward1", "FloorBackward0", "CeilBackward0", "TruncBackward0", "SignBackward0",
+    "SgnBackward0", "HeavisideBackward0", "FloorDivideBackward0", "FloorDivideBackward1",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Severed:
+    """Parameters that the same lines cut.
+
+    Attributes:
+        cuts: one cut for each line, in order.
+        findings: the parameters.
+    """
+
+    cuts: tuple[Cut, ...]
+    findings: tuple[Finding, ...]
+
+
+def severed(diagnosis: Diagnosis, quiet: Collection[str]) -> tuple[list[Severed], list[Severed]]:
+    """The cut parameters by the lines that cut them: those that matter, and those meant to be so.
+
+    Args:
+        diagnosis: what to tell.
+        quiet: parameters that are meant to have no gradient here.
+    """
+    groups: dict[tuple[object, ...], tuple[dict[object, Cut], list[Finding]]] = {}
+    for finding in diagnosis.findings:
+        if finding.status != "cut":
+            continue
+        # A loop cuts many times at one line: that is one thing to tell.
+        by_line: dict[object, Cut] = {}
+        for i in finding.cuts:
+            cut = diagnosis.cuts[i]
+            by_line.setdefault((cut.kind, cut.location.file, cut.location.line), cut)
+        meant = finding.parameter in quiet
+        _, members = groups.setdefault((meant, *sorted(by_line, key=repr)), (by_line, []))
+        members.append(finding)
+    told = [(key[0], Severed(tuple(cuts.values()), tuple(members))) for key, (cuts, members) in groups.items()]
+    return [group for meant, group in told if not meant], [group for meant, group in told if meant]
+
+
+def with_status(diagnosis: Diagnosis, status: str, quiet: Collection[str]) -> list[Finding]:
+    """The parameters of a status that are not meant to be so."""
+    return [finding for finding in diagnosis.findings if finding.status == status and finding.parameter not in quiet]
+
+
+def folded(findings: tuple[Finding, ...] | list[Finding], most: int = 8) -> list[tuple[str, str]]:
+    """Names and shapes, as (name, shape) rows; of a long list the modules with their counts."""
+    if len(findings) <= most:
+        return [(finding.parameter, str(list(finding.shape))) for finding in findings]
+    depth = max(name.count(".") for name in (finding.parameter for finding in findings))
+    while depth > 0:
+        counts: dict[str, int] = {}
+        for finding in findings:
+            parts = finding.parameter.split(".")
+            head = ".".join(parts[:depth]) if len(parts) > depth else finding.parameter
+            counts[head] = counts.get(head, 0) + 1
+        if len(counts) <= most:
+            return [
+                (f"{head}.*" if count > 1 else head, f"{count} parameters" if count > 1 else "")
+                for head, count in counts.items()
+            ]
+        depth -= 1
+    shown = [(finding.parameter, str(list(finding.shape))) for finding in findings[: most - 1]]
+    return [*shown, (f"and {len(findings) - most + 1} more", "")]

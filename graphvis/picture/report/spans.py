@@ -1,0 +1,114 @@
+"""Which part of a source line a finding is about."""
+
+from __future__ import annotations
+
+import ast
+import re
+import unicodedata
+from collections.abc import Callable
+
+Span = tuple[int, int]
+"""First character and one past the last, in the line."""
+
+_CALLS: dict[str, frozenset[str]] = {
+    "detach": frozenset({"detach", "state_dict"}),
+    "detach_": frozenset({"detach_"}),
+    "item": frozenset({"item", "tolist", "float", "int", "bool"}),
+    "numpy": frozenset({"numpy", "asarray", "array", "__array__"}),
+    "copy": frozenset({"tensor", "new_tensor", "as_tensor", "Tensor", "deepcopy", "state_dict"}),
+    "rewrap": frozenset({"Parameter", "requires_grad_"}),
+    "function": frozenset({"apply"}),
+    "checkpoint": frozenset({"checkpoint", "checkpoint_sequential"}),
+    "grad": frozenset({"grad"}),
+    "non_differentiable": frozenset(
+        {"argmax", "argmin", "argsort", "one_hot", "long", "int", "bool", "byte", "short", "gt", "lt", "ge", "le", "eq",
+         "ne", "sort", "topk", "bucketize", "multinomial", "nonzero"}
+    ),
+}  # fmt: skip
+_ATTRIBUTES: dict[str, frozenset[str]] = {"data": frozenset({"data"}), "grad": frozenset({"grad"})}
+
+
+def span_of_cut(text: str, kind: str) -> Span:
+    """The expression of a line that cuts: the call of ``detach``, the read of ``.data``, ...; else the line's value."""
+    calls, attributes = _CALLS.get(kind, frozenset()), _ATTRIBUTES.get(kind, frozenset())
+
+    def fits(node: ast.AST) -> bool:
+        if isinstance(node, ast.Call) and _called(node) in calls:
+            return True
+        if kind == "non_differentiable" and isinstance(node, ast.Compare):
+            return True
+        return isinstance(node, ast.Attribute) and node.attr in attributes
+
+    return _find(text, fits) or _by_word(text, calls | attributes) or span_of_value(text)
+
+
+def span_of_call(text: str, function: str) -> Span:
+    """The call of `function` (its last part) in a line; for an in-place operator or an item the whole statement."""
+    name = function.split(" ", 1)[0].rsplit(".", 1)[-1]
+    return _find(text, lambda node: isinstance(node, ast.Call) and _called(node) == name) or _whole(text)
+
+
+def span_of_value(text: str) -> Span:
+    """What a statement computes: right of the assignment, behind ``return``; the whole line where that is unclear."""
+    tree = _parse(text)
+    value = getattr(tree.body[0], "value", None) if tree is not None and tree.body else None
+    return _span(text, value) if isinstance(value, ast.expr) else _whole(text)
+
+
+def display_width(text: str) -> int:
+    """How many columns of a terminal `text` takes: two for each wide character, none for a combining one."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+
+
+def _find(text: str, fits: Callable[[ast.AST], bool]) -> Span | None:
+    tree = _parse(text)
+    if tree is None:
+        return None
+    found = [_span(text, node) for node in ast.walk(tree) if isinstance(node, ast.expr) and fits(node)]
+    # The smallest: of `f(h.detach())` the detach alone, of `h.detach().numpy()` nothing that stands around it.
+    return min(found, key=lambda span: span[1] - span[0], default=None)
+
+
+# What makes a whole statement of a line that opens a block or goes on with one.
+_AROUND = (("", ""), ("", " pass"), ("if 1:\n pass\n", " pass"), ("try:\n pass\n", " pass"))
+
+
+def _parse(text: str) -> ast.Module | None:
+    """The line as a tree; None for a part of a statement."""
+    for before, after in _AROUND:
+        try:
+            return ast.parse(before + text.strip() + after)
+        except (SyntaxError, ValueError):
+            continue
+    return None
+
+
+def _span(text: str, node: ast.expr) -> Span:
+    """Where `node` stands in `text`: the parser counts bytes of the line without its indentation."""
+    indent = len(text) - len(text.lstrip())
+    line = text.strip().encode()
+    stop = len(line) if node.end_col_offset is None else node.end_col_offset
+    return indent + len(line[: node.col_offset].decode()), indent + len(line[:stop].decode())
+
+
+def _by_word(text: str, words: frozenset[str]) -> Span | None:
+    """For a line that is only a part of a statement: the word with its empty parentheses."""
+    for word in sorted(words, key=len, reverse=True):
+        if found := re.search(rf"\.?\b{re.escape(word)}\b(\(\s*\))?", text):
+            return found.span()
+    return None
+
+
+def _whole(text: str) -> Span:
+    """The line without its indentation and its trailing comment."""
+    bare = re.sub(r"\s+#[^'\"]*$", "", text).rstrip()
+    return len(bare) - len(bare.lstrip()), max(len(bare), 1)

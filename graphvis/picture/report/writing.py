@@ -1,0 +1,286 @@
+"""From a diagnosis to text."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Collection
+
+from graphvis.model.diagnosis import Conflict, Diagnosis, Finding
+from graphvis.picture.report import groups, routes, spans
+from graphvis.picture.report.frames import Mark, Page, clean, lines
+from graphvis.picture.report.groups import Severed
+from graphvis.picture.report.ways_out import NEUTRALISABLE, SAYS, ways_out
+
+_USE = (
+    "nothing that this backward starts from was computed with them: use them in the loss, leave them out of the model, "
+    "or set requires_grad_(False) on them"
+)
+_RECORD = (
+    "to learn which line cut them, record the forward pass: `with graphvis.record() as trace: loss = ...`, then "
+    "graphvis.diagnose(loss, trace, parameters=model); or run the script with `graphvis run`"
+)
+_OUT_OF_PLACE = (
+    "write out of place (h = h + 1 instead of h += 1), write into a clone(), or move the write after backward()"
+)
+
+
+def write(
+    diagnosis: Diagnosis,
+    *,
+    color: bool = False,
+    width: int | None = None,
+    cwd: str | None = None,
+    quiet: Collection[str] = (),
+    command: str = "",
+) -> str:
+    """A diagnosis as a compiler tells an error: source line, caret, cause, cost, ways out.
+
+    Args:
+        diagnosis: what to tell.
+        color: whether to use ANSI colours.
+        width: columns at which prose is wrapped; 88 where it is None. Source lines are never broken.
+        cwd: what paths are told relative to; the process's working directory where it is None.
+        quiet: names of parameters that are meant to have no gradient here: told in one line.
+        command: script and arguments, e.g. ``train.py``, with which a cut can be tried without.
+
+    Returns:
+        Text that ends in a line break.
+    """
+    page = Page(color, max(width or 88, 40), cwd or os.getcwd())
+    told, meant = groups.severed(diagnosis, quiet)
+    parts = [_conflict(page, conflict) for conflict in diagnosis.conflicts]
+    parts += [_cut(page, diagnosis, group, command) for group in told]
+    for status, tell in (("unused", _unused), ("unreached", _unreached), ("zero", _zero)):
+        if found := groups.with_status(diagnosis, status, quiet):
+            parts.append(tell(page, diagnosis, found))
+    if quieter := [*(_meant(page, group) for group in meant), *_frozen(page, diagnosis), *_notes(page, diagnosis)]:
+        parts.append(quieter)
+    parts.append(_summary(page, diagnosis))
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _head(page: Page, level: str, label: str, says: str) -> str:
+    return f"{page.ink(f'{level}[{label}]', level)}{page.ink(f': {says}', 'bold')}"
+
+
+def _field(page: Page, name: str, rows: list[str]) -> list[str]:
+    """``= name: row`` with the further rows under the first."""
+    first = f"   = {name + ':':<7} "
+    return [(page.ink(first, "gutter") if i == 0 else " " * len(first)) + row for i, row in enumerate(rows)]
+
+
+def _prose(page: Page, name: str, text: str) -> list[str]:
+    return _field(page, name, textwrap.wrap(text, page.width - 12, break_long_words=False, break_on_hyphens=False))
+
+
+def _backward(diagnosis: Diagnosis) -> str:
+    where = diagnosis.backward
+    return clean(where.text) if where is not None and where.text else "this backward"
+
+
+def _whose(findings: tuple[Finding, ...] | list[Finding], diagnosis: Diagnosis) -> str:
+    if len(findings) == 1:
+        return clean(findings[0].parameter)
+    return f"{len(findings)} of {len(diagnosis.findings)} parameters"
+
+
+def _gets(findings: tuple[Finding, ...] | list[Finding]) -> str:
+    return "gets" if len(findings) == 1 else "get"
+
+
+def _names(page: Page, findings: tuple[Finding, ...] | list[Finding], diagnosis: Diagnosis) -> list[str]:
+    rows = groups.folded(findings)
+    longest = max(spans.display_width(clean(name)) for name, _ in rows)
+    told = [
+        f"{clean(name)}{' ' * (longest - spans.display_width(clean(name)) + 4)}{shape}".rstrip() for name, shape in rows
+    ]
+    numbers, whole = sum(finding.numel for finding in findings), sum(finding.numel for finding in diagnosis.findings)
+    if len(findings) > 1 and numbers:
+        told.append(f"{numbers:,} of {whole:,} numbers")
+    return told
+
+
+def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list[str]:
+    findings, cuts = group.findings, group.cuts
+    what = f"{_whose(findings, diagnosis)} {_gets(findings)} no gradient from {_backward(diagnosis)}"
+    told = [_head(page, "error", "cut", what)]
+    marks = []
+    for cut in cuts:
+        says = SAYS[cut.kind]
+        if cut.kind == "non_differentiable":
+            says = f"{_shown(cut.location.text, spans.span_of_cut(cut.location.text, cut.kind))} {says}"
+        if not cut.certain:
+            says += " (inferred: the value left PyTorch here and came back)"
+        marks.append(
+            Mark(
+                cut.location,
+                spans.span_of_cut(cut.location.text, cut.kind),
+                says,
+                where=_where(cut.location.function, cut.module),
+            )
+        )
+        if cut.since is not None and cut.since != cut.location:
+            marks.append(Mark(cut.since, spans.span_of_value(cut.since.text), "turned off here", main=False))
+        if cut.caller is not None and cut.caller != cut.location:
+            marks.append(Mark(cut.caller, spans.span_of_value(cut.caller.text), "called from here", main=False))
+    taken = routes.consumer(diagnosis.graph, cuts[0])
+    if diagnosis.graph is not None and taken is not None and taken[0] in diagnosis.graph.locations:
+        node, slot = taken
+        where = diagnosis.graph.locations[node]
+        name = clean(diagnosis.graph.names[node])
+        says = f"this {name} takes the value" if slot is None else f"slot {slot} of this {name} is None"
+        if where not in (cuts[0].location, cuts[0].caller):
+            module = diagnosis.graph.modules.get(node, "")
+            marks.append(
+                Mark(where, spans.span_of_value(where.text), says, main=False, where=_where(where.function, module))
+            )
+    told += lines(page, marks, "error")
+    if cuts[0].tensor:
+        told += _field(page, "tensor", [clean(cuts[0].tensor)])
+    if steps := routes.route(diagnosis.graph, cuts[0], findings[0].parameter):
+        told += _prose(page, "path", " -> ".join(clean(step) for step in steps))
+    told += _field(page, "lost", _names(page, findings, diagnosis))
+    told += _prose(page, "help", ways_out(list(cuts), len(findings) > 1))
+    return told + _tried(page, diagnosis, group, command)
+
+
+def _where(function: str, module: str) -> str:
+    return f"{function} ({module})" if module and function else function or module
+
+
+def _shown(text: str, span: tuple[int, int]) -> str:
+    return clean(text[span[0] : span[1]])
+
+
+def _tried(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list[str]:
+    """What was measured without the cut, or how to measure it."""
+    told: list[str] = []
+    for cut in group.cuts:
+        place = page.place(cut.location)
+        measured = [advice for advice in diagnosis.advice if diagnosis.cuts[advice.cut] == cut]
+        if measured and measured[0].neutralised:
+            gained = len(measured[0].gained)
+            told += _prose(page, "tried", f"without it, at {place}, {gained} more parameters get a gradient")
+        elif measured:
+            told += _prose(page, "tried", f"{cut.kind} cannot be taken out: the value leaves PyTorch")
+        elif command and cut.kind in NEUTRALISABLE:
+            told += _field(page, "check", [f"graphvis run --without {place} {clean(command)}"])
+    return told
+
+
+def _unused(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
+    sure = all(finding.certain for finding in found)
+    verb = "is" if len(found) == 1 else "are"
+    says = f"{_whose(found, diagnosis)} {verb} not used by {_backward(diagnosis)}"
+    told = [_head(page, "error" if sure else "warning", "unused", says if sure else f"{says}, as far as was seen")]
+    told += _field(page, "names", _names(page, found, diagnosis))
+    return told + _prose(page, "help", _USE)
+
+
+def _unreached(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
+    told = [
+        _head(
+            page,
+            "error",
+            "unreached",
+            f"{_whose(found, diagnosis)} {_gets(found)} no gradient from {_backward(diagnosis)}",
+        )
+    ]
+    told += _field(page, "names", _names(page, found, diagnosis))
+    return told + _prose(page, "help", _RECORD)
+
+
+def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
+    by_place: dict[object, list[Finding]] = {}
+    for finding in found:
+        by_place.setdefault((finding.at, finding.node), []).append(finding)
+    told: list[str] = []
+    for findings in by_place.values():
+        at, node = findings[0].at, findings[0].node
+        always = node in groups.ZERO_EVERYWHERE
+        level = "error" if always else "warning"
+        if told:
+            told.append("")
+        told.append(
+            _head(page, level, "zero", f"{_whose(findings, diagnosis)} {_gets(findings)} a gradient of exactly zero")
+        )
+        if at is not None:
+            says = f"{node or 'this'} passes on zero" + (
+                ": its derivative is zero everywhere" if always else " for these values"
+            )
+            told += lines(page, [Mark(at, spans.span_of_value(at.text), says)], level)
+        told += _field(page, "names", _names(page, findings, diagnosis))
+        if always:
+            told += _prose(page, "help", "use a straight-through estimator, x + (q - x).detach(), or a smooth stand-in")
+    return told
+
+
+def _conflict(page: Page, conflict: Conflict) -> list[str]:
+    raises = conflict.effect == "raises"
+    level = "error" if raises or conflict.certain else "warning"
+    saved = f"the {conflict.saved} that {conflict.node} saved" if conflict.saved else f"what {conflict.node} saved"
+    told = [_head(page, level, "conflict" if raises else "wrong gradient",
+                  f"{saved} was overwritten before backward needs it")]  # fmt: skip
+    marks = []
+    if conflict.modified_at is not None:
+        told_version = ""
+        if conflict.expected_version is not None and conflict.version is not None and raises:
+            told_version = f": version {conflict.expected_version} became {conflict.version}"
+        says = f"written here{told_version}" if raises else "written here; the version counter did not see it"
+        span = spans.span_of_call(conflict.modified_at.text, conflict.function)
+        marks.append(Mark(conflict.modified_at, span, says))
+    if conflict.saved_at is not None:
+        marks.append(
+            Mark(
+                conflict.saved_at,
+                spans.span_of_value(conflict.saved_at.text),
+                f"{conflict.node} saved it here",
+                main=False,
+            )
+        )
+    told += lines(page, marks, level, context=1)
+    if raises:
+        effect = "backward() will raise a RuntimeError"
+    elif conflict.certain:
+        effect = "backward() gives a wrong gradient without a word: a run without the write gave another"
+    else:
+        effect = "backward() may give a wrong gradient without a word; probe=True finds out"
+    told += _prose(page, "effect", effect)
+    return told + _prose(page, "help", _OUT_OF_PLACE)
+
+
+def _meant(page: Page, group: Severed) -> str:
+    where = ", ".join(f"{cut.kind} at {page.place(cut.location)}" for cut in group.cuts)
+    count = len(group.findings)
+    return (
+        f"{page.ink('note', 'note')}: {where} keeps the gradient from {count} parameter{'s' * (count > 1)}, as intended"
+    )
+
+
+def _frozen(page: Page, diagnosis: Diagnosis) -> list[str]:
+    by_line: dict[str, int] = {}
+    for finding in diagnosis.findings:
+        if finding.status == "frozen" and finding.at is not None:
+            place = page.place(finding.at)
+            by_line[place] = by_line.get(place, 0) + 1
+    return [
+        f"{page.ink('note', 'note')}: {count} parameter{'s' * (count > 1)} frozen at {place}"
+        for place, count in by_line.items()
+    ]
+
+
+def _notes(page: Page, diagnosis: Diagnosis) -> list[str]:
+    return [f"{page.ink('note', 'note')}: {clean(note)}" for note in diagnosis.notes]
+
+
+def _summary(page: Page, diagnosis: Diagnosis) -> list[str]:
+    where = diagnosis.backward
+    head = "diagnosis" if where is None else f"backward at {page.place(where)}: {clean(where.text)}"
+    order = ("gradient", "cut", "zero", "unused", "frozen") if diagnosis.traced else ("gradient", "frozen", "unreached")
+    counts = {status: sum(finding.status == status for finding in diagnosis.findings) for status in order}
+    told = "   ".join(f"{count} {status}" for status, count in counts.items())
+    cuts, conflicts = len(diagnosis.cuts), len(diagnosis.conflicts)
+    if diagnosis.traced:
+        told += f"     {cuts} cut{'s' * (cuts != 1)}, {conflicts} conflict{'s' * (conflicts != 1)}"
+    return [page.ink(head, "bold"), f"    {told}"]

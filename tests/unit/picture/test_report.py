@@ -1,0 +1,198 @@
+"""The report, from hand-built diagnoses: what is marked, what is grouped, what is quiet."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from graphvis.model import Cut, Location
+from graphvis.model.diagnosis import Conflict, Diagnosis, Finding
+from graphvis.picture.report import spans, write
+from graphvis.picture.report.frames import clean
+
+SOURCE = """\
+class MLP:
+    def forward(self, x):
+        h = self.proj(F.gelu(self.fc(x)))
+        if self.probe:
+            h = h.detach()
+        return h
+"""
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> str:
+    """A file with a detach on line 5."""
+    path = tmp_path / "model.py"
+    path.write_text(SOURCE)
+    return str(path)
+
+
+def cut(file: str, line: int = 5, kind: str = "detach", text: str = "h = h.detach()", **rest: object) -> Cut:
+    """A cut at a line."""
+    return msgspec.convert(
+        {"kind": kind, "location": {"file": file, "line": line, "function": "MLP.forward", "text": text}, "tensor": "h",
+         **rest}, Cut)  # fmt: skip
+
+
+def diagnosis(file: str, **rest: object) -> Diagnosis:
+    """Two of three parameters cut at one line."""
+    values: dict[str, object] = {
+        "backward": Location(file="/elsewhere/train.py", line=13, function="<module>", text="loss.backward()"),
+        "findings": (
+            Finding(parameter="fc.weight", status="cut", cuts=(0,), shape=(3, 4), numel=12),
+            Finding(parameter="fc.bias", status="cut", cuts=(0,), shape=(3,), numel=3),
+            Finding(parameter="head.weight", status="gradient", cuts=(), shape=(5,), numel=5),
+        ),
+        "cuts": (cut(file, parameters=("fc.weight", "fc.bias")),),
+    }
+    return Diagnosis(**{**values, **rest})  # type: ignore[arg-type]
+
+
+def test_a_cut_is_told_whole(model_file: str, tmp_path: Path) -> None:
+    """The report, line for line."""
+    assert (
+        write(diagnosis(model_file), cwd=str(tmp_path), command="train.py")
+        == """\
+error[cut]: 2 of 3 parameters get no gradient from loss.backward()
+ --> model.py:5 in MLP.forward
+  |
+3 |         h = self.proj(F.gelu(self.fc(x)))
+4 |         if self.probe:
+5 |             h = h.detach()
+  |                 ^^^^^^^^^^ detach: the value goes on, its gradient stops here
+  |
+   = tensor: h
+   = lost:   fc.weight    [3, 4]
+             fc.bias      [3]
+             15 of 20 numbers
+   = help:   if these parameters should learn, drop the detach(); if not,
+             requires_grad_(False) says so, and graphvis counts them as frozen
+   = check:  graphvis run --without model.py:5 train.py
+
+backward at /elsewhere/train.py:13: loss.backward()
+    1 gradient   2 cut   0 zero   0 unused   0 frozen     1 cut, 0 conflicts
+"""
+    )
+
+
+def test_an_edited_file_is_not_quoted(model_file: str, tmp_path: Path) -> None:
+    """Where the file no longer says what was recorded, the recorded text stands alone under its number."""
+    Path(model_file).write_text("# a new first line\n" + SOURCE)
+    text = write(diagnosis(model_file), cwd=str(tmp_path))
+    assert "5 | h = h.detach()\n  |     ^^^^^^^^^^ detach" in text
+    assert "self.probe" not in text
+
+
+def test_many_cuts_at_one_line_are_told_once(model_file: str, tmp_path: Path) -> None:
+    """A loop that detaches at each turn is one thing to tell."""
+    told = diagnosis(
+        model_file,
+        cuts=tuple(cut(model_file, call=i) for i in range(4)),
+        findings=tuple(Finding(parameter=f"blocks.{i}.weight", status="cut", cuts=(i,), numel=1) for i in range(4)),
+    )
+    text = write(told, cwd=str(tmp_path))
+    assert text.count("error[cut]") == 1
+    assert "4 of 4 parameters" in text
+
+
+def test_two_cuts_that_sever_together_are_one_finding(model_file: str, tmp_path: Path) -> None:
+    """Both lines are shown, the error is one."""
+    told = diagnosis(
+        model_file,
+        cuts=(cut(model_file), cut(model_file, line=6, kind="no_grad", text="return h")),
+        findings=(Finding(parameter="w", status="cut", cuts=(0, 1), numel=1),),
+    )
+    text = write(told, cwd=str(tmp_path))
+    assert text.count("error[cut]") == 1
+    assert "w gets no gradient" in text
+    assert "drop the detach(); and run this line with grad mode on" in " ".join(text.split())
+
+
+def test_intended_cuts_take_one_quiet_line(model_file: str, tmp_path: Path) -> None:
+    """No error, no excerpt."""
+    text = write(diagnosis(model_file), cwd=str(tmp_path), quiet={"fc.weight", "fc.bias"})
+    assert "error" not in text
+    assert "note: detach at model.py:5 keeps the gradient from 2 parameters, as intended" in text
+
+
+def test_without_a_trace_one_line_says_how_to_record(model_file: str) -> None:
+    """After the fact nothing is known of the reason."""
+    told = diagnosis(
+        model_file, traced=False, cuts=(), findings=(Finding(parameter="w", status="unreached", cuts=(), numel=1),)
+    )
+    text = write(told)
+    assert "error[unreached]: w gets no gradient" in text
+    assert "with graphvis.record() as trace" in " ".join(text.split())
+
+
+def test_a_conflict_shows_who_wrote_and_who_saved(model_file: str, tmp_path: Path) -> None:
+    """PyTorch names the victim only; we name the line that wrote first."""
+    wrote = Location(file=model_file, line=5, function="MLP.forward", text="h = h.detach()")
+    saved = Location(file=model_file, line=3, function="MLP.forward", text="h = self.proj(F.gelu(self.fc(x)))")
+    conflict = Conflict(effect="raises", node="GeluBackward0", saved="self", saved_at=saved, modified_at=wrote,
+                        expected_version=0, version=1, function="Tensor.zero_")  # fmt: skip
+    text = write(diagnosis(model_file, findings=(), cuts=(), conflicts=(conflict,)), cwd=str(tmp_path))
+    assert text.index("model.py:5") < text.index("model.py:3")
+    assert "written here: version 0 became 1" in text
+    assert "GeluBackward0 saved it here" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "marked"),
+    [
+        ("h = h.detach()", "detach", "h.detach()"),
+        ("return f(x + h.sin().detach() * 2)", "detach", "h.sin().detach()"),
+        ("y = torch.detach(x)", "detach", "torch.detach(x)"),
+        ("y = x.data + 1  # .data", "data", "x.data"),
+        ("total += loss.item()", "item", "loss.item()"),
+        ("if float(x) > 0:", "item", "float(x)"),
+        ("elif x.item():", "item", "x.item()"),
+        ("a = h.detach().numpy()", "numpy", "h.detach().numpy()"),
+        ("h = self.fc(x)", "no_grad", "self.fc(x)"),
+        ("return self.fc(x)", "inference_mode", "self.fc(x)"),
+        ("mask = x > 0", "non_differentiable", "x > 0"),
+        ("self.w = nn.Parameter(h / 2)", "rewrap", "nn.Parameter(h / 2)"),
+        ("g = w.grad", "grad", "w.grad"),
+        (").detach()", "detach", ".detach()"),
+        ("变量 = 隐藏.detach()", "detach", "隐藏.detach()"),
+    ],
+)
+def test_the_mark_is_under_the_expression(text: str, kind: str, marked: str) -> None:
+    """The smallest expression that cuts."""
+    start, stop = spans.span_of_cut(text, kind)
+    assert text[start:stop] == marked
+
+
+def test_carets_stand_under_wide_characters(tmp_path: Path) -> None:
+    """A CJK character takes two columns."""
+    text = write(diagnosis("<stdin>", cuts=(cut("<stdin>", text="变量 = 隐藏.detach()"),)), cwd=str(tmp_path))
+    line, under = re.search(r"\n5 \| (.*)\n  \| ( *\^+)", text).groups()  # type: ignore[union-attr]
+    assert spans.display_width(line) == spans.display_width(under)
+
+
+def test_names_cannot_drive_the_terminal() -> None:
+    """Control characters of a hostile name do not reach it."""
+    assert "\x1b" not in clean("a\x1b[2Jb")
+    text = write(Diagnosis(findings=(Finding(parameter="\x1b[2Jw", status="unused", cuts=(), numel=1),)))
+    assert "\x1b" not in text
+
+
+def test_colour_changes_no_word(model_file: str, tmp_path: Path) -> None:
+    """The same text without the escapes."""
+    plain, coloured = (write(diagnosis(model_file), cwd=str(tmp_path), color=color) for color in (False, True))
+    assert plain != coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+def test_a_long_list_is_folded_by_module(model_file: str, tmp_path: Path) -> None:
+    """148 names are no report."""
+    findings = tuple(
+        Finding(parameter=f"encoder.{i}.fc.{j}", status="unused", cuts=(), numel=1) for i in range(5) for j in "ab"
+    )
+    text = write(Diagnosis(findings=findings))
+    assert "encoder.3.fc.*    2 parameters" in text
+    assert len(text.splitlines()) < 20
