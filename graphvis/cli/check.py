@@ -44,10 +44,11 @@ def command(ctx: click.Context, names: tuple[str, ...], output: Path, readme: Pa
         findings += _of_folder(scenarios, folder)
         findings += _of_gallery(scenarios, markdown, f"{output.as_posix()}/")
     for finding in findings:
+        line = f"{_names(finding.files)}: {finding.text}"
         if finding.is_note:
-            talk.say(f"note: {finding.file.name}: {finding.text}")
+            talk.say(f"note: {line}")
         else:
-            click.echo(talk.printable(f"{_relative(finding.file)}: {finding.text}"))
+            click.echo(talk.printable(line))
     wrong = sum(not finding.is_note for finding in findings)
     checked = talk.counted(len(scenarios), "scenario")
     if wrong:
@@ -63,7 +64,7 @@ def _of_scenario(scenario: Scenario, folder: Path) -> Iterator[Finding]:
     try:
         comparison = compare(scenario)
     except ScenarioError as error:
-        yield Finding(scenario.path, f"cannot be drawn any more: {error.what}")
+        yield Finding(f"cannot be drawn any more: {error.what}", (scenario.path,))
         return
     yield from compare_files(comparison, scenario.name, folder)
 
@@ -75,7 +76,7 @@ def _of_folder(scenarios: tuple[Scenario, ...], folder: Path) -> Iterator[Findin
     names = {scenario.name for scenario in scenarios}
     for file in sorted(folder.glob("*.svg")):
         if name_of(file) not in names and provenance_in(file.read_text("utf-8", errors="replace")):
-            yield Finding(file, "no scenario draws it; remove it")
+            yield Finding("no scenario draws it; remove it", (file,))
 
 
 def _of_gallery(scenarios: tuple[Scenario, ...], readme: Path, prefix: str) -> Iterator[Finding]:
@@ -86,11 +87,13 @@ def _of_gallery(scenarios: tuple[Scenario, ...], readme: Path, prefix: str) -> I
         return
     text = gallery.read(readme)
     if gallery.has_markers(text) and gallery.renewed(text, gallery.table(scenarios, prefix), readme) != text:
-        yield Finding(readme, "its gallery is not today's: graphvis snippet --all --into " + readme.name)
+        yield Finding("its gallery is not today's: graphvis snippet --all --into " + readme.name, (readme,))
 
 
-def _relative(file: Path) -> str:
-    try:
-        return str(file.relative_to(Path.cwd()))
-    except ValueError:
-        return str(file)
+def _names(files: tuple[Path, ...]) -> str:
+    """The first file as one would type it here, and the suffixes of the others: ``out/plain.svg, .dot``."""
+    from graphvis.cli.committed import name_of
+
+    first = files[0]
+    shown = str(first.relative_to(Path.cwd()) if first.is_relative_to(Path.cwd()) else first)
+    return ", ".join([shown, *(file.name.removeprefix(name_of(first)) for file in files[1:])])

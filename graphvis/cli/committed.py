@@ -16,36 +16,41 @@ from graphvis.cli.render import file_name
 from graphvis.errors import FormatError
 
 if TYPE_CHECKING:
+    from graphvis.draw import Variant
     from graphvis.model import Comparison
+    from graphvis.model.drawable import Theme
 
 SCHEMA = "graphvis/provenance/1"
+MISSING = "missing"
+DIFFERS = "not what is drawn today"
 MOST_WORDS = 4
 """How many differences of one file are told."""
 
 _METADATA = re.compile(r"<metadata>(.*?)</metadata>", re.DOTALL)
 _VARIANT = re.compile(r"\.(narrow|before|after)$")
-_VERSIONS = re.compile(r'"(torch|graphvis)":\s*"[^"]*"')
+_ELSEWHERE = re.compile(r'''"(torch|graphvis)":\s*"[^"]*"|(?<="file": ")[^"]*/''')
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check has to say of one file.
+    """What a check has to say of some files.
 
     Attributes:
-        file: the file, absolute.
-        text: what is the matter, in words.
+        text: what is the matter with all of them, in words.
+        files: the files, absolute; of one scenario.
         is_note: whether it is for information alone.
     """
 
-    file: Path
     text: str
+    files: tuple[Path, ...]
     is_note: bool = False
 
 
 def compare_files(comparison: Comparison, name: str, folder: Path) -> Iterator[Finding]:
     """What differs between the files of one scenario in a folder and what is drawn today.
 
-    All variants of the SVG must be there; of the other formats those that are there are compared.
+    All variants of the SVG must be there; of the other formats those that are there are compared. Files with the same
+    to say of are one finding.
 
     Args:
         comparison: what the scenario shows today.
@@ -54,19 +59,18 @@ def compare_files(comparison: Comparison, name: str, folder: Path) -> Iterator[F
     """
     from graphvis import draw
 
+    found: dict[tuple[str, bool], list[Path]] = {}
     for suffix in arguments.FORMATS:
         for variant in draw.variants(comparison, suffix):
             file = folder / file_name(name, variant, suffix)
-            try:
-                committed = file.read_bytes()
-            except FileNotFoundError:
-                if suffix == "svg":
-                    yield Finding(file, "is missing")
-                continue
-            except OSError as error:
-                yield Finding(file, f"cannot be read: {error.strerror}")
-                continue
-            yield from _compare(comparison, file, variant, suffix, committed)
+            for text, is_note in _of_file(comparison, file, variant, suffix):
+                found.setdefault((text, is_note), []).append(file)
+    # What the SVG's own record says in words is also why the other formats differ.
+    known = next((key for key in found if not key[1] and key[0] not in (MISSING, DIFFERS)), None)
+    if known and (DIFFERS, False) in found:
+        found[known] += found.pop((DIFFERS, False))
+    for (text, is_note), files in found.items():
+        yield Finding(text, tuple(files), is_note)
 
 
 def name_of(file: Path) -> str:
@@ -84,44 +88,50 @@ def provenance_in(svg: str) -> dict[str, Any]:
     return kept if isinstance(kept, dict) and kept.get("schema") == SCHEMA else {}
 
 
-def _compare(comparison: Comparison, file: Path, variant: str, suffix: str, committed: bytes) -> Iterator[Finding]:
+def _of_file(comparison: Comparison, file: Path, variant: Variant, suffix: str) -> Iterator[tuple[str, bool]]:
+    """What is to say of one file, and whether it is only a note."""
     from graphvis import draw
 
-    then = provenance_in(committed.decode("utf-8", errors="replace")) if suffix == "svg" else {}
     try:
-        today = draw.render(
-            comparison,
-            suffix,
-            theme=then.get("theme", "auto"),
-            engine=then.get("engine"),
-            variant=variant,  # type: ignore[arg-type]  # one that draw itself gave
-        )
-    except FormatError as error:
-        yield Finding(file, f"not checked: {error.what}", is_note=True)
+        committed = file.read_bytes()
+    except FileNotFoundError:
+        if suffix == "svg":
+            yield MISSING, False
         return
-    if _without_versions(today) == _without_versions(committed):
+    except OSError as error:
+        yield f"cannot be read: {error.strerror}", False
+        return
+    then = provenance_in(committed.decode("utf-8", errors="replace")) if suffix == "svg" else {}
+    theme: Theme = then.get("theme", "auto")
+    try:
+        today = draw.render(comparison, suffix, theme=theme, engine=then.get("engine"), variant=variant)
+    except FormatError as error:
+        yield f"not checked: {error.what}", True
+        return
+    if _comparable(today) == _comparable(committed):
         return
     if suffix != "svg":
-        yield Finding(file, "is not what is drawn today")
-        return
-    if not then:
-        yield Finding(file, "is not a picture that graphvis drew, or is not whole")
-        return
-    now = provenance_in(today.decode())
+        yield DIFFERS, False
+    elif not then:
+        yield "not a picture that graphvis drew, or not whole", False
+    else:
+        yield _told(then, provenance_in(today.decode()))
+
+
+def _told(then: dict[str, Any], now: dict[str, Any]) -> tuple[str, bool]:
     words = list(differences(then, now))
     if words:
-        yield Finding(file, _few(words))
-    elif _minor(then) != _minor(now):
+        return _few(words), False
+    if _minor(then) != _minor(now):
         text = f"drawn under PyTorch {_minor(then)}, this is {_minor(now)}: the graph is the same, the drawing differs"
-        yield Finding(file, text, is_note=True)
-    else:
-        yield Finding(file, "the graph is the same, the drawing differs (words, states, layout or colours)")
+        return text, True
+    return "the graph is the same, the drawing differs (words, states, layout or colours)", False
 
 
-def _without_versions(content: bytes) -> bytes:
-    """The content without the versions in it: 2.13.0 and 2.13.1 draw the same."""
+def _comparable(content: bytes) -> bytes:
+    """The content without what may differ from one machine to another: patch versions, and where the checkout is."""
     try:
-        return _VERSIONS.sub("", unescape(content.decode())).encode()
+        return _ELSEWHERE.sub("", unescape(content.decode())).encode()
     except UnicodeDecodeError:
         return content
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import redirect_stdout
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -14,10 +15,14 @@ if TYPE_CHECKING:
     from graphvis.scenario import Scenario
 
 
-def compare(scenario: Scenario) -> Comparison:
+def compare(scenario: Scenario, *, warn: bool = False) -> Comparison:
     """Run a scenario, check what it expects, and compare its moments.
 
     What the program prints goes to stderr: stdout is ours, for data.
+
+    Args:
+        scenario: what to run.
+        warn: whether to pass on what PyTorch warns of: part of the story for one that is told, noise for a gallery.
 
     Raises:
         ScenarioError: if it raises, does not yield, or is not true.
@@ -25,7 +30,9 @@ def compare(scenario: Scenario) -> Comparison:
     """
     api = load_api()
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():
+            if not warn:
+                warnings.simplefilter("ignore")
             comparison: Comparison = api.compare_scenario(scenario)
     except WalkError as error:  # it knows what was yielded, and not by whom
         raise ScenarioError(f"{scenario.path}: {error.what}", error.fix) from None

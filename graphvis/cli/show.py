@@ -36,7 +36,7 @@ def command(name: str) -> None:
     from graphvis.scenario import find
 
     scenario = find(name)
-    click.echo(told(scenario, compare(scenario)), nl=False, color=True)
+    click.echo(told(scenario, compare(scenario, warn=True)), nl=False, color=True)
 
 
 def told(scenario: Scenario, comparison: Comparison) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import IO
 
@@ -17,9 +18,19 @@ MOST_COLUMNS = 400
 
 
 def prepare() -> None:
-    """Let stdout write every name that a file system allows, in place of an error where it cannot be encoded."""
+    """Make the streams fit for what is coming.
+
+    Stdout writes every name that a file system allows, in place of an error where it cannot be encoded, and a warning
+    is one line without the line of the code that raised it.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+    warnings.showwarning = _warn  # the hook that Python has for it
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    say(f"warning: {' '.join(str(message).split())}")
 
 
 def has_colours(stream: IO[str]) -> bool:
