@@ -8,7 +8,7 @@ from graphvis.analysis.comparing import match_by_calls, match_by_identity, singl
 from graphvis.analysis.overwriting import silently_wrong
 from graphvis.live.moments.capturing import Captured, capture
 from graphvis.live.moments.program import stops_of
-from graphvis.model import Comparison, Moment
+from graphvis.model import Comparison, Location, Moment
 from graphvis.scenario import Scenario, halves_of
 
 
@@ -28,9 +28,25 @@ def run_scenario(scenario: Scenario) -> Comparison:
             ``before(...)`` or ``after(...)``, or is not true.
     """
     words = halves_of(scenario)
-    captured = [capture(scenario, stop, words) for stop in stops_of(scenario)]
+    captured = [_portable(capture(scenario, stop, words), scenario) for stop in stops_of(scenario)]
     description = " ".join(scenario.description.split("\n\n")[0].split())
     return replace(_compare(scenario, captured), name=scenario.name, title=scenario.title, description=description)
+
+
+def _portable(captured: Captured, scenario: Scenario) -> Captured:
+    """With the file's name for its path: the same scenario gives the same bytes wherever it lies."""
+
+    def renamed(location: Location) -> Location:
+        return replace(location, file=scenario.path.name) if location.file == str(scenario.path) else location
+
+    graph = captured.moment.graph
+    cuts = tuple(
+        replace(cut, location=renamed(cut.location), caller=cut.caller and renamed(cut.caller), since=cut.since and renamed(cut.since))
+        for cut in graph.cuts
+    )
+    locations = {node: renamed(location) for node, location in graph.locations.items()}
+    moment = replace(captured.moment, graph=replace(graph, cuts=cuts, locations=locations))
+    return Captured(moment, captured.tokens, captured.trace)
 
 
 def _compare(scenario: Scenario, captured: list[Captured]) -> Comparison:
