@@ -13,23 +13,23 @@ ORDER = 14.5
 
 
 def program(cut):
-    w = torch.tensor([3.0, 4.0], requires_grad=True)
-    b = torch.tensor([5.0, 6.0], requires_grad=True)
+    w = torch.tensor(3.0, requires_grad=True)
+    b = torch.tensor(5.0, requires_grad=True)
     if cut:
         with torch.inference_mode():
             h = w * 2
     else:
         h = w * 2
-    loss = (h + b).sum()
+    loss = h + b
     if cut:
         yield after(
             loss,
             expect(
-                grads={"w": None, "b": [1, 1]},
+                grads={"w": None, "b": 1},
                 states={"h": {"is_leaf": True, "grad_fn": None, "requires_grad": False}},
                 versions={"h": None},
             ),
             says="No error: b gets its gradient, w gets none.",
         )
     else:
-        yield before(loss, expect(grads={"w": [2, 2], "b": [1, 1]}, versions={"h": 0}))
+        yield before(loss, expect(grads={"w": 2, "b": 1}, versions={"h": 0}))
