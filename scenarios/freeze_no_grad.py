@@ -3,7 +3,7 @@
 Under no_grad the operations run and leave no trace: h has no grad_fn although w1 requires grad.
 What relu and the multiplication would have saved is not kept.
 
-The cheapest of the three, and the one that hides best: w1 still says requires_grad=True.
+As cheap as freeze_requires_grad, and the one that hides best: w1 still says requires_grad=True.
 """
 
 import torch

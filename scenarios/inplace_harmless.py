@@ -1,6 +1,6 @@
 """An in-place write is harmless where nobody had saved the old value
 
-Multiplying by a constant saves no tensor: to go back, 3 is all that is needed. `m.add_(1)` raises
+Multiplying by a constant saves the constant and nothing of m: to go back, 3 is all that is needed. `m.add_(1)` raises
 m's counter to 1, and nobody compares. The gradient of y is right.
 
 Whether a write is safe depends on who saved the tensor, not on the write. PyTorch checks it for you.

@@ -1,4 +1,4 @@
-"""Six ways to take a tensor further, and what each keeps of it
+"""Of six ways to take a tensor further only clone() keeps the gradient
 
 All six hold the same value. detach() and .data give a leaf without grad_fn on out's own storage; they differ
 in the version counter, which only detach() shares. clone() keeps the gradient. The results of no_grad and
@@ -38,5 +38,5 @@ def program():
             versions={"out": 0, "m": 0, "c": 0, "d": 0, "k": 0, "n": 0, "i": None},
         ),
         code="",
-        says="Of the six only the clone leads back to a.",
+        says="Of the six only k, the clone, leads back to a.",
     )

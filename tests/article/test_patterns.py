@@ -70,16 +70,26 @@ def test_optimizer_step_raises_the_counter_of_every_weight():
     assert [told["after"].values[name] for name in ("w1", "w2")] == [0.5, 2]
 
 
-@pytest.mark.parametrize(("layer", "safe"), [("linear", True), ("sigmoid", False), ("tanh", False), ("exp", False)])
-def test_after_which_layers_an_inplace_relu_is_safe(layer, safe):
-    """What relu_inplace says of layers that save their input, and of those that save their result."""
-    x = torch.ones(1, 2, requires_grad=True)
-    w = torch.eye(2, requires_grad=True)
-    h = torch.nn.functional.linear(x, w) if layer == "linear" else getattr(x, layer)()
-    loss = torch.relu_(h).sum()
-    if safe:
+@pytest.mark.parametrize("layer", [torch.nn.Linear(3, 3), torch.nn.Conv1d(2, 2, 1), torch.nn.BatchNorm1d(2)], ids=str)
+def test_an_inplace_relu_is_safe_after_a_layer_that_saves_its_input(layer):
+    """What relu_inplace says: the gradient is that of a ReLU which writes elsewhere."""
+    grads = []
+    for inplace in (False, True):
+        x = torch.arange(12.0).reshape(2, 2, 3).requires_grad_()
+        torch.nn.functional.relu(layer(x), inplace=inplace).square().sum().backward()
+        grads.append(x.grad)
+    assert torch.equal(*grads)
+
+
+@pytest.mark.parametrize("layer", [torch.sigmoid, torch.tanh, torch.exp, lambda x: x.softmax(0)])
+def test_an_inplace_relu_raises_after_a_layer_that_saves_its_result(layer):
+    x = torch.ones(2, requires_grad=True)
+    loss = torch.relu_(layer(x)).sum()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
-        assert x.grad.tolist() == [[1, 1]]
-    else:
-        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-            loss.backward()
+
+
+def test_numpy_asks_for_detach():
+    """What numpy_round_trip says of numpy()."""
+    with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad. Use tensor.detach"):
+        torch.ones(1, requires_grad=True).numpy()
