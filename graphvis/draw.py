@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -14,6 +15,10 @@ from graphvis.errors import DocumentError, EngineError, FormatError
 from graphvis.model import Comparison, Drawable, Graph, Moment
 from graphvis.model.document import parse
 from graphvis.model.drawable import Theme
+
+if TYPE_CHECKING:
+    from graphvis.picture.layout import Placement
+    from graphvis.picture.scene import Scene
 
 Variant = Literal["pair", "narrow", "before", "after"]
 FORMATS = ("svg", "dot", "png", "pdf", "mmd", "json", "html")
@@ -53,32 +58,80 @@ def render(
         FormatError: if there is no such format, or it needs an extra that is not installed.
         EngineError: if the layout engine is missing or fails.
     """
-    if format == "json":
-        return _json(drawable, variant)
-    half = _SIDES.get(variant)
-    if format == "dot":
-        return to_dot(drawable, half=half).encode()
-    if format == "mmd":
-        return to_mermaid(drawable, half=half).encode()
-    narrow = variant == "narrow"
-    if format == "svg":
-        return to_svg(drawable, theme=theme, engine=engine, narrow=narrow, half=half).encode()
-    if format == "html":
-        from graphvis.picture import html
+    return Drawing(drawable, theme=theme, engine=engine).render(format, variant)
 
-        scene, placement = _placed(drawable, engine)
-        return html.write(scene, placement).encode()
-    if format in ("png", "pdf"):
-        from graphvis.picture import raster
 
-        fixed: Theme = "light" if theme == "auto" else theme
-        svg = to_svg(drawable, theme=fixed, engine=engine, narrow=narrow, half=half)
-        return raster.to_png(svg) if format == "png" else raster.to_pdf(svg)
-    raise FormatError(f"no format is named {format!r}", f"Choose one of {', '.join(FORMATS)}.")
+class Drawing:
+    """A drawable on its way to files: styled and laid out once, whatever the number of formats and variants.
+
+    Args:
+        drawable: a Graph, Moment, Comparison or Diagnosis.
+        theme: for svg, png, pdf and html.
+        engine: None for the embedded layout engine, ``"dot"`` for the system's, or a path.
+    """
+
+    def __init__(self, drawable: Drawable, *, theme: Theme = "auto", engine: str | None = None) -> None:
+        self.drawable = drawable
+        self.theme = theme
+        self.engine = engine
+
+    def render(self, format: str, variant: Variant = "pair") -> bytes:  # noqa: A002  # Graphviz's own word
+        """One file; arguments and errors as of :func:`render`."""
+        from graphvis.picture import dot, mermaid
+
+        half = _SIDES.get(variant)
+        if format == "json":
+            return _json(self.drawable, variant)
+        if format == "dot":
+            return dot.write(self._scene, half).encode()
+        if format == "mmd":
+            return mermaid.write(self._scene, half).encode()
+        if format == "svg":
+            return self.to_svg(self.theme, narrow=variant == "narrow", half=half).encode()
+        if format == "html":
+            from graphvis.picture import html
+
+            return html.write(self._scene, self._placement).encode()
+        if format in ("png", "pdf"):
+            from graphvis.picture import raster
+
+            svg = self.to_svg("light" if self.theme == "auto" else self.theme, narrow=variant == "narrow", half=half)
+            return raster.to_png(svg) if format == "png" else raster.to_pdf(svg)
+        raise FormatError(f"no format is named {format!r}", f"Choose one of {', '.join(FORMATS)}.")
+
+    def to_svg(self, theme: Theme, *, narrow: bool = False, half: int | None = None) -> str:
+        """One SVG; arguments as of :func:`to_svg`."""
+        from graphvis.picture import svg
+
+        scene = self._scene
+        # Kept with the picture, so that a check can draw it in the same way.
+        options = {"theme": theme if theme != "auto" else None, "engine": self.engine}
+        kept = {name: value for name, value in options.items() if value is not None}
+        if kept and scene.metadata:
+            metadata = msgspec.json.encode(msgspec.json.decode(scene.metadata) | kept).decode()
+            scene = msgspec.structs.replace(scene, metadata=metadata)
+        return svg.write(scene, self._placement, theme=theme, narrow=narrow, half=half)
+
+    @cached_property
+    def _scene(self) -> Scene:
+        from graphvis.picture.style import scene_of
+
+        return scene_of(self.drawable)
+
+    @cached_property
+    def _placement(self) -> Placement:
+        from graphvis.picture import layout, measure
+
+        return layout.lay_out(measure.measure(self._scene), self.engine)
 
 
 def to_svg(
-    drawable: Drawable, *, theme: Theme = "auto", engine: str | None = None, narrow: bool = False, half: int | None = None
+    drawable: Drawable,
+    *,
+    theme: Theme = "auto",
+    engine: str | None = None,
+    narrow: bool = False,
+    half: int | None = None,
 ) -> str:
     """A drawable as one SVG document; arguments as in :func:`render`.
 
@@ -89,10 +142,7 @@ def to_svg(
         narrow: 360 px wide, halves stacked.
         half: 0 for the half before alone, 1 for after; None for the whole.
     """
-    from graphvis.picture import svg
-
-    scene, placement = _placed(drawable, engine)
-    return svg.write(scene, placement, theme=theme, narrow=narrow, half=half)
+    return Drawing(drawable, engine=engine).to_svg(theme, narrow=narrow, half=half)
 
 
 def to_dot(drawable: Drawable, *, half: int | None = None) -> str:
@@ -182,11 +232,3 @@ def _json(drawable: Drawable, variant: Variant) -> bytes:
         assert moment is not None
         document = moment
     return msgspec.json.format(document.to_json().encode(), indent=2) + b"\n"
-
-
-def _placed(drawable: Drawable, engine: str | None):  # type: ignore[no-untyped-def]
-    from graphvis.picture import layout, measure
-    from graphvis.picture.style import scene_of
-
-    scene = scene_of(drawable)
-    return scene, layout.lay_out(measure.measure(scene), engine)

@@ -84,8 +84,9 @@ def pictures_of(
     """
     from graphvis import draw
 
+    drawing = draw.Drawing(comparison, theme=theme, engine=engine)
     return {
-        file_name(name, variant, suffix): draw.render(comparison, suffix, theme=theme, engine=engine, variant=variant)
+        file_name(name, variant, suffix): drawing.render(suffix, variant)
         for suffix in formats
         for variant in draw.variants(comparison, suffix)
     }
