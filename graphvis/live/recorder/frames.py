@@ -21,13 +21,9 @@ def _folder(path: str) -> str:
 
 _OURS = _folder(str(Path(__file__).parents[2]))
 _SCENARIOS = os.path.join(_OURS, "scenarios", "")  # shipped with us, and yet what a user would write
-_LIBRARIES = tuple(
-    {
-        _folder(path)
-        for key, path in sysconfig.get_paths().items()
-        if key in ("stdlib", "platstdlib", "purelib", "platlib")
-    }
-)
+_PATHS = sysconfig.get_paths()
+_PACKAGES = tuple({_folder(_PATHS[key]) for key in ("purelib", "platlib")})
+_STANDARD = tuple({_folder(_PATHS[key]) for key in ("stdlib", "platstdlib")})
 # What a frame's file makes of it.
 TORCH, LIBRARY, USER = 0, 1, 2
 
@@ -50,8 +46,10 @@ class Frames:
             kind = USER
         elif name.startswith((self._torch, _OURS, "<frozen ")):
             kind = TORCH
-        elif name.startswith(_LIBRARIES) or "site-packages" in name or "dist-packages" in name:
+        elif "site-packages" in name or "dist-packages" in name or name.startswith(_PACKAGES):
             kind = LIBRARY
+        elif name.startswith(_STANDARD):  # copy.deepcopy, contextlib, ...: nobody's line
+            kind = TORCH
         else:
             kind = USER
         self._kinds[name] = kind
@@ -104,6 +102,18 @@ class Frames:
                     break
             frame = frame.f_back
         return place, -1 if caller == place else caller, module
+
+    def chain(self, depth: int, most: int = 8) -> tuple[int, ...]:
+        """The places of the frames outside torch, innermost first, `most` at most."""
+        frame: FrameType | None = sys._getframe(depth)
+        found: list[int] = []
+        while frame is not None and len(found) < most:
+            name = frame.f_code.co_filename
+            kind = self._kinds.get(name)
+            if (self.kind(name) if kind is None else kind) != TORCH:
+                found.append(self.place(frame))
+            frame = frame.f_back
+        return tuple(found)
 
     def modules(self) -> list[Any]:
         """The modules whose forward is running, innermost first."""

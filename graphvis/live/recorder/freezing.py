@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from graphvis.live.recorder.frames import locate
-from graphvis.live.recorder.identity import LEAF, REQUIRES_GRAD
-from graphvis.model import Call, Location, Trace, TracedTensor, Write
+from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
+from graphvis.live.recorder.returns import Returns
+from graphvis.live.recorder.writing import Part
+from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
 if TYPE_CHECKING:
     from graphvis.live.recorder.recording import Recording
 
+_MOST_EXITS = 64  # of one line, looked at for each line that its value may come back at
 # These hand out leaves that require grad, whatever the grad mode.
 _MAKE_LEAVES = frozenset({"nn.Parameter", "Tensor.requires_grad_", "Tensor.__deepcopy__", "Tensor.grad"})
 
@@ -23,15 +26,71 @@ def freeze(recording: Recording) -> Trace:
     modules, paths = _modules(recording)
     hollow = _hollow_views(recording)
     tensors = tuple(_tensor(recording, number, hollow) for number in range(len(recording.identities.shapes)))
-    calls = tuple(_call(recording, raw, tensors, places, paths, hollow) for raw in recording.calls)
+    entries = _entries(recording)
+    calls = tuple(
+        _call(recording, raw, tensors, places, paths, hollow, entries.get(i, ())) for i, raw in enumerate(recording.calls)
+    )
     return Trace(
         torch=str(torch.__version__),
         calls=calls,
         tensors=tensors,
-        locations=locations,
+        locations=locations or (Location("<unknown>", 0),),
         modules=modules,
         notes=tuple(recording.notes),
+        unseen=recording.unseen,
     )
+
+
+def _entries(recording: Recording) -> dict[int, tuple[Entry, ...]]:
+    """The values that came back with each call: those that are known, and those that the source tells of."""
+    found: dict[int, dict[int, bool]] = {}
+    for call, raw in enumerate(recording.calls):
+        for left, certain in raw[12]:
+            found.setdefault(call, {})[left] = certain
+    chains: dict[tuple[int, ...], list[int]] = {}
+    for call, chain in recording.exits.items():
+        if chain:
+            chains.setdefault(chain, []).append(call)
+    if chains:
+        _infer(recording, chains, found)
+    return {
+        call: tuple(Entry(exit=left, certain=certain) for left, certain in sorted(lefts.items()))
+        for call, lefts in found.items()
+    }
+
+
+def _infer(
+    recording: Recording, chains: dict[tuple[int, ...], list[int]], found: dict[int, dict[int, bool]]
+) -> None:
+    """Add what the source tells of the values that left by each chain of frames."""
+    first_seen = _first_seen(recording)
+    places = recording.frames.places
+    made: dict[int, list[int]] = {}
+    for call, raw in enumerate(recording.calls):
+        if (raw[3] or raw[11]) and raw[6] >= 0:
+            made.setdefault(raw[6], []).append(call)
+    for chain, exits in chains.items():
+        returns = Returns([places[place] for place in chain])
+        for place, calls in made.items():
+            if not returns.reach(places[place]):
+                continue
+            for call in calls:
+                certain = returns.constructed and call in first_seen
+                for left in exits[-_MOST_EXITS:]:
+                    if left < call:
+                        found.setdefault(call, {}).setdefault(left, certain)
+
+
+def _first_seen(recording: Recording) -> set[int]:
+    """The calls that take a tensor which no call made."""
+    known: set[int] = set()
+    found = set()
+    for call, raw in enumerate(recording.calls):
+        if not known.issuperset(raw[1]):
+            found.add(call)
+            known.update(raw[1])
+        known.update(raw[3])
+    return found
 
 
 def _hollow_views(recording: Recording) -> set[int]:
@@ -52,8 +111,9 @@ def _call(
     places: list[int],
     paths: list[int],
     hollow: set[int],
+    entries: tuple[Entry, ...],
 ) -> Call:
-    index, inputs, flags, outputs, results, modes, place, caller, module, before, after, writes, _ = raw
+    index, inputs, flags, outputs, results, modes, place, caller, module, before, after, writes, _, forwarded = raw
     return Call(
         function=recording.functions[index].name,
         inputs=inputs,
@@ -67,17 +127,53 @@ def _call(
         caller=places[caller] if caller >= 0 else None,
         module=paths[module],
         sequence=(before, after),
-        writes=tuple(
-            Write(
-                tensor=number,
-                storage=tensors[number].storage,
-                start=tensors[number].start,
-                stop=tensors[number].stop,
-                counted=counted,
-            )
-            for number, counted in writes
-        ),
+        writes=tuple(_write(recording, tensors, *raw_write) for raw_write in writes),
+        entries=entries,
+        forwarded=forwarded,
     )
+
+
+def _write(
+    recording: Recording, tensors: tuple[TracedTensor, ...], number: int, counted: bool, part: Part | None
+) -> Write:
+    tensor = tensors[number]
+    if part is None:
+        return Write(
+            tensor=number,
+            storage=tensor.storage,
+            start=tensor.start,
+            stop=tensor.stop,
+            counted=counted,
+            shape=tensor.shape if tensor.strides else (),
+            strides=tensor.strides,
+        )
+    first, shape, strides = part
+    itemsize = recording.identities.dtypes[number].itemsize
+    # The tensor's own first element lies at tensor.start, in whatever memory it is a window.
+    start = tensor.start + (first - recording.identities.offsets[number]) * itemsize
+    steps = tuple(stride * itemsize for stride in strides)
+    last = sum((size - 1) * step for size, step in zip(shape, steps, strict=True))
+    gaps = not _is_dense(shape, steps, itemsize)
+    return Write(
+        tensor=number,
+        storage=tensor.storage,
+        start=start,
+        stop=start if 0 in shape else start + last + itemsize,
+        counted=counted,
+        shape=shape if gaps else (),
+        strides=steps if gaps else (),
+    )
+
+
+def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
+    """Whether a region has no gaps."""
+    length = itemsize
+    for stride, size in sorted(zip(strides, shape, strict=True)):
+        if size != 1:
+            if stride != length:
+                return False
+            length = stride * size
+    return True
 
 
 def _connected(flags: int, numbers: tuple[int, ...], hollow: set[int]) -> tuple[bool, ...]:
@@ -95,6 +191,7 @@ def _tensor(recording: Recording, number: int, hollow: set[int]) -> TracedTensor
     storage: int | None = identities.storages[number]
     start = identities.offsets[number] * dtype.itemsize
     strides = identities.strides[number]
+    steps = () if strides is None else tuple(stride * dtype.itemsize for stride in strides)
     if strides is None:
         count = 1
         for size in shape:
@@ -116,15 +213,15 @@ def _tensor(recording: Recording, number: int, hollow: set[int]) -> TracedTensor
         storage=None if storage is not None and storage < 0 else storage,
         start=start,
         stop=stop,
+        strides=() if not steps or _is_dense(shape, steps, dtype.itemsize) else steps,
+        former=identities.formers.get(number),
         leaf=flags == REQUIRES_GRAD | LEAF and number not in hollow,
     )
 
 
 def _locations(recording: Recording) -> tuple[tuple[Location, ...], list[int]]:
     known: dict[Location, int] = {}
-    numbers = []
-    for place in recording.frames.places:
-        numbers.append(known.setdefault(locate(place), len(known)))
+    numbers = [known.setdefault(locate(place), len(known)) for place in recording.frames.places]
     return tuple(known), numbers
 
 

@@ -5,28 +5,45 @@ from __future__ import annotations
 import types
 from typing import Any, NamedTuple
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Reads of a tensor's description: no value flows and nothing changes.
-_DESCRIPTIONS = frozenset(
+_DESCRIPTIONS = _words(
     """__len__ size dim numel nelement ndimension stride storage_offset data_ptr element_size is_contiguous
-    is_floating_point is_complex is_signed get_device type_name is_pinned is_shared is_inference is_conj is_neg is_set_to
-    is_same_size is_nonzero_meta dense_dim sparse_dim has_names untyped_storage storage storage_type typed_storage
-    _version _typed_storage register_hook register_post_accumulate_grad_hook retain_grad _backward_hooks
-    has_torch_function __hash__ __dir__ __dlpack_device__ dim_order _is_view _nnz is_coalesced
-    _record_function_enter_new _record_function_exit _RecordFunction promote_types result_type can_cast
-    _set_deterministic_algorithms get_default_dtype set_default_dtype manual_seed
-    broadcast_shapes is_storage is_tensor is_inference_mode_enabled""".split()
+    is_floating_point is_complex is_signed get_device is_pinned is_shared is_inference is_conj is_neg is_set_to
+    is_same_size dense_dim sparse_dim has_names untyped_storage storage storage_type typed_storage
+    _typed_storage register_hook register_post_accumulate_grad_hook retain_grad has_torch_function __hash__ __dir__
+    __dlpack_device__ dim_order _is_view _nnz is_coalesced promote_types result_type can_cast get_default_dtype
+    set_default_dtype manual_seed broadcast_shapes is_storage is_tensor is_inference_mode_enabled _use_count
+    is_grad_enabled get_rng_state set_rng_state initial_seed seed"""
 )
-_DESCRIBING_ATTRIBUTES = frozenset(
+_DESCRIBING_ATTRIBUTES = _words(
     """shape dtype device requires_grad is_leaf grad_fn _version layout ndim names is_cuda is_cpu is_mps is_meta is_xpu
     is_sparse is_sparse_csr is_quantized is_mkldnn is_nested is_vulkan is_ipu is_maia is_mtia is_xla is_ort name
     _backward_hooks _post_accumulate_grad_hooks retains_grad itemsize nbytes output_nr volatile _cdata
-    _grad_fn _has_symbolic_sizes_strides""".split()
+    _grad_fn _has_symbolic_sizes_strides"""
 )
 # These names end in an underscore and yet write to no value: `detach_` severs, `requires_grad_` marks.
-_NO_WRITE = frozenset({"detach_", "requires_grad_", "rename_", "share_memory_", "_coalesced_", "retain_grad_"})
+_NO_WRITE = _words("detach_ requires_grad_ rename_ share_memory_ _coalesced_ retain_grad_")
 _AUGMENTED = frozenset(
-    {f"__i{name}__" for name in ("add sub mul truediv div floordiv mod pow and or xor lshift rshift").split()}
+    f"__i{name}__" for name in _words("add sub mul truediv div floordiv mod pow and or xor lshift rshift")
 )
+_STATISTICS = _words("batch_norm native_batch_norm instance_norm _batch_norm_impl_index cudnn_batch_norm")
+_BACKWARD = _words("Tensor.backward torch.autograd.backward torch.autograd.grad")
+# What takes a value out of PyTorch: as a Python object, or as memory that others see.
+_EXITS = _words(
+    """Tensor.item Tensor.__float__ Tensor.__int__ Tensor.__index__ Tensor.__complex__ Tensor.tolist
+    Tensor.__reduce_ex__"""
+)
+_STEERING = _words(
+    """Tensor.__bool__ Tensor.__contains__ Tensor.is_nonzero torch.is_nonzero Tensor.equal torch.equal Tensor.allclose
+    torch.allclose Tensor.__format__ Tensor.__repr__"""
+)
+_MEMORY = _words("Tensor.numpy Tensor.__array__ Tensor.__dlpack__")
+_ENTRIES = _words("torch.as_tensor torch.asarray torch.tensor torch.frombuffer Tensor.new_tensor torch.sparse_coo_tensor")
 
 
 class Function(NamedTuple):
@@ -37,6 +54,9 @@ class Function(NamedTuple):
         skip: whether its calls are not worth a record.
         writes: which arguments it writes to: ``first``, ``all`` (the tensors of every list), ``statistics``
             (of BatchNorm), ``checked`` (a composite: whatever moves a version), or nothing.
+        special: ``backward``; ``switch`` (of the grad mode); ``exit``, ``memory``, ``entry`` (out of PyTorch and back);
+            ``exchange`` (a tensor's memory for another); ``item`` (a write that returns nothing); or nothing.
+        steers: whether its Python value only steers the program or is printed.
         existing: whether it may hand out a tensor that was there before and is not among its arguments.
     """
 
@@ -44,6 +64,8 @@ class Function(NamedTuple):
     skip: bool = False
     writes: str = ""
     existing: bool = False
+    special: str = ""
+    steers: bool = False
 
 
 def describe(function: Any) -> Function:
@@ -53,11 +75,16 @@ def describe(function: Any) -> Function:
     if short in ("__get__", "__set__", "__delete__") and isinstance(owner, (types.GetSetDescriptorType, property)):
         return _describe_attribute(owner, short)
     name = _dotted(function, short)
-    if short in _DESCRIPTIONS or name.startswith("profiler."):
+    if short in _DESCRIPTIONS or "_record_function" in short:
         return Function(name, skip=True)
-    if short in ("batch_norm", "native_batch_norm", "instance_norm", "_batch_norm_impl_index"):
+    special = _special(name)
+    if special:
+        return Function(name, special=special, steers=name in _STEERING)
+    if short in _STATISTICS:
         return Function(name, writes="statistics")
-    if short in ("__setitem__", "set_", "resize_", "resize_as_") or short in _AUGMENTED:
+    if short == "__setitem__":
+        return Function(name, writes="first", special="item")
+    if short in ("resize_", "resize_as_") or short in _AUGMENTED:
         return Function(name, writes="first")
     if short.startswith(("_fused_", "fused_")) and short.endswith("_"):
         return Function(name, writes="all")
@@ -68,9 +95,25 @@ def describe(function: Any) -> Function:
     return Function(name)
 
 
+def _special(name: str) -> str:
+    if name in _BACKWARD:
+        return "backward"
+    if name == "torch._set_grad_enabled":
+        return "switch"
+    if name in _MEMORY:
+        return "memory"
+    if name in _EXITS or name in _STEERING:
+        return "exit"
+    return "entry" if name in _ENTRIES else ""
+
+
 def _describe_attribute(owner: Any, accessor: str) -> Function:
     attribute = getattr(owner, "__name__", None) or getattr(getattr(owner, "fget", None), "__name__", "?")
     name = f"Tensor.{attribute}" if accessor == "__get__" else f"Tensor.{attribute}.{accessor}"
+    if name == "Tensor.requires_grad.__set__":
+        return Function("Tensor.requires_grad_", special="item")
+    if name == "Tensor.data.__set__":
+        return Function(name, special="exchange")
     skip = attribute in _DESCRIBING_ATTRIBUTES and accessor == "__get__"
     return Function(name, skip=skip, existing=attribute in ("grad", "_grad", "_base"))
 

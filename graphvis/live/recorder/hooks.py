@@ -69,6 +69,7 @@ def _replace_all() -> None:
     for owner, name in ((torch, "from_numpy"), (torch, "frombuffer"), (torch, "from_dlpack"),
                         (torch.utils.dlpack, "from_dlpack")):  # fmt: skip
         _replace(owner, name, _wrap_entry(getattr(owner, name), f"torch.{name}"))
+    _replace(torch.nn.Parameter, "__deepcopy__", _wrap_copy(torch.nn.Parameter.__deepcopy__))
     _replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
     _replace_inference_mode()
     _replace_swap()
@@ -100,9 +101,7 @@ def _wrap_entry(original: Any, name: str) -> Any:
         before = _get_sequence_nr()
         result = original(*args, **kwargs)
         for recording in listening:
-            with torch._C.DisableTorchFunction():
-                recording.note_call(name, _tensors(args[:1]), result, before, 3)
-                recording.identities.import_(result)
+            recording.note_entry(name, result, before, 3)
         return result
 
     return wrapper
@@ -112,16 +111,34 @@ def _wrap_set(original: Any) -> Any:
     @functools.wraps(original)
     def set_(self: Any, *args: Any, **kwargs: Any) -> Any:
         listening = _listening()
-        before = _get_sequence_nr()
-        numbers = [(recording, recording.identities.see(self)) for recording in listening]
+        with torch._C.DisableTorchFunction():
+            for recording in listening:
+                recording.identities.see(self)
         result = original(self, *args, **kwargs)
-        for recording, number in numbers:
-            with torch._C.DisableTorchFunction():
-                recording.identities.move(self, number)
-                recording.note_call("Tensor.set_", [self, *_tensors(args[:1])], self, before, 3)
+        for recording in listening:
+            recording.note_exchange("Tensor.set_", self, _tensors(args[:1]), 3)
         return result
 
     return set_
+
+
+def _wrap_copy(original: Any) -> Any:
+    @functools.wraps(original)
+    def __deepcopy__(self: Any, memo: Any) -> Any:  # noqa: N807  # stands in for it
+        listening = _listening()
+        before = _get_sequence_nr()
+        for recording in listening:
+            recording.pause()
+        try:
+            result = original(self, memo)
+        finally:
+            for recording in listening:
+                recording.resume()
+        for recording in listening:
+            recording.note_call("Tensor.__deepcopy__", [self], result, before, 3)
+        return result
+
+    return __deepcopy__
 
 
 def _replace_apply() -> None:
@@ -159,13 +176,13 @@ def _replace_inference_mode() -> None:
     enter, leave = owner.__enter__, owner.__exit__
 
     @functools.wraps(enter)
-    def __enter__(self: Any) -> Any:
+    def __enter__(self: Any) -> Any:  # noqa: N807  # stands in for it
         for recording in _listening():
             recording.note_mode("torch.inference_mode", self.mode, 3)
         return enter(self)
 
     @functools.wraps(leave)
-    def __exit__(self: Any, *args: Any) -> Any:
+    def __exit__(self: Any, *args: Any) -> Any:  # noqa: N807  # stands in for it
         return leave(self, *args)
 
     _replace(owner, "__enter__", __enter__)
@@ -183,8 +200,8 @@ def _replace_swap() -> None:
         result = original(t1, t2)
         for recording, (first, second) in zip(listening, numbers, strict=True):
             with torch._C.DisableTorchFunction():
-                recording.identities.rebind(t1, second)
-                recording.identities.rebind(t2, first)
+                recording.identities.bind(t1, second)
+                recording.identities.bind(t2, first)
         return result
 
     _replace(torch.utils, "swap_tensors", swap_tensors)
@@ -195,7 +212,7 @@ def _replace_optimizer() -> None:
     original = owner.__init__
 
     @functools.wraps(original)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # stands in for it
         original(self, *args, **kwargs)
         for recording in _listening():
             recording.tell_optimizer("built", self)

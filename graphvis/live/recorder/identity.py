@@ -10,6 +10,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from graphvis.live.recorder.arguments import flag_of
+
 # One entry a tensor: number and the weak reference to its storage (None where it has none).
 Entry = tuple[int, "weakref.ref[Any] | None"]
 
@@ -27,8 +29,9 @@ class Identities:
         self._entries: dict[int, Entry] = {}
         self._storages: dict[int, tuple[weakref.ref[Any], int]] = {}
         self.storage_count = 0
-        # Memory that NumPy or another library may hold too: address, size, storage number, weak reference.
-        self.exported: dict[int, tuple[int, int, weakref.ref[Any]]] = {}
+        self.formers: dict[int, int] = {}
+        # Memory that NumPy or another library may hold too: address, size, weak reference, the call it went by.
+        self.exported: dict[int, tuple[int, int, weakref.ref[Any], int]] = {}
         # Where a storage is a window into another one: its number and the byte it begins at.
         self.windows: dict[int, tuple[int, int]] = {}
 
@@ -57,34 +60,7 @@ class Identities:
         number = len(self.shapes)
         self.shapes.append(tensor.shape)
         self.dtypes.append(tensor.dtype)
-        self.flags.append(flags_of(tensor))
-        self._place(tensor, number)
-        return number
-
-    def rebind(self, tensor: Any, number: int | None) -> None:
-        """Note that `tensor` is the one of that number now (``swap_tensors``)."""
-        if number is None:
-            self._entries.pop(id(tensor), None)
-        else:
-            self.move(tensor, number)
-
-    def move(self, tensor: Any, number: int) -> None:
-        """Note that the tensor `number` lies in other memory now (``set_``, ``.data = ...``)."""
-        self.shapes[number] = tensor.shape
-        self._place(tensor, number, replace=True)
-
-    def storage_of(self, storage: Any) -> int:
-        """The number of a storage, a new one if it was not seen."""
-        key = id(storage)
-        known = self._storages.get(key)
-        if known is not None and known[0]() is storage:
-            return known[1]
-        number = self.storage_count
-        self.storage_count += 1
-        self._storages[key] = (weakref.ref(storage), number)
-        return number
-
-    def _place(self, tensor: Any, number: int, replace: bool = False) -> None:
+        self.flags.append(flag_of(tensor))
         reference: weakref.ref[Any] | None = None
         storage_number, offset, strides = -1, 0, None
         try:
@@ -97,33 +73,85 @@ class Identities:
             offset = tensor.storage_offset()
             if not tensor.is_contiguous():
                 strides = tensor.stride()
-        if replace:
-            self.storages[number], self.offsets[number], self.strides[number] = storage_number, offset, strides
-        else:
-            self.storages.append(storage_number)
-            self.offsets.append(offset)
-            self.strides.append(strides)
+        self.storages.append(storage_number)
+        self.offsets.append(offset)
+        self.strides.append(strides)
         self._entries[id(tensor)] = (number, reference)
+        return number
 
-    def export(self, tensor: Any) -> None:
-        """Note that another library may hold the memory of `tensor` too."""
+    def renew(self, tensor: Any) -> int:
+        """A new number for a tensor whose memory was exchanged (``set_``, ``.data = ...``)."""
+        former = self._entries.get(id(tensor))
+        number = self.add(tensor)
+        if former is not None:
+            self.formers[number] = former[0]
+        return number
+
+    def drop(self, tensor: Any) -> None:
+        """Forget a tensor whose memory was exchanged."""
+        self._entries.pop(id(tensor), None)
+
+    def bind(self, tensor: Any, number: int | None) -> None:
+        """Note that `tensor` is the one of that number now (``swap_tensors``)."""
+        if number is None:
+            self._entries.pop(id(tensor), None)
+        else:
+            self._entries[id(tensor)] = (number, _reference_to(tensor))
+
+    def storage_of(self, storage: Any) -> int:
+        """The number of a storage, a new one if it was not seen."""
+        key = id(storage)
+        known = self._storages.get(key)
+        if known is not None and known[0]() is storage:
+            return known[1]
+        number = self.storage_count
+        self.storage_count += 1
+        self._storages[key] = (weakref.ref(storage), number)
+        return number
+
+    def export(self, tensor: Any, call: int) -> None:
+        """Note that another library may hold the memory of `tensor` too, since that call."""
         storage = tensor.untyped_storage()
         number = self.storage_of(storage)
-        self.exported[number] = (storage.data_ptr(), storage.nbytes(), weakref.ref(storage))
+        self.exported[number] = (storage.data_ptr(), storage.nbytes(), weakref.ref(storage), call)
 
-    def import_(self, tensor: Any) -> None:
-        """Find the memory that `tensor` shares with a tensor whose memory was exported."""
+    def exporter(self, address: int, but: int = -1) -> tuple[int, int, int] | None:
+        """The exported storage that an address lies in, the byte in it, and the call that exported it."""
+        for other, (start, size, reference, call) in self.exported.items():
+            if other != but and start <= address < start + size and reference() is not None:
+                return other, address - start, call
+        return None
+
+    def adopt(self, tensor: Any) -> int | None:
+        """Find the memory that a tensor from another library shares with one that was exported: the call that did."""
         storage = tensor.untyped_storage()
-        number, address = self.storage_of(storage), storage.data_ptr()
-        for other, (start, size, reference) in self.exported.items():
-            if other != number and start <= address < start + size and reference() is not None:
-                self.windows[number] = (other, address - start)
-                return
+        number = self.storage_of(storage)
+        found = self.exporter(storage.data_ptr(), number) if self.exported else None
+        if found is None:
+            return None
+        self.windows[number] = found[:2]
+        return found[2]
+
+    def memory(self, tensor: Any) -> tuple[int, int, int] | None:
+        """Where a live tensor lies: storage, first byte, one past the last; None if its storage was not seen."""
+        try:
+            storage = tensor.untyped_storage()
+        except (RuntimeError, NotImplementedError):
+            return None
+        known = self._storages.get(id(storage))
+        if known is None or known[0]() is not storage:
+            return None
+        number, start = known[1], tensor.storage_offset() * tensor.element_size()
+        last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+        stop = start + (1 + last) * tensor.element_size() if tensor.numel() else start
+        if number in self.windows:
+            number, shift = self.windows[number]
+            start, stop = start + shift, stop + shift
+        return number, start, stop
 
 
-REQUIRES_GRAD, LEAF = 1, 2
-
-
-def flags_of(tensor: Any) -> int:
-    """What a tensor says of itself without its ``grad_fn`` being touched, which would plant wrappers in the graph."""
-    return (REQUIRES_GRAD if tensor.requires_grad else 0) | (LEAF if tensor.is_leaf else 0)
+def _reference_to(tensor: Any) -> weakref.ref[Any] | None:
+    try:
+        return weakref.ref(tensor.untyped_storage())
+    except (RuntimeError, NotImplementedError):
+        return None

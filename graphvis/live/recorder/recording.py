@@ -11,26 +11,19 @@ import torch
 from torch._C._autograd import _get_sequence_nr
 from torch.overrides import TorchFunctionMode
 
-from graphvis.live.recorder import freezing, hooks
-from graphvis.live.recorder.frames import Frames
+from graphvis.live.recorder import freezing, hooks, writing
+from graphvis.live.recorder.arguments import flag_of, flags_of, tensors_of
+from graphvis.live.recorder.frames import Frames, locate
 from graphvis.live.recorder.functions import Function, describe
-from graphvis.live.recorder.identity import LEAF, REQUIRES_GRAD, Identities
+from graphvis.live.recorder.identity import Identities
 
 if TYPE_CHECKING:
-    from graphvis.model import Trace
+    from graphvis.model import Location, Trace
 
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
-_BACKWARD = frozenset({"Tensor.backward", "torch.autograd.backward", "torch.autograd.grad"})
-# What takes a value out of PyTorch and gives a Python object for it.
-EXITS = frozenset(
-    """Tensor.item Tensor.__float__ Tensor.__int__ Tensor.__bool__ Tensor.__index__ Tensor.__complex__ Tensor.tolist
-    Tensor.numpy Tensor.__array__ Tensor.__contains__ Tensor.is_nonzero torch.is_nonzero Tensor.equal torch.equal
-    Tensor.allclose torch.allclose Tensor.__dlpack__ Tensor.__reduce_ex__""".split()
-)
-_MEMORY_EXITS = frozenset({"Tensor.numpy", "Tensor.__array__", "Tensor.__dlpack__"})
-_ENTRIES = frozenset({"torch.as_tensor", "torch.asarray", "torch.from_numpy", "torch.frombuffer", "torch.from_dlpack"})
+_MOST_NUMBERS = 64  # looked at in a list of Python numbers
 
 
 class BackwardEvent:
@@ -42,15 +35,19 @@ class BackwardEvent:
         roots: the live tensors that it starts from.
         inputs: the live tensors whose gradients are asked for; None for all leaves.
         place: where it is made; :meth:`Recording.location` spells it.
+        caller: the user's own frame where `place` is a library's; -1 where there is none.
         gradients: what ``autograd.grad`` gave; None before, and for backward().
         error: the exception that it raised; None before, and where it succeeded.
         done: whether it has run.
     """
 
-    __slots__ = ("call", "function", "roots", "inputs", "place", "gradients", "error", "done")
+    __slots__ = ("call", "caller", "done", "error", "function", "gradients", "inputs", "place", "roots")
 
-    def __init__(self, call: int, function: str, roots: list[Any], inputs: list[Any] | None, place: int) -> None:
-        self.call, self.function, self.roots, self.inputs, self.place = call, function, roots, inputs, place
+    def __init__(
+        self, call: int, function: str, roots: list[Any], inputs: list[Any] | None, place: int, caller: int
+    ) -> None:
+        self.call, self.function, self.roots, self.inputs = call, function, roots, inputs
+        self.place, self.caller = place, caller
         self.gradients: Any = None
         self.error: BaseException | None = None
         self.done = False
@@ -74,6 +71,9 @@ class Recording(TorchFunctionMode):
         self.notes: dict[str, None] = {}
         self.thread = threading.get_ident()
         self.depth = 0  # how many Function.forward are running
+        self.unseen = False
+        self.scalars: dict[int, tuple[float, int]] = {}  # floats that left, kept so that their id stays theirs
+        self.exits: dict[int, tuple[int, ...]] = {}
         self._described: dict[Any, int] = {}
         self._modules: dict[int, int] = {}
         self._entered = 0
@@ -130,6 +130,15 @@ class Recording(TorchFunctionMode):
         with torch._C.DisableTorchFunction():
             return self.identities.find(tensor)
 
+    def memory(self, tensor: torch.Tensor) -> tuple[int, int, int] | None:
+        """Where a live tensor lies, in the trace's numbers: storage, first byte, one past the last."""
+        with torch._C.DisableTorchFunction():
+            return self.identities.memory(tensor)
+
+    def location(self, place: int) -> Location:
+        """The source line of a place that an event tells of."""
+        return locate(self.frames.places[place])
+
     def name(self, names: Mapping[str, Any]) -> None:
         """Attach names to tensors that were seen; what is no tensor is passed over. The first name stays."""
         for name, value in names.items():
@@ -164,45 +173,40 @@ class Recording(TorchFunctionMode):
         function = self.functions[index]
         if function.skip or self._paused:
             return func(*args, **kwargs) if kwargs else func(*args)
-        tensors = _tensors_of(args, kwargs)
-        return self.watch(index, function, tensors, func, args, kwargs, 2)
-
-    def watch(
-        self, index: int, function: Function, tensors: list[Any], func: Any, args: Any, kwargs: Any, depth: int
-    ) -> Any:
-        """Run one call and write it down."""
-        identities = self.identities
-        see = identities.see
+        if function.special == "backward":
+            return self._run_backward(index, function, func, args, kwargs)
+        if function.special == "switch":
+            index = self._named(f"{function.name} ({bool(args[0])})")
+        tensors = tensors_of(args, kwargs)
+        see = self.identities.see
         inputs = tuple([see(tensor) for tensor in tensors])
-        flags = 0
-        for tensor in reversed(tensors):
-            flags = flags << 2 | (REQUIRES_GRAD if tensor.requires_grad else 0) | (LEAF if tensor.is_leaf else 0)
-        modes = _grad_enabled() | _inference_enabled() << 1 | (self.depth > 0) << 2
-        written = _written(function, tensors, args, kwargs)
+        flags = flags_of(tensors)
+        modes = self._modes()
+        written = writing.targets(function, tensors, args, kwargs) if function.writes or kwargs else ()
+        entries = self._entries(function, args, kwargs) if self.scalars or function.special == "entry" else ()
         before = _get_sequence_nr()
-        if function.name in _BACKWARD:
-            result = self._run_backward(function, tensors, inputs, flags, modes, func, args, kwargs, depth + 1)
-            return result
         result = func(*args, **kwargs) if kwargs else func(*args)
         after = _get_sequence_nr()
-        outputs: list[int] = []
-        results = self._number(result, tensors, inputs, outputs, function)
-        writes = self._writes(written, function, args) if written else ()
-        if outputs or writes or (inputs and function.name in EXITS) or function.name == "torch._set_grad_enabled":
-            if function.name in _MEMORY_EXITS:
-                identities.export(tensors[0])
-            elif function.name in _ENTRIES and isinstance(result, _Tensor):
-                identities.import_(result)
-            place, caller, module = self.frames.find(depth)
+        outputs, results = self._number(result, tensors, inputs, function)
+        writes = writing.note(self.identities, function, written, args) if written else ()
+        if function.special in ("exchange", "item"):
+            outputs, results = self._exchanged(function, args, outputs, results)
+        if outputs or writes or function.special in ("exit", "memory", "switch"):
+            if function.special in ("exit", "memory") and inputs:
+                self._left(function, tensors[0], result, 2)
+            elif function.special == "entry" and isinstance(result, _Tensor):
+                entries = self._adopt(result, entries)
+            place, caller, module = self.frames.find(2)
             self.calls.append(
-                (index, inputs, flags, tuple(outputs), results, modes, place, caller,
-                 0 if module is None else self._module(module), before, after, writes, _extra(function, args))
+                (index, inputs, flags, outputs, results, modes, place, caller,
+                 0 if module is None else self._module(module), before, after, writes, entries, 0)
             )  # fmt: skip
         return result
 
     def note_call(
-        self, name: str, inputs: list[Any], outputs: Any, before: int, depth: int = 2, own: tuple[int, ...] = ()
-    ) -> None:
+        self, name: str, inputs: list[Any], outputs: Any, before: int, depth: int = 2, own: tuple[int, ...] = (),
+        entries: tuple[Any, ...] = (),
+    ) -> None:  # fmt: skip
         """Write down a call that PyTorch does not report, after it ran.
 
         Args:
@@ -212,28 +216,107 @@ class Recording(TorchFunctionMode):
             before: the sequence number before it ran.
             depth: how many frames of ours to skip.
             own: numbers of tensors that went in and are not among `inputs`.
+            entries: the exits whose values come back with it, as (call, certain).
         """
         with torch._C.DisableTorchFunction():
-            index = self._described.get(name)
-            if index is None:
-                index = self._described[name] = len(self.functions)
-                self.functions.append(Function(name))
-            numbers = tuple([self.identities.see(tensor) for tensor in inputs]) + own
-            flags = 0
-            for tensor in reversed(inputs):
-                flags = flags << 2 | (REQUIRES_GRAD if tensor.requires_grad else 0) | (LEAF if tensor.is_leaf else 0)
-            modes = _grad_enabled() | _inference_enabled() << 1 | (self.depth > 0) << 2
-            found: list[int] = []
-            results = self._number(outputs, inputs, numbers, found, self.functions[index])
+            index = self._named(name)
+            numbers = tuple([self.identities.see(tensor) for tensor in inputs])
+            flags = flags_of(inputs)
+            found, results = self._number(outputs, inputs, numbers, self.functions[index])
             place, caller, module = self.frames.find(depth)
             self.calls.append(
-                (index, numbers, flags, tuple(found), results, modes, place, caller,
-                 0 if module is None else self._module(module), before, _get_sequence_nr(), (), None)
+                (index, numbers + own, flags, found, results, self._modes(), place, caller,
+                 0 if module is None else self._module(module), before, _get_sequence_nr(), (), entries, len(own))
             )  # fmt: skip
 
     def note_mode(self, name: str, on: bool, depth: int) -> None:
-        """Write down that a grad or inference mode is entered."""
+        """Write down that an inference mode is entered."""
         self.note_call(f"{name} ({on})", [], (), _get_sequence_nr(), depth + 1)
+
+    def note_entry(self, name: str, tensor: Any, before: int, depth: int) -> None:
+        """Write down that another library's memory came in as a tensor."""
+        with torch._C.DisableTorchFunction():
+            exporter = self.identities.adopt(tensor)
+        self.note_call(name, [], tensor, before, depth + 1, (), () if exporter is None else ((exporter, True),))
+
+    def note_exchange(self, name: str, tensor: Any, inputs: list[Any], depth: int) -> None:
+        """Write down that a tensor's memory was exchanged for another."""
+        with torch._C.DisableTorchFunction():
+            old, flag = self.identities.see(tensor), flag_of(tensor)
+            self.identities.drop(tensor)
+        self.note_call(name, inputs, tensor, _get_sequence_nr(), depth + 1)
+        record = self.calls[-1]
+        self.identities.formers[record[3][0]] = old
+        self.calls[-1] = (record[0], (old, *record[1]), record[2] << 2 | flag, *record[3:])
+
+    def note_unseen(self, what: str) -> None:
+        """Note that something ran that the calls do not show."""
+        self.notes.setdefault(what)
+        self.unseen = True
+
+    def _modes(self) -> int:
+        return _grad_enabled() | _inference_enabled() << 1 | (self.depth > 0) << 2
+
+    def _named(self, name: str) -> int:
+        index = self._described.get(name)
+        if index is None:
+            index = self._described[name] = len(self.functions)
+            self.functions.append(Function(name))
+        return index
+
+    def _exchanged(
+        self, function: Function, args: Any, outputs: tuple[int, ...], results: int
+    ) -> tuple[tuple[int, ...], int]:
+        """What a call that returns nothing made of its first argument."""
+        if not isinstance(args[0], _Tensor):
+            return outputs, results
+        number = self.identities.renew(args[0]) if function.special == "exchange" else self.identities.see(args[0])
+        return (number,), flag_of(args[0])
+
+    def _left(self, function: Function, tensor: Any, result: Any, depth: int) -> None:
+        """Note that a value left: the Python numbers that it is now, or the memory that others see."""
+        call = len(self.calls)
+        if function.special == "memory":
+            self.identities.export(tensor, call)
+        elif type(result) is float:
+            self.scalars[id(result)] = (result, call)
+        elif type(result) is list:
+            flat: list[Any] = [result]
+            budget = _MOST_NUMBERS
+            while flat and budget:
+                item = flat.pop()
+                budget -= 1
+                if type(item) is list:
+                    flat.extend(item)
+                elif type(item) is float:
+                    self.scalars[id(item)] = (item, call)
+        if not function.steers:
+            self.exits[call] = self.frames.chain(depth + 1)
+
+    def _entries(self, function: Function, args: Any, kwargs: Any) -> tuple[tuple[int, bool], ...]:
+        """The exits whose very values come back as arguments."""
+        found: dict[tuple[int, bool], None] = {}
+        if function.special == "entry" and args and self.identities.exported and not isinstance(args[0], _Tensor):
+            interface = getattr(args[0], "__array_interface__", None)
+            exporter = self.identities.exporter(interface["data"][0]) if interface else None
+            if exporter is not None:
+                found[exporter[2], True] = None
+        stack = [*args, *kwargs.values()] if kwargs else list(args)
+        budget = _MOST_NUMBERS
+        while stack and budget:
+            item = stack.pop()
+            budget -= 1
+            if type(item) is float:
+                known = self.scalars.get(id(item))
+                if known is not None:
+                    found[known[1], True] = None
+            elif isinstance(item, (list, tuple)):
+                stack.extend(item)
+        return tuple(found)
+
+    def _adopt(self, tensor: Any, entries: tuple[Any, ...]) -> tuple[Any, ...]:
+        exporter = self.identities.adopt(tensor)
+        return entries if exporter is None or (exporter, True) in entries else (*entries, (exporter, True))
 
     def _describe(self, func: Any) -> int:
         index = self._described[func] = len(self.functions)
@@ -251,62 +334,35 @@ class Recording(TorchFunctionMode):
         return index
 
     def _number(
-        self, result: Any, tensors: list[Any], inputs: tuple[int, ...], outputs: list[int], function: Function
-    ) -> int:
-        """Number what came out; the flags of all of it, two bits each, first lowest."""
+        self, result: Any, tensors: list[Any], inputs: tuple[int, ...], function: Function
+    ) -> tuple[tuple[int, ...], int]:
+        """Number what came out: the numbers, and the flags, two bits each, the first lowest."""
+        outputs: list[int] = []
         flags = shift = 0
-        stack = [result]
-        while stack:
-            item = stack.pop()
-            if isinstance(item, _Tensor):
-                number = -1
-                for tensor, known in zip(tensors, inputs, strict=False):
-                    if item is tensor:
-                        number = known
-                        break
-                if number < 0:
-                    number = self.identities.see(item) if function.existing else self.identities.add(item)
-                outputs.append(number)
-                flags |= ((REQUIRES_GRAD if item.requires_grad else 0) | (LEAF if item.is_leaf else 0)) << shift
-                shift += 2
-            elif isinstance(item, (tuple, list)):
-                stack.extend(reversed(item))
-            elif isinstance(item, dict):
-                stack.extend(reversed(list(item.values())))
-            elif type(item).__name__ in ("tuple_iterator", "list_iterator"):
-                state = item.__reduce__()
-                if len(state) > 1 and state[1]:
-                    stack.append(state[1][0])
-        return flags
+        for item in (result,) if type(result) is _Tensor else tensors_of((result,), None):
+            for tensor, known in zip(tensors, inputs, strict=False):
+                if item is tensor:
+                    outputs.append(known)
+                    break
+            else:
+                outputs.append(self.identities.see(item) if function.existing else self.identities.add(item))
+            flags |= flag_of(item) << shift
+            shift += 2
+        return tuple(outputs), flags
 
-    def _writes(self, written: list[tuple[Any, int]], function: Function, args: Any) -> tuple[Any, ...]:
-        """The writes that a call made: (number, whether the counter saw it) pairs, and the region where it is a part."""
-        writes = []
-        by_schema = function.writes != "checked"
-        for tensor, version in written:
-            moved = version >= 0 and not tensor.is_inference() and tensor._version != version
-            if moved or by_schema or (version < 0):
-                number = self.identities.see(tensor)
-                if function.name in ("Tensor.set_", "Tensor.resize_", "Tensor.resize_as_"):
-                    self.identities.move(tensor, number)
-                writes.append((number, moved))
-        return tuple(writes)
-
-    def _run_backward(
-        self, function: Function, tensors: list[Any], inputs: tuple[int, ...], flags: int, modes: int,
-        func: Any, args: Any, kwargs: Any, depth: int,
-    ) -> Any:  # fmt: skip
+    def _run_backward(self, index: int, function: Function, func: Any, args: Any, kwargs: Any) -> Any:
         """Run a backward, before and after which others are told."""
-        place, caller, module = self.frames.find(depth)
-        index = self._described[func]
-        call = len(self.calls)
-        before = _get_sequence_nr()
-        self.calls.append(
-            (index, inputs, flags, (), 0, modes, place, caller, 0 if module is None else self._module(module),
-             before, before, (), None)
+        tensors = tensors_of(args, kwargs)
+        inputs = tuple([self.identities.see(tensor) for tensor in tensors])
+        place, caller, module = self.frames.find(3)
+        call, before = len(self.calls), _get_sequence_nr()
+        record = (
+            index, inputs, flags_of(tensors), (), 0, self._modes(), place, caller,
+            0 if module is None else self._module(module), before, before, (), (), 0,
         )  # fmt: skip
+        self.calls.append(record)
         roots, wanted = _roots_of(function.name, args, kwargs or {})
-        event = BackwardEvent(call, function.name, roots, wanted, place)
+        event = BackwardEvent(call, function.name, roots, wanted, place, caller)
         self._tell_backward(event)
         try:
             event.gradients = result = func(*args, **(kwargs or {}))
@@ -315,11 +371,9 @@ class Recording(TorchFunctionMode):
             event.done = True
             self._tell_backward(event)
             raise
-        outputs: list[int] = []
-        results = self._number(result, tensors, inputs, outputs, function)
+        outputs, results = self._number(result, tensors, inputs, function)
         if outputs:
-            record = self.calls[call]
-            self.calls[call] = (*record[:3], tuple(outputs), results, *record[5:])
+            self.calls[call] = (*record[:3], outputs, results, *record[5:9], before, _get_sequence_nr(), (), (), 0)
         event.done = True
         self._tell_backward(event)
         return result
@@ -336,64 +390,6 @@ class Recording(TorchFunctionMode):
 def record() -> Recording:
     """Watch the calls of the block: ``with graphvis.record() as trace: loss = step(model, batch)``."""
     return Recording()
-
-
-def _tensors_of(args: Any, kwargs: Any) -> list[Any]:
-    """The tensors among the arguments of a call, nested ones too, in order."""
-    found = []
-    nested = False
-    for item in args:
-        if isinstance(item, _Tensor):
-            found.append(item)
-        elif isinstance(item, (tuple, list, dict)):
-            nested = True
-            break
-    if not nested and not kwargs:
-        return found
-    found = []
-    stack = list(reversed(args))
-    if kwargs:
-        stack[:0] = reversed(list(kwargs.values()))
-    while stack:
-        item = stack.pop()
-        if isinstance(item, _Tensor):
-            found.append(item)
-        elif isinstance(item, (tuple, list)):
-            stack.extend(reversed(item))
-        elif isinstance(item, dict):
-            stack.extend(reversed(list(item.values())))
-        elif isinstance(item, slice):
-            stack.extend((item.step, item.stop, item.start))
-    return found
-
-
-def _written(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> list[tuple[Any, int]]:
-    """The tensors that a call may write to, each with its version before."""
-    writes = function.writes
-    if writes == "first":
-        first = args[0] if args else None
-        if isinstance(first, _Tensor):
-            targets = [first]
-        else:
-            targets = [item for item in first if isinstance(item, _Tensor)] if isinstance(first, (tuple, list)) else []
-    elif writes == "all" or writes == "checked":
-        targets = tensors
-    elif writes == "statistics":
-        targets = [tensor for tensor in args[1:3] if isinstance(tensor, _Tensor)]
-        if kwargs:
-            targets += [kwargs[key] for key in ("running_mean", "running_var") if isinstance(kwargs.get(key), _Tensor)]
-    else:
-        targets = []
-    if kwargs and kwargs.get("out") is not None:
-        out = kwargs["out"]
-        targets = [*targets, *([out] if isinstance(out, _Tensor) else [t for t in out if isinstance(t, _Tensor)])]
-    return [(tensor, -1 if tensor.is_inference() else tensor._version) for tensor in targets]
-
-
-def _extra(function: Function, args: Any) -> Any:
-    if function.name == "torch._set_grad_enabled":
-        return bool(args[0])
-    return None
 
 
 def _roots_of(name: str, args: Any, kwargs: Any) -> tuple[list[Any], list[Any] | None]:

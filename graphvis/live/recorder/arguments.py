@@ -1,0 +1,60 @@
+"""The tensors among the arguments and results of a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+REQUIRES_GRAD, LEAF = 1, 2
+_Tensor = torch.Tensor
+_ITERATORS = (type(iter(())), type(iter([])))
+_NESTS = (tuple, list, dict, slice, *_ITERATORS)
+
+
+def flag_of(tensor: Any) -> int:
+    """What a tensor says of itself without its ``grad_fn`` being touched, which would plant wrappers in the graph."""
+    return (REQUIRES_GRAD if tensor.requires_grad else 0) | (LEAF if tensor.is_leaf else 0)
+
+
+def flags_of(tensors: list[Any]) -> int:
+    """The flags of several tensors, two bits each, the first lowest."""
+    flags = 0
+    for tensor in reversed(tensors):
+        flags = flags << 2 | (REQUIRES_GRAD if tensor.requires_grad else 0) | (LEAF if tensor.is_leaf else 0)
+    return flags
+
+
+def tensors_of(args: Any, kwargs: Any) -> list[Any]:
+    """The tensors among the arguments of a call, nested ones too, in order."""
+    if kwargs:
+        return _nested(args, kwargs)
+    found = []
+    for item in args:
+        if isinstance(item, _Tensor):
+            found.append(item)
+        elif isinstance(item, _NESTS):
+            return _nested(args, kwargs)
+    return found
+
+
+def _nested(args: Any, kwargs: Any) -> list[Any]:
+    found = []
+    stack = list(reversed(args))
+    if kwargs:
+        stack[:0] = reversed(list(kwargs.values()))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, _Tensor):
+            found.append(item)
+        elif isinstance(item, (tuple, list)):
+            stack.extend(reversed(item))
+        elif isinstance(item, dict):
+            stack.extend(reversed(list(item.values())))
+        elif isinstance(item, slice):
+            stack.extend((item.step, item.stop, item.start))
+        elif isinstance(item, _ITERATORS):  # of an unbind: its state can be read without taking from it
+            state = item.__reduce__()
+            if len(state) > 1 and state[1]:
+                stack.append(state[1][0])
+    return found
