@@ -22,6 +22,10 @@ _RAW, _CHECKED = "_raw_saved_", "_saved_"
 _EXPECTED_VERSION = re.compile(r"is at version (\d+); expected version (\d+) instead")
 
 
+# Where a tensor lies, in the numbers of a running record.
+Memory = Callable[[torch.Tensor], tuple[int, int, int] | None]
+
+
 class _Slot(NamedTuple):
     """Where nodes of one class keep one thing: its name, its box or boxes, and its checked value."""
 
@@ -41,8 +45,9 @@ class _Finding(NamedTuple):
 class SavedReader:
     """Reads the saved tensors of nodes, and remembers what nodes of each class keep."""
 
-    def __init__(self, storages: Storages) -> None:
+    def __init__(self, storages: Storages, memory: Memory | None = None) -> None:
         self._storages = storages
+        self._memory = memory
         self._slots: dict[type, tuple[_Slot, ...]] = {}
 
     def read(self, node: Any) -> tuple[Saved, ...]:
@@ -105,6 +110,7 @@ class SavedReader:
             saved_version=version if finding.state == "intact" else finding.expected,
             version=version,
             leaf=tensor.is_leaf and tensor.requires_grad,
+            memory=None if self._memory is None else self._memory(tensor),
         )
 
 

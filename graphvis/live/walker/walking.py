@@ -11,7 +11,7 @@ from graphvis.live.walker.freeing import guard
 from graphvis.live.walker.identity import Identity
 from graphvis.live.walker.naming import Names
 from graphvis.live.walker.outputs import Output, find_outputs
-from graphvis.live.walker.saved import SavedReader
+from graphvis.live.walker.saved import Memory, SavedReader
 from graphvis.live.walker.structure import Structure
 from graphvis.live.walker.tensors import Storages, describe
 from graphvis.model.graph import Graph
@@ -28,6 +28,7 @@ def walk(
     number: Callable[[torch.Tensor], int | None] | None = None,
     saved: bool = True,
     values: bool = True,
+    memory: Memory | None = None,
 ) -> Graph:
     """Walk ``grad_fn`` and ``next_functions`` from `outputs` and note what is met.
 
@@ -47,6 +48,7 @@ def walk(
             sequence numbers, which tell the calls that made the nodes.
         saved: whether to read what nodes keep for backward.
         values: whether to read values and gradients of small tensors on the CPU.
+        memory: where a tensor lies in the running record; fills :attr:`Saved.memory`.
 
     Returns:
         The graph, which holds no live object.
@@ -54,7 +56,7 @@ def walk(
     Raises:
         WalkError: if there is no tensor in `outputs`.
     """
-    return _Walk(outputs, names, module, also, values).graph(number, saved)
+    return _Walk(outputs, names, module, also, values).graph(number, saved, memory)
 
 
 def walk_with_tokens(
@@ -123,14 +125,16 @@ class _Walk:
         tops = [output.grad_fn if isinstance(output, torch.Tensor) else output.node for output in [*outputs, *others]]
         return [top for top in tops if top is not None]
 
-    def graph(self, number: Callable[[torch.Tensor], int | None] | None, saved: bool) -> Graph:
+    def graph(
+        self, number: Callable[[torch.Tensor], int | None] | None, saved: bool, memory: Memory | None = None
+    ) -> Graph:
         """What was walked, frozen."""
         structure, storages = self._structure, Storages()
         with torch._C.DisableTorchFunction():
             tensors = {
                 i: describe(tensor, self._names, storages, number, self._values) for i, tensor in structure.tensors()
             }
-            reader = SavedReader(storages)
+            reader = SavedReader(storages, memory)
             kept = {i: found for i, node in structure.functions() if (found := reader.read(node))} if saved else {}
         names = structure.names
         for i, info in tensors.items():
