@@ -43,7 +43,9 @@ class _Join:
             self.made.setdefault(call, []).append(node)
         for nodes in self.made.values():
             nodes.sort(key=graph.sequence_nrs.__getitem__)
-        self.boxes = {info.trace_number: index for index, info in graph.tensors.items() if info.trace_number is not None}
+        self.boxes = {
+            info.trace_number: index for index, info in graph.tensors.items() if info.trace_number is not None
+        }
         self.applies = _applies(trace)
         self.bodies = {apply: inner for inner, apply in sorted(self.applies.items()) if trace.calls[inner].outputs}
         self.apply_cuts: dict[int, int | None] = {}
@@ -62,8 +64,8 @@ class _Join:
         size = len(self.graph.kinds)
         ghosts = range(size, size + len(self.ghosts))
         calls = {**self.calls, **{size + i: call for i, (_, call, _) in enumerate(self.ghosts)}}
-        for node, call in calls.items():
-            self._place(node, self.trace.calls[call])
+        for node, made_by in calls.items():
+            self._place(node, self.trace.calls[made_by])
         return msgspec.structs.replace(
             self.graph,
             kinds=(*self.graph.kinds, *("function" for _ in ghosts)),
@@ -196,7 +198,12 @@ class _Join:
                     # What an in-place call took was the old value, and the tensor's own box shows the new one.
                     if tensor not in call.outputs or node != box:
                         self._edge(node, entry, cut, index, slot)
-            elif box is not None and tensor not in call.outputs and self.graph.kinds[box] == "tensor" and not len(self.graph.slots_of(box)):
+            elif (
+                box is not None
+                and tensor not in call.outputs
+                and self.graph.kinds[box] == "tensor"
+                and not len(self.graph.slots_of(box))
+            ):
                 self._edge(box, entry, None, index)
         for node, cut in self._returned(call):
             self._edge(node, entry, cut, index, next(empty, None))
@@ -245,7 +252,11 @@ class _Join:
 
 def _calls_of_nodes(graph: Graph, trace: Trace) -> Iterable[tuple[int, int]]:
     """For each function node the innermost recorded call that made it."""
-    spans = sorted((call.sequence[0], -call.sequence[1], i) for i, call in enumerate(trace.calls) if call.sequence[0] < call.sequence[1])
+    spans = sorted(
+        (call.sequence[0], -call.sequence[1], i)
+        for i, call in enumerate(trace.calls)
+        if call.sequence[0] < call.sequence[1]
+    )
     starts = [start for start, _, _ in spans]
     for node, number in enumerate(graph.sequence_nrs):
         if number < 0 or graph.kinds[node] != "function":
@@ -279,7 +290,19 @@ def _reason(call: Call) -> GhostReason:
 
 def _is_alias(call: Call) -> bool:
     """A call that hands its input's value on unchanged, with or without a gradient."""
-    return _short(call.function) in ("detach", "data", "requires_grad_", "alias", "clone", "item", "numpy", "from_numpy", "tensor", "as_tensor", "Parameter")
+    return _short(call.function) in (
+        "detach",
+        "data",
+        "requires_grad_",
+        "alias",
+        "clone",
+        "item",
+        "numpy",
+        "from_numpy",
+        "tensor",
+        "as_tensor",
+        "Parameter",
+    )
 
 
 def _short(function: str) -> str:

@@ -8,11 +8,11 @@ from itertools import chain
 from graphvis.model import Graph, Moment, Saved
 
 
-def overwritten(graph: Graph) -> Iterator[tuple[int, Saved]]:
-    """Nodes with a saved tensor whose counter says that it was overwritten: backward refuses it."""
+def refused(graph: Graph) -> Iterator[tuple[int, Saved]]:
+    """Nodes with a saved tensor that backward refuses: its counter moved, or ``detach_()`` took its history."""
     for node, saved in graph.saved.items():
         for one in saved:
-            if one.state == "overwritten":
+            if one.state in ("overwritten", "detached"):
                 yield node, one
 
 
@@ -27,9 +27,9 @@ def written_unseen(graph: Graph) -> Iterator[tuple[int, Saved]]:
             newest[info.storage] = max(newest.get(info.storage, 0), info.version)
     for node, saved in graph.saved.items():
         for one in saved:
-            if one.state == "intact" and one.storage in newest and one.version is not None:
-                if newest[one.storage] > one.version:
-                    yield node, one
+            now = -1 if one.version is None or one.storage is None else newest.get(one.storage, -1)
+            if one.state == "intact" and one.version is not None and now > one.version:
+                yield node, one
 
 
 def changed_unseen(before: Graph, after: Graph) -> Iterator[tuple[int, Saved]]:

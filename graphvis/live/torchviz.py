@@ -29,7 +29,7 @@ def torchviz_sources(scenario: Scenario) -> dict[str, str]:
     Raises:
         ScenarioError: as :func:`~graphvis.live.moments.run_scenario` does, but expectations are not checked.
     """
-    found = {}
+    found: dict[str, str] = {}
     for stop in stops_of(scenario):
         names = {name: tensor for name, tensor in stop.tensors.items() if tensor.requires_grad or tensor.is_leaf}
         with torch._C.DisableTorchFunction(), warnings.catch_warnings():

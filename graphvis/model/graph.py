@@ -294,6 +294,8 @@ class Edges(Sequence[Edge]):
         graph = self._graph
         if i < len(graph.sources):
             target = graph.targets[i]
-            return Edge("gradient", graph.sources[i], None if target < 0 else target, graph.slots[i], graph.output_nrs[i])
+            return Edge(
+                "gradient", graph.sources[i], None if target < 0 else target, graph.slots[i], graph.output_nrs[i]
+            )
         value = graph.values[i - len(graph.sources)]
         return Edge("value", value.source, value.target, cut=None if value.cut is None else graph.cuts[value.cut])

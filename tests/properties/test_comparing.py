@@ -16,18 +16,17 @@ BINARY = (torch.add, torch.mul, torch.sub, torch.maximum)
 UNARY = (torch.exp, torch.sin, torch.neg, torch.sigmoid, torch.clone)
 
 Step = tuple[int, int, int, bool]
-"""Which operation, two operands (counted back from the newest), and whether its result is detached in the cut program."""
-STEPS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 5), st.integers(0, 5), st.booleans()), min_size=1, max_size=8)
+"""Which operation, two operands (counted back from the newest), and whether the cut program detaches the result."""
+STEPS = st.lists(
+    st.tuples(st.integers(0, 8), st.integers(0, 5), st.integers(0, 5), st.booleans()), min_size=1, max_size=8
+)
 
 
 def program(steps: list[Step], leaves: list[torch.Tensor], cut: bool) -> torch.Tensor:
     values = list(leaves)
     for operation, first, second, detached in steps:
         one, other = values[-1 - first % len(values)], values[-1 - second % len(values)]
-        if operation < len(BINARY):
-            value = BINARY[operation](one, other)
-        else:
-            value = UNARY[operation - len(BINARY)](one)
+        value = BINARY[operation](one, other) if operation < len(BINARY) else UNARY[operation - len(BINARY)](one)
         values.append(value.detach() if cut and detached else value)
     return values[-1].sum()
 
@@ -46,7 +45,9 @@ def check(comparison: graphvis.Comparison, had: list[bool], has: list[bool]) -> 
         for pair in comparison.nodes
         if pair.before is not None and comparison.before.graph.kinds[pair.before] == "leaf"
     }
-    expected = {name: "kept" if after else "severed" for name, before, after in zip(LEAVES, had, has, strict=True) if before}
+    expected = {
+        name: "kept" if after else "severed" for name, before, after in zip(LEAVES, had, has, strict=True) if before
+    }
     assert told == expected
 
 

@@ -89,7 +89,7 @@ def _makers(graph: Graph) -> Iterator[tuple[int, tuple[int, int]]]:
 
 def _names(graph: Graph, tensor: int) -> set[str]:
     info = graph.tensors[tensor]
-    return {info.name, *info.aliases} - {None}
+    return {name for name in (info.name, *info.aliases) if name}
 
 
 def _add(pairs: dict[int, int], more: Mapping[int, int]) -> None:

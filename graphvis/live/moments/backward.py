@@ -106,8 +106,8 @@ def _watching(outputs: Sequence[torch.Tensor], passed: set[tuple[Node, int]]) ->
 
 def _leaves(outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """The leaves behind `outputs`, each once."""
-    found = {
-        id(below.variable): below.variable
+    found: dict[int, torch.Tensor] = {
+        id(below.variable): below.variable  # type: ignore[attr-defined]  # only AccumulateGrad has it
         for node in _functions(outputs)
         for below, _ in node.next_functions
         if below is not None and below.name() == _ACCUMULATE

@@ -29,8 +29,6 @@ def build(what: Callable[[], Any], names: Mapping[str, torch.Tensor]) -> Capture
     if isinstance(outputs, Graph):
         return Captured(Moment(graph=outputs), (), Trace())
     recording.name(names)
-    graph, tokens = walk_with_tokens(
-        outputs, names=names, number=recording.number, identity=Identity(recording.number)
-    )
+    graph, tokens = walk_with_tokens(outputs, names=names, number=recording.number, identity=Identity(recording.number))
     trace = recording.freeze()
     return Captured(Moment(graph=join(graph, trace)), tokens, trace)

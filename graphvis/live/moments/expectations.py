@@ -33,7 +33,10 @@ def check(expected: Expectation, answer: Answer, tensors: Mapping[str, torch.Ten
         *_values(expected, tensors),
     ]
     if wrong:
-        raise ScenarioError(f"{where}: not what PyTorch {torch.__version__} gives: {'; '.join(wrong)}", "Correct the expect(...) or the program.")
+        raise ScenarioError(
+            f"{where}: not what PyTorch {torch.__version__} gives: {'; '.join(wrong)}",
+            "Correct the expect(...) or the program.",
+        )
 
 
 def _errors(expected: Expectation, answer: Answer) -> Iterator[str]:

@@ -12,9 +12,9 @@ _MOST = 16
 
 
 def tensors_of(variables: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The tensors among local variables by name, in order; ``net.weight`` for parameters of modules, ``hs[0]`` in lists.
+    """The tensors among variables by name, in order; ``net.weight`` for a module's parameters, ``hs[0]`` in lists.
 
-    The first name of a tensor that has several comes first. Names that begin with an underscore are private and left out.
+    A tensor's first name comes first. Names that begin with an underscore are private and left out.
     """
     found: dict[str, torch.Tensor] = {}
     for name, value in variables.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from types import GeneratorType
 from typing import Any
 
 import torch
@@ -55,6 +56,8 @@ def stops_of(scenario: Scenario) -> Iterator[Stop]:
                 run = program() if cut is None else program(cut)
             except Exception as error:
                 raise blame(scenario, error) from error
+            if not isinstance(run, GeneratorType):
+                raise ScenarioError(f"{scenario.path}: program gives {type(run).__name__}, no moments", _TWO_HALVES)
             with closing(run):
                 for stop in _stops(scenario, run, recording):
                     sides.append(stop.marker.side)
@@ -62,12 +65,14 @@ def stops_of(scenario: Scenario) -> Iterator[Stop]:
                         raise ScenarioError(f"{scenario.path}: program yields more than two moments", _TWO_HALVES)
                     yield stop
     if not sides:
-        raise ScenarioError(f"{scenario.path}: program yields no moment", "Yield before(outputs, ...) or after(outputs, ...).")
+        raise ScenarioError(
+            f"{scenario.path}: program yields no moment", "Yield before(outputs, ...) or after(outputs, ...)."
+        )
     if len(sides) == 2 and sides != ["before", "after"]:
         raise ScenarioError(f"{scenario.path}: program yields {' and '.join(sides)}", _TWO_HALVES)
 
 
-def _stops(scenario: Scenario, run: Generator[Any, None, None], recording: Recording) -> Iterator[Stop]:
+def _stops(scenario: Scenario, run: GeneratorType[Any, None, None], recording: Recording) -> Iterator[Stop]:
     identity = Identity(recording.number)
     while True:
         try:

@@ -41,7 +41,12 @@ def _portable(captured: Captured, scenario: Scenario) -> Captured:
 
     graph = captured.moment.graph
     cuts = tuple(
-        replace(cut, location=renamed(cut.location), caller=cut.caller and renamed(cut.caller), since=cut.since and renamed(cut.since))
+        replace(
+            cut,
+            location=renamed(cut.location),
+            caller=cut.caller and renamed(cut.caller),
+            since=cut.since and renamed(cut.since),
+        )
         for cut in graph.cuts
     )
     locations = {node: renamed(location) for node, location in graph.locations.items()}

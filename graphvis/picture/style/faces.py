@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphvis.analysis.overwriting import overwritten, written_unseen
+from graphvis.analysis.overwriting import refused, written_unseen
 from graphvis.model import Comparison, Pair, TensorInfo
 from graphvis.picture.scene import Face, Mark, Row, Span
 from graphvis.picture.style.side import Side
-from graphvis.picture.style.words import shape_words, source_line, version_words
+from graphvis.picture.style.words import saved_words, shape_words, source_line
 
 _WHY = {
     "freed": "freed: nothing points here",
@@ -36,9 +36,7 @@ class Faces:
     def of(self, place: int) -> tuple[Face | None, ...]:
         """One face for each half; None where the box is not there."""
         pair = self._pairs[place]
-        return tuple(
-            self._face(place, number, index) for number, index in enumerate(indices(pair, len(self._sides)))
-        )
+        return tuple(self._face(place, number, index) for number, index in enumerate(indices(pair, len(self._sides))))
 
     def _face(self, place: int, number: int, index: int | None) -> Face | None:
         side = self._sides[number]
@@ -175,7 +173,9 @@ class Faces:
         outcome = side.moment.outcome
         if outcome is None or not outcome.wrong:
             return False
-        return any(s.storage == info.storage for node in self._conflicts[number] for s in side.graph.saved.get(node, ()))
+        return any(
+            s.storage == info.storage for node in self._conflicts[number] for s in side.graph.saved.get(node, ())
+        )
 
 
 def indices(pair: Pair, halves: int) -> tuple[int | None, ...]:
@@ -186,12 +186,12 @@ def indices(pair: Pair, halves: int) -> tuple[int | None, ...]:
 def _conflicts(side: Side) -> Iterable[tuple[int, str]]:
     """Nodes whose saved tensor was overwritten, with what they say of it."""
     graph = side.graph
-    found = list(overwritten(graph))
+    found = list(refused(graph))
     if side.moment.outcome is not None and side.moment.outcome.wrong:
         found += written_unseen(graph)
     for node, one in found:
         name = next((info.name for info in graph.tensors.values() if info.name and info.storage == one.storage), "")
-        yield node, version_words(one.saved_version, one.version, name or "")
+        yield node, saved_words(one, name or "")
 
 
 def _shared(side: Side, info: TensorInfo) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from graphvis.model import Comparison
 from graphvis.model.comparison import State
@@ -33,12 +34,19 @@ def links_of(comparison: Comparison, sides: tuple[Side, ...], starts: Mapping[st
             else:
                 wires[1][key] = None if halves[1].side.traced else _gone(wire, key, halves)
     lanes = [
-        Link(tail=tail, head=head, wires=(looks := tuple(half.get((tail, head)) for half in wires)), state=_state(looks))
+        Link(
+            tail=tail, head=head, wires=(looks := tuple(half.get((tail, head)) for half in wires)), state=_state(looks)
+        )
         for tail, head in ends
     ]
     shared = list(dict.fromkeys(pair for half in halves for pair in half.shared()))
     storage = [
-        Link(tail=tail, head=head, kind="storage", wires=tuple(Wire() if (tail, head) in set(half.shared()) else None for half in halves))
+        Link(
+            tail=tail,
+            head=head,
+            kind="storage",
+            wires=tuple(Wire() if (tail, head) in set(half.shared()) else None for half in halves),
+        )
         for tail, head in shared
     ]
     start = [
@@ -90,7 +98,7 @@ class _Half:
                 groups.setdefault(info.storage, []).append(index)
         for members in groups.values():
             ordered = sorted(members, key=lambda i: (self.side.graph.tensors[i].trace_number or 0, i))
-            for one, other in zip(ordered, ordered[1:], strict=False):
+            for one, other in pairwise(ordered):
                 yield self.ids[one], self.ids[other]
 
     def start(self, box: str) -> Wire | None:

@@ -17,9 +17,7 @@ def provenance(comparison: Comparison) -> str:
     target, state]`` with the target None for a slot that holds None.
     """
     moments = {"before": comparison.before, "after": comparison.after}
-    places = {
-        side: {getattr(pair, side): place for place, pair in enumerate(comparison.nodes)} for side in moments
-    }
+    places = {side: {getattr(pair, side): place for place, pair in enumerate(comparison.nodes)} for side in moments}
 
     def node(pair: Pair) -> list[Any]:
         side = "after" if pair.before is None else "before"

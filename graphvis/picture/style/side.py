@@ -37,9 +37,9 @@ class Side:
         graph = self.graph
         stand_ins = set()
         for index, name in enumerate(graph.names):
-            if name == "AccumulateGrad" and graph.kinds[index] == "function":
-                stand_ins.add(index)
-            elif graph.kinds[index] == "tensor" and not name and self._replaceable(index):
+            if (name == "AccumulateGrad" and graph.kinds[index] == "function") or (
+                graph.kinds[index] == "tensor" and not name and self._replaceable(index)
+            ):
                 stand_ins.add(index)
         return frozenset(stand_ins)
 
@@ -72,7 +72,9 @@ class Side:
         for edge, (source, target, nr) in enumerate(zip(graph.sources, graph.targets, graph.output_nrs, strict=True)):
             if target < 0 or source in self.hidden:
                 continue
-            tail = target if graph.kinds[source] == "tensor" and target not in self.hidden else self.stand_in(target, nr)
+            tail = (
+                target if graph.kinds[source] == "tensor" and target not in self.hidden else self.stand_in(target, nr)
+            )
             if tail != source:
                 yield tail, source, ("flow" if self.passes(edge) else "never"), edge
 

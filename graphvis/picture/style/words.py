@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from graphvis.model import Cut, Location, Moment
+from graphvis.model import Cut, Location, Moment, Saved
 
 _CUT_WORDS = {
     "detach": "detach()",
@@ -61,10 +61,17 @@ def error_words(moment: Moment) -> str:
     return f"{outcome.error_type}: {outcome.error.split(' Hint:')[0].strip()}"
 
 
-def version_words(saved: int | None, now: int | None, name: str) -> str:
-    """What a node that saved an overwritten tensor says."""
-    if saved is None or now is None:
+def saved_words(saved: Saved, name: str) -> str:
+    """What a node says of a saved tensor that it can no longer use.
+
+    Args:
+        saved: what it saved.
+        name: the tensor's name; empty without one.
+    """
+    if saved.state == "detached":
+        return f"saved {name or 'it'} before detach_()"
+    if saved.saved_version is None or saved.version is None:
         return "saved, then overwritten"
-    if saved == now:
-        return f"overwritten, still version {now}"
-    return f"saved version {saved}, {name or 'now'} is at {now}"
+    if saved.saved_version == saved.version:
+        return f"overwritten, still version {saved.version}"
+    return f"saved version {saved.saved_version}, {name or 'now'} is at {saved.version}"
