@@ -27,8 +27,10 @@ if TYPE_CHECKING:
               help=f"Any of {','.join(arguments.FORMATS)}.")  # fmt: skip
 @arguments.theme
 @arguments.engine
+@click.option("--style", type=click.Choice(["graphvis", "torchviz"]), default="graphvis", show_default=True,
+              help="torchviz: torchviz's own drawing of each half, for docs that have its look.")  # fmt: skip
 def command(
-    names: tuple[str, ...], every: bool, output: Path, formats: tuple[str, ...], theme: Theme, engine: str
+    names: tuple[str, ...], every: bool, output: Path, formats: tuple[str, ...], theme: Theme, engine: str, style: str
 ) -> None:
     """Draw scenarios into files.
 
@@ -42,9 +44,12 @@ def command(
       graphvis render detach_zero data_zero -f svg,png -o docs/pictures
       graphvis render --all
       graphvis render my_scenario.py --engine dot
+      graphvis render detach_zero --style torchviz -o torchviz
     """
     from graphvis import files
 
+    if style == "torchviz" and theme != "auto":
+        raise click.UsageError("torchviz's own drawing has no themes: leave --theme or --style away.")
     scenarios = arguments.scenarios_of(names, every)
     # Resolved before any scenario runs: its program may change the working directory.
     folder = files.make_folder(output.absolute())
@@ -52,7 +57,10 @@ def command(
     written = 0
     for scenario in _with_progress(scenarios):
         try:
-            written += _draw(scenario, folder, formats, theme, arguments.engine_name(engine))
+            contents = _contents(scenario, formats, style, theme, arguments.engine_name(engine))
+            for name, content in contents.items():
+                files.write(folder / name, content)
+            written += len(contents)
         except GraphvisError as error:
             failures.append(error)
     drawn = len(scenarios) - len(failures)
@@ -62,16 +70,20 @@ def command(
         raise talk.joined(failures)
 
 
-def _draw(scenario: Scenario, folder: Path, formats: Iterable[str], theme: Theme, engine: str | None) -> int:
-    """Write all files of one scenario, or none where one of them cannot be drawn; returns how many."""
-    from graphvis import files
-    from graphvis.cli.running import compare
+def _contents(
+    scenario: Scenario, formats: Iterable[str], style: str, theme: Theme, engine: str | None
+) -> dict[str, bytes]:
+    """All files of one scenario by name; an error where one of them cannot be drawn, so that none is written."""
+    from graphvis import draw
+    from graphvis.cli.running import compare, torchviz_sources
 
-    comparison = compare(scenario)
-    contents = pictures_of(comparison, scenario.name, formats, theme=theme, engine=engine)
-    for name, content in contents.items():
-        files.write(folder / name, content)
-    return len(contents)
+    if style == "graphvis":
+        return pictures_of(compare(scenario), scenario.name, formats, theme=theme, engine=engine)
+    return {
+        file_name(scenario.name, side, suffix): draw.render_source(source, suffix, engine=engine)
+        for side, source in torchviz_sources(scenario).items()
+        for suffix in formats
+    }
 
 
 def pictures_of(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,28 @@ def compare(scenario: Scenario, *, warn: bool = False) -> Comparison:
         GraphvisError: if PyTorch cannot be imported.
     """
     api = load_api()
+    with _running(scenario, warn):
+        comparison: Comparison = api.compare_scenario(scenario)
+    return comparison
+
+
+def torchviz_sources(scenario: Scenario) -> dict[str, str]:
+    """torchviz's own drawing of each half, as DOT source by ``before`` and ``after``; errors as of :func:`compare`."""
+    api = load_api()
+    with _running(scenario, warn=False):
+        sources: dict[str, str] = api.torchviz_sources(scenario)
+    return sources
+
+
+@contextmanager
+def _running(scenario: Scenario, warn: bool) -> Iterator[None]:
     try:
         with redirect_stdout(sys.stderr), warnings.catch_warnings():
             if not warn:
                 warnings.simplefilter("ignore")
-            comparison: Comparison = api.compare_scenario(scenario)
+            yield
     except WalkError as error:  # it knows what was yielded, and not by whom
         raise ScenarioError(f"{scenario.path}: {error.what}", error.fix) from None
-    return comparison
 
 
 def load_api() -> ModuleType:

@@ -69,9 +69,23 @@ def test_theme_is_in_the_picture(call: Call) -> None:
     assert len(set(texts.values())) == 3
 
 
+def test_torchviz_draws_each_half_in_its_own_way(call: Call) -> None:
+    assert call("render", "detach_zero", "--style", "torchviz").code == 0
+    assert names_in("out") == [
+        f"detach_zero.{side}.{suffix}" for side in ("after", "before") for suffix in ("dot", "svg")
+    ]
+    dot = Path("out/detach_zero.before.dot").read_text()
+    assert "SigmoidBackward0" in dot
+    assert "lightblue" in dot  # torchviz's colour of a leaf
+    assert "SigmoidBackward0" in Path("out/detach_zero.before.svg").read_text()
+    lines_of(call("render", "detach_zero", "--style", "torchviz", "--theme", "dark"))
+    lines_of(call("render", "detach_zero", "--style", "torchviz", "-f", "mmd"))
+
+
 def test_same_bytes_in_two_processes_whatever_the_hash_seed(spawn: Call, tmp_path: Path) -> None:
     for seed in ("0", "4242"):
-        result = spawn("render", "detach_zero", "gan_discriminator", "-f", "svg,json", "-o", seed, PYTHONHASHSEED=seed)
+        names = ("detach_zero", "gan_discriminator")
+        result = spawn("render", *names, "-f", "svg,json", "-o", seed, PYTHONHASHSEED=seed)
         assert result.code == 0, result.err
     assert names_in(tmp_path / "0") == names_in(tmp_path / "4242")
     for name in names_in(tmp_path / "0"):
