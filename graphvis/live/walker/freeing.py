@@ -5,7 +5,7 @@ which lives as long as the node, and a graph of such nodes is freed by recursion
 longest path: some 50,000 nodes deep, a stack of 8 MiB overflows and the process dies. A walk makes
 every node such a node, so it has to undo the danger.
 
-The cure: on every path, at least each 100th node keeps its own ``next_functions`` in its
+The cure: on every path, at least each 50th node keeps its own ``next_functions`` in its
 ``metadata``. When that node dies, its edges go first and free nothing, because the kept tuple still
 holds what lies below. Then the tuple goes, and tuples are what CPython does not free by unbounded
 recursion: past a nesting of about 50 it puts them aside until the stack has unwound. Nothing lives
@@ -22,7 +22,7 @@ from graphvis.live.walker.structure import Structure
 
 BELOW = "graphvis.below"
 GUARDED = "graphvis.guarded"
-SPACING = 100  # then 1,000,000 nodes are freed within a stack of 256 KiB
+SPACING = 50  # then a graph of any depth is freed within a stack of 256 KiB
 SHALLOW = 1000  # no path is longer than there are functions, and no stack too small for this one
 
 
