@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from graphvis.picture.geometry import Place, Point
 
@@ -18,7 +19,7 @@ Inside = Callable[[Point], bool]
 
 _MOST_TURN = math.radians(25)
 _MOST_SPLITS = 5
-_SAMPLES = 16
+_SAMPLES = 10
 _NEAR = 1e-6
 
 
@@ -29,12 +30,10 @@ def pieces(points: tuple[Point, ...]) -> Curve:
 
 def point_at(piece: Cubic, t: float) -> Point:
     """The point of a piece at parameter `t` from 0 to 1."""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = piece
     s = 1 - t
-    weights = (s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t)
-    return (
-        sum(w * p[0] for w, p in zip(weights, piece, strict=True)),
-        sum(w * p[1] for w, p in zip(weights, piece, strict=True)),
-    )
+    a, b, c, d = s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t
+    return a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy
 
 
 def split(piece: Cubic, t: float) -> tuple[Cubic, Cubic]:
@@ -74,10 +73,10 @@ def _turn(piece: Cubic) -> float:
     """How much the control polygon turns in all, in radians."""
     angles = [
         math.atan2(q[1] - p[1], q[0] - p[0])
-        for p, q in zip(piece, piece[1:], strict=False)
+        for p, q in pairwise(piece)
         if math.dist(p, q) > _NEAR
     ]
-    return sum(abs(_between(a, b)) for a, b in zip(angles, angles[1:], strict=False))
+    return sum(abs(_between(a, b)) for a, b in pairwise(angles))
 
 
 def _between(a: float, b: float) -> float:
@@ -128,30 +127,27 @@ def _reverse(curve: Curve) -> Curve:
 
 
 def _leave(curve: Curve, inside: Inside, reach: float) -> Curve:
-    """The part after the last point inside, looked for in the first half of the curve's pieces."""
-    if not curve:
-        return curve
+    """The part after the curve leaves the outline for the first time; all of it where it never is inside."""
     along = direction(curve[0], end=False)
     back = (curve[0][0][0] - along[0] * reach, curve[0][0][1] - along[1] * reach)
-    line = _line(back, curve[0][0])
-    whole = (line, *curve)
-    found: tuple[int, float] | None = None
+    whole = (_line(back, curve[0][0]), *curve) if reach else curve
+    was_inside = False
     for i, piece in enumerate(whole):
         for k in range(_SAMPLES + 1):
-            if inside(point_at(piece, k / _SAMPLES)):
-                found = (i, k / _SAMPLES)
-    if found is None:
-        return curve
-    i, low = found
-    if low == 1.0:
-        i, low = i + 1, 0.0
-        if i == len(whole):
-            return curve
-    high = low + 1 / _SAMPLES
-    for _ in range(20):
+            is_inside = inside(point_at(piece, k / _SAMPLES))
+            if was_inside and not is_inside:
+                t = _crossing(piece, inside, (k - 1) / _SAMPLES if k else 0.0, k / _SAMPLES)
+                return (split(piece, t)[1], *whole[i + 1 :])
+            was_inside = is_inside
+    return curve
+
+
+def _crossing(piece: Cubic, inside: Inside, low: float, high: float) -> float:
+    """The parameter at which a piece leaves an outline, between one inside and one outside."""
+    for _ in range(12):
         middle = (low + high) / 2
-        low, high = (middle, high) if inside(point_at(whole[i], middle)) else (low, middle)
-    return (split(whole[i], high)[1], *whole[i + 1 :])
+        low, high = (middle, high) if inside(point_at(piece, middle)) else (low, middle)
+    return high
 
 
 def _line(start: Point, end: Point) -> Cubic:
@@ -165,7 +161,7 @@ def length(curve: Curve) -> float:
 
 def _steps(piece: Cubic) -> list[tuple[Point, Point]]:
     points = [point_at(piece, k / _SAMPLES) for k in range(_SAMPLES + 1)]
-    return list(zip(points, points[1:], strict=False))
+    return list(pairwise(points))
 
 
 def shorten_end(curve: Curve, by: float) -> Curve:

@@ -86,7 +86,8 @@ def _box(box: Box, face: Face) -> dict[str, str]:
     if face.tooltip:
         attributes["tooltip"] = _centred(*face.tooltip.split("\n"))
     if face.look == "start":
-        return attributes | {"label": _centred(face.heading), "shape": "plaintext", "style": "", "fontcolor": palette.GRADIENT}
+        attributes |= {"label": _centred(face.heading), "shape": "plaintext", "style": ""}
+        return attributes | {"fontcolor": palette.GRADIENT}
     lines = _lines(face)
     left = face.look in ("leaf", "tensor", "constant")
     attributes["label"] = _text(*lines) if left else _centred(*lines)

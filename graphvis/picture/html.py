@@ -33,7 +33,8 @@ def write(scene: Scene, placement: Placement, *, theme: Theme = "auto") -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_style(theme, len(shown) > 1)}</style>\n</head>\n<body>\n{figures}\n</body>\n</html>\n"
+        f"<title>{title}</title>\n<style>{_style(theme, len(shown) > 1)}</style>\n</head>\n"
+        f"<body>\n{figures}\n</body>\n</html>\n"
     )
 
 
@@ -50,5 +51,6 @@ def _style(theme: Theme, has_narrow: bool) -> str:
     if theme == "auto":
         rules.append(f"@media (prefers-color-scheme:dark){{body{{background:{dark}}}}}")
     if has_narrow:
-        rules.append(f".narrow{{display:none}}@media (max-width:{_SWITCH}px){{.wide{{display:none}}.narrow{{display:block}}}}")
+        rules.append(".narrow{display:none}")
+        rules.append(f"@media (max-width:{_SWITCH}px){{.wide{{display:none}}.narrow{{display:block}}}}")
     return "\n".join(rules)

@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import ModuleType
 
 from graphvis.errors import FormatError
+from graphvis.picture.svg.element import MONO, SANS
 
 _SANS = "Liberation Sans"
 _MONO = "Liberation Mono"
@@ -30,7 +31,8 @@ def to_png(svg: str, scale: float = 2.0) -> bytes:
     """
     resvg = _resvg()
     if not _has_fonts():
-        raise FormatError("a PNG needs fonts, and this machine has none", "apt-get install fonts-liberation, or draw SVG")
+        way = "apt-get install fonts-liberation, or draw SVG"
+        raise FormatError("a PNG needs a sans and a mono font, and this machine has none", way)
     return _render(resvg, svg, scale)
 
 
@@ -72,5 +74,5 @@ def _has_fonts() -> bool:
     blank = _PROBE.replace(">M<", "><")
     return all(
         _render(resvg, _PROBE.format(family), 1.0) != _render(resvg, blank.format(family), 1.0)
-        for family in ("Helvetica,Arial,Liberation Sans,sans-serif", "Courier,Liberation Mono,DejaVu Sans Mono,monospace")
+        for family in (SANS, MONO)
     )

@@ -151,6 +151,38 @@ class Strip(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
 
 
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a finding.
+
+    Attributes:
+        text: the words; prose and notes are wrapped, the rest is shortened in the middle.
+        kind: ``prose``; ``note``, muted; ``code``, a line of source; ``group``, the bold head of
+            items; ``item``, e.g. a parameter's name.
+        aside: what stands at the right of an item (its shape), or the number of a line of source.
+        span: first and last column (from 0, the last one excluded) of what a line of source is
+            shown for; it is set in bold with a red line below. None for the lines around it.
+    """
+
+    text: str
+    kind: Literal["prose", "note", "code", "group", "item"] = "prose"
+    aside: str = ""
+    span: tuple[int, int] | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A paragraph beside the graph of a diagnosis.
+
+    Attributes:
+        heading: e.g. ``What it cost``.
+        bad: whether it is the trouble itself: a red card.
+        entries: its lines.
+    """
+
+    heading: str
+    bad: bool = False
+    entries: tuple[Entry, ...] = ()
+
+
 class Half(msgspec.Struct, frozen=True, kw_only=True):
     """One half's words.
 
@@ -177,6 +209,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
         halves: one or two.
         boxes: in the order in which they are laid out.
         links: the same.
+        findings: what stands beside the graph, for a diagnosis; only where there is one half.
         metadata: JSON that is kept in the file so that it can be checked later; empty for none.
     """
 
@@ -186,4 +219,5 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     halves: tuple[Half, ...]
     boxes: tuple[Box, ...]
     links: tuple[Link, ...]
+    findings: tuple[Finding, ...] = ()
     metadata: str = ""

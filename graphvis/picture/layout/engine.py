@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -45,61 +46,87 @@ def run(source: str, output: str, engine: str | None = None, timeout: float = TI
     """
     command = find(engine)
     name = Path(command[0]).name
-    with tempfile.TemporaryFile() as read, tempfile.TemporaryFile() as written, tempfile.TemporaryFile() as said:
-        # Files, not pipes: nothing can block, and a flood shows as a size.
+    with tempfile.TemporaryFile() as read:
+        # A file, not a pipe: an engine that does not read cannot block us.
         read.write(source.encode())
         read.seek(0)
         try:
             process = subprocess.Popen(
-                [*command, f"-T{output}"], stdin=read, stdout=written, stderr=said, start_new_session=True
-            )
+                [*command, f"-T{output}"], stdin=read, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                start_new_session=True,
+            )  # fmt: skip
         except OSError as error:
             raise EngineError(f"the layout engine {name} cannot be started: {error.strerror or error}", _FIX) from error
-        try:
-            code = _wait(process, (written, said), timeout)
-        finally:
-            _end(process)
-        return _judge(name, code, written, said, timeout)
+        with process:
+            return _listen(name, process, timeout)
 
 
-def _wait(process: subprocess.Popen[bytes], outputs: tuple[IO[bytes], ...], timeout: float) -> int | None:
-    """The exit code; None where the process went beyond a limit."""
+class _Drain(threading.Thread):
+    """Reads a pipe to its end, or until it is too much; sets `stop` in the latter case."""
+
+    def __init__(self, pipe: IO[bytes], stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.pipe = pipe
+        self.stop = stop
+        self.chunks: list[bytes] = []
+        self.flooded = False
+
+    def run(self) -> None:
+        size = 0
+        while chunk := self.pipe.read1(1 << 20):  # type: ignore[attr-defined]
+            size += len(chunk)
+            if size > MOST_OUTPUT:
+                self.flooded = True
+                break
+            self.chunks.append(chunk)
+        self.stop.set()
+
+
+def _listen(name: str, process: subprocess.Popen[bytes], timeout: float) -> bytes:
+    """What the engine writes, if it ends well and within the limits."""
+    assert process.stdout is not None
+    assert process.stderr is not None
     end = time.monotonic() + timeout
-    pause = 0.001
-    while time.monotonic() < end and all(os.fstat(o.fileno()).st_size <= MOST_OUTPUT for o in outputs):
-        try:
-            return process.wait(pause)
-        except subprocess.TimeoutExpired:
-            pause = min(2 * pause, 0.05)
-    return None
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of an engine, its own children included."""
-    if process.poll() is not None:
-        return
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-
-
-def _judge(name: str, code: int | None, written: IO[bytes], said: IO[bytes], timeout: float) -> bytes:
-    if max(os.fstat(o.fileno()).st_size for o in (written, said)) > MOST_OUTPUT:
+    over = threading.Event(), threading.Event()
+    drains = _Drain(process.stdout, over[0]), _Drain(process.stderr, over[1])
+    try:
+        for drain in drains:
+            drain.start()
+        written = over[0].wait(timeout) and not drains[0].flooded
+        # A program that floods its standard error keeps its output open.
+        ended = written and over[1].wait(max(0.0, end - time.monotonic())) and not drains[1].flooded
+        code = process.wait(max(0.1, end - time.monotonic())) if ended else None
+    except subprocess.TimeoutExpired:
+        code = None
+    finally:
+        if process.returncode is None:
+            _kill(process)
+        for drain in drains:
+            drain.join(1.0)
+    if any(drain.flooded for drain in drains):
         raise EngineError(f"the layout engine {name} wrote more than {MOST_OUTPUT >> 20} MiB and was stopped", _FIX)
     if code is None:
         way = "draw less (--focus, --depth), or write -f json, which needs no layout"
         raise EngineError(f"the layout engine {name} took longer than {timeout:g} s and was stopped", way)
-    said.seek(0)
-    talk = said.read(400).decode(errors="replace").strip().split("\n")[0]
+    said = b"".join(drains[1].chunks)[:400].decode(errors="replace").strip().split("\n")[0]
+    return _judge(name, code, b"".join(drains[0].chunks), f": {said}" if said else "")
+
+
+def _judge(name: str, code: int, output: bytes, said: str) -> bytes:
     if code != 0:
-        raise EngineError(f"the layout engine {name} failed with exit code {code}" + (f": {talk}" if talk else ""), _FIX)
-    written.seek(0)
-    output = written.read()
+        raise EngineError(f"the layout engine {name} failed with exit code {code}{said}", _FIX)
     if not output.strip():
-        raise EngineError(f"the layout engine {name} wrote nothing" + (f": {talk}" if talk else ""), _FIX)
+        raise EngineError(f"the layout engine {name} wrote nothing{said}", _FIX)
     return output
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill an engine that has not been waited for, and what it started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def find(engine: str | None = None) -> list[str]:
@@ -115,7 +142,7 @@ def find(engine: str | None = None) -> list[str]:
         if system is None:
             raise EngineError("no layout engine is installed", _FIX)
         warnings.warn(
-            f"{EMBEDDED} is not installed; the system's dot lays out instead, and its pictures may differ by a few pixels",
+            f"{EMBEDDED} is not installed; the system's dot lays out instead, a few pixels apart from it",
             stacklevel=2,
         )
         return [system, "-q", "-Kdot"]

@@ -8,29 +8,44 @@ import msgspec
 
 from graphvis.picture.curves import pieces, point_at
 from graphvis.picture.geometry import Place, Point
-from graphvis.picture.layout.placement import Placement, Track
+from graphvis.picture.layout.placement import Placement, Track, fit
+from graphvis.picture.layout.presence import Presence
 from graphvis.picture.measure import Label, Measured
 
 _LANES = 8.0
 """What a lane takes on each side of the middle of its track."""
 _AIR = 3.0
 _SAMPLES = 24
+_STEP = 6.0
+_LEAN = 4.0
+
+Ways = dict[int, list[Point]]
 
 
-def put(measured: Measured, placement: Placement) -> tuple[Placement, set[int]]:
-    """The placement with a place for each label, and the links whose label found none."""
+def put(measured: Measured, placement: Placement, there: Presence, room: float) -> tuple[Placement, set[int]]:
+    """The placement with a place for each label that has none, and the links whose label found none.
+
+    A place that keeps the whole within `room` comes before one that does not.
+    """
     tracks = dict(placement.tracks)
     homeless = set()
     ways = {i: _points(track) for i, track in tracks.items()}
+    width = fit(placement).width
+    left = min([place.left for place in placement.boxes.values()] + [x for way in ways.values() for x, _ in way])
+    sides = (left, left + width, max(room, width))
     for i, label in measured.labels.items():
         if i not in tracks or tracks[i].label is not None:
             continue
-        taken = [*placement.boxes.values(), *(t.label for t in tracks.values() if t.label is not None)]
-        found = next((p for p in _places(ways[i], label) if _is_free(p, i, ways, taken)), None)
-        if found is None:
+        halves = there.labels[i]
+        taken = there.obstacles(placement, halves) + there.words(tracks, halves)
+        others = {k: way for k, way in ways.items() if k != i and there.links[k] & halves}
+        free = [place for place in _places(ways[i], label) if _is_free(place, others, taken)]
+        if not free:
             homeless.add(i)
-        else:
-            tracks[i] = Track(tracks[i].points, found)
+            continue
+        found = next((place for place in free if _keeps(place, sides)), free[0])
+        sides = (min(sides[0], found.left), max(sides[1], found.right), sides[2])
+        tracks[i] = Track(tracks[i].points, found)
     return msgspec.structs.replace(placement, tracks=tracks), homeless
 
 
@@ -38,30 +53,43 @@ def _points(track: Track) -> list[Point]:
     return [point_at(piece, k / _SAMPLES) for piece in pieces(track.points) for k in range(_SAMPLES + 1)]
 
 
+def _keeps(place: Place, sides: tuple[float, float, float]) -> bool:
+    left, right, room = sides
+    return max(right, place.right) - min(left, place.left) <= room + 0.5
+
+
 def _places(way: list[Point], label: Label) -> Iterator[Place]:
-    """Places at the right, from the middle of the way outwards, then at the left."""
+    """Places beside the way: where it runs straight down before where it leans, right before left, middle first."""
     top, bottom = way[0][1] + label.height / 2 + _AIR, way[-1][1] - label.height / 2 - _AIR
     middle = (top + bottom) / 2
-    steps = range(int(max(0.0, bottom - top) / 2 / 6) + 1)
-    heights = [middle + sign * 6 * k for k in steps for sign in ((1, -1) if k else (1,))]
-    for side in (1, -1):
-        for y in heights:
-            # The way may lean: the words begin where it is farthest on their side.
-            beside = [x for x, py in way if abs(py - y) <= label.height / 2]
-            if beside:
-                edge = max(beside) if side > 0 else min(beside) - _LANES
-                yield Place(edge + side * label.width / 2, y, label.width, label.height)
+    steps = range(int(max(0.0, bottom - top) / 2 / _STEP) + 1)
+    found = []
+    for k in (sign * step for step in steps for sign in ((1, -1) if step else (1,))):
+        y = middle + _STEP * k
+        # The way may lean: the words begin where it is farthest on their side.
+        beside = [x for x, py in way if abs(py - y) <= label.height / 2]
+        if not beside:
+            continue
+        lean = max(beside) - min(beside)
+        for side, edge in ((1, max(beside)), (-1, min(beside) - _LANES)):
+            place = Place(edge + side * label.width / 2, y, label.width, label.height)
+            found.append(((lean > _LEAN, -side, round(lean), abs(k)), place))
+    # Sorting is stable, so equals stay in order.
+    return (place for _, place in sorted(found, key=lambda pair: pair[0]))
 
 
-def _is_free(place: Place, own: int, ways: dict[int, list[Point]], taken: list[Place]) -> bool:
-    if any(
-        place.left - _AIR < t.right and place.right + _AIR > t.left and place.top - _AIR < t.bottom and place.bottom + _AIR > t.top
-        for t in taken
-    ):
+def _is_free(place: Place, ways: Ways, taken: list[Place]) -> bool:
+    if any(_meet(place, other) for other in taken):
         return False
     return not any(
         place.left - _LANES < x < place.right + _LANES and place.top < y < place.bottom
-        for i, way in ways.items()
-        if i != own
+        for way in ways.values()
         for x, y in way
+    )
+
+
+def _meet(one: Place, other: Place) -> bool:
+    return (
+        abs(one.x - other.x) < (one.width + other.width) / 2 + _AIR
+        and abs(one.y - other.y) < (one.height + other.height) / 2 + _AIR
     )

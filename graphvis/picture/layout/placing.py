@@ -9,6 +9,7 @@ import msgspec
 from graphvis.picture.layout import engine as engines
 from graphvis.picture.layout import labels, ports, routing, source, squeezing, storage
 from graphvis.picture.layout.placement import Placement, Track, fit
+from graphvis.picture.layout.presence import Presence, presence
 from graphvis.picture.layout.reading import read
 from graphvis.picture.layout.source import Ports, Spacing
 from graphvis.picture.measure import Measured
@@ -35,44 +36,50 @@ def lay_out(measured: Measured, engine: str | None = None) -> Placement:
     """
     if not measured.scene.boxes:
         return Placement(0.0, 0.0, {}, {}, {})
+    there = presence(measured)
     if len(measured.scene.boxes) > FINE:
         placement = _pass(measured, _SPACINGS[0], Ports(), engine, measured.labels)
-        return fit(storage.connect(measured, placement))
+        return fit(storage.connect(measured, placement, there))
     loosest: Placement | None = None
     for spacing in _SPACINGS:
-        placement = _refine(measured, spacing, engine)
+        placement = _refine(measured, there, spacing, engine)
         if placement.width <= _ROOM:
             return placement
         loosest = loosest or placement
-    squeezed = _squeeze(measured, placement)
+    squeezed = _squeeze(measured, there, placement)
     return squeezed if squeezed is not None and squeezed.width <= _ROOM else loosest or placement
 
 
-def _refine(measured: Measured, spacing: Spacing, engine: str | None) -> Placement:
+def _refine(measured: Measured, there: Presence, spacing: Spacing, engine: str | None) -> Placement:
     """Two passes: the first shows where links run, the second lays out with ports there.
 
     A third makes room for labels where the second left none.
     """
-    at = ports.choose(measured, _pass(measured, spacing, Ports(), engine))
-    placement, homeless = _finish(measured, _pass(measured, spacing, at, engine))
+    at = ports.choose(measured, _pass(measured, spacing, Ports(), engine), there)
+    placement, homeless = _finish(measured, there, _pass(measured, spacing, at, engine))
     if homeless:
-        placement, _ = _finish(measured, _pass(measured, spacing, at, engine, homeless))
+        placement, _ = _finish(measured, there, _pass(measured, spacing, at, engine, homeless))
     return placement
 
 
-def _finish(measured: Measured, placement: Placement) -> tuple[Placement, set[int]]:
+def _finish(measured: Measured, there: Presence, placement: Placement) -> tuple[Placement, set[int]]:
     """Everything that is ours: ports, ways, labels, dotted lines, the width."""
-    routed = routing.route(measured, placement, ports.choose(measured, placement))
-    labelled, homeless = labels.put(measured, routed)
-    return fit(storage.connect(measured, labelled)), homeless
+    reserved = {i: track for i, track in placement.tracks.items() if track.label is not None}
+    routed = routing.route(measured, placement, ports.choose(measured, placement, there), there)
+    own = {i: Track(track.points) for i, track in routed.tracks.items()}
+    labelled, homeless = labels.put(measured, msgspec.structs.replace(routed, tracks=own), there, _ROOM)
+    # What the engine made room for and we did not place better stays as the engine has it.
+    tracks = labelled.tracks | {i: track for i, track in reserved.items() if i in homeless}
+    whole = storage.connect(measured, msgspec.structs.replace(labelled, tracks=tracks), there)
+    return fit(whole), homeless - reserved.keys()
 
 
-def _squeeze(measured: Measured, placement: Placement) -> Placement | None:
+def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Placement | None:
     narrow = squeezing.squeeze(placement, _ROOM)
     if narrow is None:
         return None
     bare = {i: Track(track.points) for i, track in narrow.tracks.items() if measured.scene.links[i].kind != "storage"}
-    finished, homeless = _finish(measured, msgspec.structs.replace(narrow, tracks=bare))
+    finished, homeless = _finish(measured, there, msgspec.structs.replace(narrow, tracks=bare))
     return None if homeless else finished
 
 

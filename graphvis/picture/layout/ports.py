@@ -8,6 +8,7 @@ import msgspec
 
 from graphvis.picture.geometry import Place
 from graphvis.picture.layout.placement import Placement
+from graphvis.picture.layout.presence import Presence
 from graphvis.picture.layout.source import Ports, touching
 from graphvis.picture.measure import Measured
 
@@ -15,50 +16,69 @@ _LEAST_APART = 26.0
 _CLEAR = 8.0
 
 
-class _Ends(msgspec.Struct, frozen=True):
-    """How many links leave and enter each box."""
+class _Scope(msgspec.Struct, frozen=True):
+    """What choosing looks at.
 
+    Attributes:
+        measured: the scene and its sizes.
+        placement: where boxes stand, and where the engine led the links.
+        there: who is there with whom.
+        leaving: how many links leave each box.
+        entering: how many enter it.
+    """
+
+    measured: Measured
+    placement: Placement
+    there: Presence
     leaving: Counter[str]
     entering: Counter[str]
 
 
-def choose(measured: Measured, placement: Placement) -> Ports:
+def choose(measured: Measured, placement: Placement, there: Presence) -> Ports:
     """Ports from where boxes stand and where the engine led the links."""
     links = measured.scene.links
-    ends = _Ends(Counter(links[i].tail for i in touching(links)), Counter(links[i].head for i in touching(links)))
-    wanted = {i: _wanted(measured, placement, i, ends) for i in touching(links) if i in placement.tracks}
+    indices = [i for i in touching(links) if i in placement.tracks]
+    leaving, entering = (there.count(measured.scene, end, indices) for end in ("tail", "head"))
+    scope = _Scope(measured, placement, there, leaving, entering)
+    wanted = {i: _wanted(scope, i) for i in indices}
     below: dict[str, list[int]] = defaultdict(list)
     above: dict[str, list[int]] = defaultdict(list)
     for i in wanted:
         below[links[i].tail].append(i)
         above[links[i].head].append(i)
-    leaving: dict[int, float] = {}
-    entering: dict[int, float] = {}
-    for box, indices in below.items():
-        leaving |= _spread(measured, placement, box, [(wanted[i][0], i) for i in indices])
-    for box, indices in above.items():
-        entering |= _spread(measured, placement, box, [(wanted[i][1], i) for i in indices])
-    return Ports(leaving, entering)
+    starts: dict[int, float] = {}
+    ends: dict[int, float] = {}
+    for box, same in below.items():
+        starts |= _spread(scope, box, [(wanted[i][0], i) for i in same])
+    for box, same in above.items():
+        ends |= _spread(scope, box, [(wanted[i][1], i) for i in same])
+    return Ports(starts, ends)
 
 
-def _wanted(measured: Measured, placement: Placement, i: int, ends: _Ends) -> tuple[float, float]:
+def _wanted(scope: _Scope, i: int) -> tuple[float, float]:
     """The x at which a link would like to leave its tail and enter its head."""
-    link = measured.scene.links[i]
-    tail, head = placement.boxes[link.tail], placement.boxes[link.head]
-    reaches = _reach(measured, placement, link.tail), _reach(measured, placement, link.head)
+    link = scope.measured.scene.links[i]
+    tail, head = scope.placement.boxes[link.tail], scope.placement.boxes[link.head]
+    reaches = _reach(scope, link.tail), _reach(scope, link.head)
     low = max(tail.x - reaches[0], head.x - reaches[1])
     high = min(tail.x + reaches[0], head.x + reaches[1])
     if low <= high:
-        x = min(max(_preferred(ends, link.tail, link.head, tail, head), low), high)
-        if _is_clear(placement, link.tail, link.head, x):
+        x = min(max(_preferred(scope, i, tail, head), low), high)
+        if _is_clear(scope, i, x):
             return x, x
-    points = placement.tracks[i].points
-    return points[3][0], points[-4][0]
+    points = scope.placement.tracks[i].points
+    return _toward(tail.x, head.x, points[3][0]), _toward(head.x, tail.x, points[-4][0])
 
 
-def _preferred(ends: _Ends, tail_id: str, head_id: str, tail: Place, head: Place) -> float:
+def _toward(here: float, there: float, engine: float) -> float:
+    """The x to head for: the other box, unless the engine found that the way begins on the other side."""
+    return there if (engine - here) * (there - here) >= 0 else engine
+
+
+def _preferred(scope: _Scope, i: int, tail: Place, head: Place) -> float:
     """The middle of the box that has but one link there, else halfway."""
-    leaving, entering = ends.leaving[tail_id], ends.entering[head_id]
+    link = scope.measured.scene.links[i]
+    leaving, entering = scope.leaving[link.tail], scope.entering[link.head]
     if leaving > 1 and entering == 1:
         return head.x
     if leaving == 1 and entering > 1:
@@ -66,34 +86,36 @@ def _preferred(ends: _Ends, tail_id: str, head_id: str, tail: Place, head: Place
     return (tail.x + head.x) / 2
 
 
-def _reach(measured: Measured, placement: Placement, box: str) -> float:
+def _reach(scope: _Scope, box: str) -> float:
     """How far from its middle a box may be touched."""
-    share = {"ellipse": 0.3, "rectangle": 0.42, "rounded": 0.4, "bare": 0.0}[measured.sizes[box].shape]
-    return share * placement.boxes[box].width
+    share = {"ellipse": 0.3, "rectangle": 0.42, "rounded": 0.4, "bare": 0.0}[scope.measured.sizes[box].shape]
+    return share * scope.placement.boxes[box].width
 
 
-def _is_clear(placement: Placement, tail: str, head: str, x: float) -> bool:
+def _is_clear(scope: _Scope, i: int, x: float) -> bool:
     """Whether nothing stands in the way straight down from tail to head."""
-    top, bottom = placement.boxes[tail].bottom, placement.boxes[head].top
+    link, placement = scope.measured.scene.links[i], scope.placement
+    top, bottom = placement.boxes[link.tail].bottom, placement.boxes[link.head].top
     return not any(
         place.left - _CLEAR < x < place.right + _CLEAR and place.top < bottom and place.bottom > top
-        for box, place in placement.boxes.items()
-        if box not in (tail, head)
+        for place in scope.there.obstacles(placement, scope.there.links[i], but=(link.tail, link.head))
     )
 
 
-def _spread(measured: Measured, placement: Placement, box: str, links: list[tuple[float, int]]) -> dict[int, float]:
-    """Offsets from the box's middle near the wanted x, in order and not too close."""
-    place, reach = placement.boxes[box], _reach(measured, placement, box)
-    if len(links) == 1:
-        x, i = links[0]
-        return {i: x - place.x if abs(x - place.x) <= reach else 0.0}
-    apart = min(_LEAST_APART, 2 * reach / (len(links) - 1))
+def _spread(scope: _Scope, box: str, links: list[tuple[float, int]]) -> dict[int, float]:
+    """Offsets from the box's middle near the wanted x; links of one half in order and not too close."""
+    place, reach, halves = scope.placement.boxes[box], _reach(scope, box), scope.there.links
     ordered = sorted(links)
+    most = max(sum(half in halves[i] for _, i in ordered) for half in range(len(scope.measured.scene.halves)))
+    if most <= 1:
+        return {i: x - place.x if abs(x - place.x) <= reach else 0.0 for x, i in ordered}
+    apart = min(_LEAST_APART, 2 * reach / (most - 1))
     offsets = [max(-reach, min(reach, x - place.x)) for x, _ in ordered]
-    for k in range(1, len(offsets)):
-        offsets[k] = max(offsets[k], offsets[k - 1] + apart)
-    offsets[-1] = min(offsets[-1], reach)
-    for k in range(len(offsets) - 2, -1, -1):
-        offsets[k] = min(offsets[k], offsets[k + 1] - apart)
+    count = len(ordered)
+    for k in range(count):
+        before = [offsets[j] + apart for j in range(k) if halves[ordered[j][1]] & halves[ordered[k][1]]]
+        offsets[k] = max([offsets[k], *before])
+    for k in range(count - 1, -1, -1):
+        after = [offsets[j] - apart for j in range(k + 1, count) if halves[ordered[j][1]] & halves[ordered[k][1]]]
+        offsets[k] = min([offsets[k], reach, *after])
     return {i: offset for (_, i), offset in zip(ordered, offsets, strict=True)}

@@ -9,6 +9,7 @@ import msgspec
 from graphvis.picture.curves import pieces, point_at
 from graphvis.picture.geometry import Place, Point
 from graphvis.picture.layout.placement import Placement, Track
+from graphvis.picture.layout.presence import Presence
 from graphvis.picture.layout.source import Ports
 from graphvis.picture.measure import Measured
 
@@ -22,7 +23,7 @@ _SWING = 56.0
 Way = tuple[Point, ...]
 
 
-def route(measured: Measured, placement: Placement, ports: Ports) -> Placement:
+def route(measured: Measured, placement: Placement, ports: Ports, there: Presence) -> Placement:
     """The placement with each link's track from its port to its port."""
     links = measured.scene.links
     tracks = dict(placement.tracks)
@@ -32,8 +33,9 @@ def route(measured: Measured, placement: Placement, ports: Ports) -> Placement:
         track = tracks[i]
         if end[1] - start[1] < 4:
             continue
-        others = [place for box, place in placement.boxes.items() if box not in (links[i].tail, links[i].head)]
-        others += [other.label for k, other in tracks.items() if k != i and other.label is not None]
+        halves = there.links[i]
+        others = there.obstacles(placement, halves, but=(links[i].tail, links[i].head))
+        others += there.words(placement.tracks, halves, but=i)
         way = next((w for w in _ways(start, end) if _is_clear(w, others)), None)
         tracks[i] = Track(way or _between_ports(track.points, start, end), track.label)
     return msgspec.structs.replace(placement, tracks=tracks)

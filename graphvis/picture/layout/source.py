@@ -55,7 +55,7 @@ def write(measured: Measured, spacing: Spacing, ports: Ports, reserved: Collecti
     names = {box.id: f"b{i}" for i, box in enumerate(scene.boxes)}
     tree = _nest({box.cluster for box in scene.boxes if box.cluster})
     holes = {box.id: _cells(measured, box.id, ports) for box in scene.boxes} if ports.below else {}
-    _write_boxes(graph, measured, names, holes, tree, "")
+    _write_boxes(graph, measured, names, holes, tree)
     for i in touching(scene.links):
         if scene.links[i].tail in names and scene.links[i].head in names:
             _write_link(graph, measured, names, ports, i, i in reserved)
@@ -88,7 +88,7 @@ def _nest(clusters: set[str]) -> dict[str, str]:
 
 
 def _write_boxes(
-    graph: graphviz.Digraph, measured: Measured, names: dict[str, str], holes: dict[str, str], tree: dict[str, str], at: str
+    graph: graphviz.Digraph, measured: Measured, names: dict[str, str], holes: dict[str, str], tree: dict[str, str]
 ) -> None:
     """The boxes of a cluster, and its inner clusters, in scene order."""
     open_graphs = {"": graph}
@@ -97,9 +97,8 @@ def _write_boxes(
         open_graphs[path] = graphviz.Digraph(f"cluster_{path}")
         label_room = width(path, fonts.FRAME_NAME)
         open_graphs[path].attr(
-            label=f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{label_room:.0f}" HEIGHT="14"><TR><TD></TD></TR></TABLE>>',
-            labeljust="l", margin="10",
-        )  # fmt: skip
+            label=_room(label_room, 14.0), labeljust="l", margin="10"
+        )
     for box in measured.scene.boxes:
         attributes = _box_attributes(measured.sizes[box.id])
         if holes.get(box.id):
@@ -132,6 +131,11 @@ def _cells(measured: Measured, box: str, ports: Ports) -> str:
     )
 
 
+def _room(wide: float, high: float) -> str:
+    """A label that shows nothing and takes room."""
+    return f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{wide:.0f}" HEIGHT="{high:.0f}"><TR><TD></TD></TR></TABLE>>'
+
+
 def _row(cells: list[tuple[float, str]], wide: int, high: int) -> str:
     def cell(columns: int, port: str = "") -> str:
         name = f' PORT="{port}"' if port else ""
@@ -156,10 +160,7 @@ def _write_link(
     attributes = {"comment": str(i)}
     label = measured.labels.get(i)
     if label is not None and reserved:
-        attributes["label"] = (
-            f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{label.width:.0f}" HEIGHT="{label.height:.0f}">'
-            "<TR><TD></TD></TR></TABLE>>"
-        )
+        attributes["label"] = _room(label.width, label.height)
     elif label is not None:
         # The words need the height of two gaps; where they go is seen later.
         attributes["minlen"] = "2"

@@ -13,6 +13,7 @@ import msgspec
 from graphvis.picture.curves import point_at
 from graphvis.picture.geometry import Place, Point
 from graphvis.picture.layout.placement import Placement, Track
+from graphvis.picture.layout.presence import Presence
 from graphvis.picture.measure import Measured
 
 _CORNER = 14.0
@@ -23,22 +24,22 @@ _CLEAR = 4.0
 Way = tuple[Point, Point, Point, Point]
 
 
-def connect(measured: Measured, placement: Placement) -> Placement:
+def connect(measured: Measured, placement: Placement, there: Presence) -> Placement:
     """The placement with a track for each link of shared storage."""
     tracks = dict(placement.tracks)
     for i, link in enumerate(measured.scene.links):
         if link.kind == "storage" and link.tail in placement.boxes and link.head in placement.boxes:
             tail, head = placement.boxes[link.tail], placement.boxes[link.head]
             if tail != head:
-                tracks[i] = Track(_least_touching(placement, tail, head))
+                others = there.obstacles(placement, there.links[i], but=(link.tail, link.head))
+                others += there.words(placement.tracks, there.links[i])
+                tracks[i] = Track(_least_touching(placement, tail, head, others))
     return msgspec.structs.replace(placement, tracks=tracks)
 
 
-def _least_touching(placement: Placement, tail: Place, head: Place) -> Way:
+def _least_touching(placement: Placement, tail: Place, head: Place, others: list[Place]) -> Way:
     if tail.y > head.y:
         tail, head = head, tail
-    others = [place for place in placement.boxes.values() if place not in (tail, head)]
-    others += [track.label for track in placement.tracks.values() if track.label is not None]
     best: tuple[float, Way] | None = None
     for way in _ways(tail, head, placement):
         crossings = sum(_touches(way, place) for place in others)
@@ -76,7 +77,8 @@ def _line(start: Point, end: Point) -> Way:
 
 def _quarter(start: Point, end: Point) -> Way:
     """Out sideways, then down."""
-    return start, (start[0] + 0.62 * (end[0] - start[0]), start[1]), (end[0], start[1] + 0.38 * (end[1] - start[1])), end
+    (x0, y0), (x1, y1) = start, end
+    return start, (x0 + 0.62 * (x1 - x0), y0), (x1, y0 + 0.38 * (y1 - y0)), end
 
 
 def _bracket(start: Point, end: Point, side: int, reach: float) -> Way:

@@ -95,12 +95,16 @@ def _fit_face(face: Face) -> Face:
     rows = tuple(_fit_row(row) for row in face.rows)
     caption = tuple(Span(shorten(clean(s.text), WIDEST_TEXT, fonts.CAPTION_BOLD), s.mark) for s in face.caption)
     lost = [full for full, kept in ((heading, short), (clean(face.aside), aside)) if full != kept]
-    lost += [f"{r.label} {r.value}".strip() for r, kept in zip(face.rows, rows, strict=True) if clean(r.value) != kept.value]
+    lost += [f"{r.label} {r.value}".strip() for r, kept in zip(face.rows, rows, strict=True) if _is_cut(r, kept)]
     lost += [s.text for s, kept in zip(face.caption, caption, strict=True) if clean(s.text) != kept.text]
     tooltip = "\n".join([*lost, face.tooltip] if face.tooltip else lost)
     return msgspec.structs.replace(
         face, heading=short, aside=aside, rows=rows, caption=caption, tooltip=clean(tooltip, keep="\n\t")
     )
+
+
+def _is_cut(full: Row, kept: Row) -> bool:
+    return (clean(full.label), clean(full.value)) != (kept.label, kept.value)
 
 
 def _fit_row(row: Row) -> Row:

@@ -55,6 +55,7 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
+@lru_cache(maxsize=16384)
 def width(text: str, font: Font) -> float:
     """Width of one line in SVG units."""
     return font.size * sum(_em(c, font.mono, font.bold) for c in text)

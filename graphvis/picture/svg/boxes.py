@@ -25,9 +25,9 @@ _CONFLICT_STROKE = 2.2
 _BADGE = 0.84  # of an ellipse's half width
 
 
-def draw(parent: Element, box: Box, face: Face, place: Place, size: Size, prefix: str, state: str) -> None:
-    """Draw one box of a half; `state` becomes a class beside its look."""
-    classes = f"node {face.look} {state}" + (" pale" if face.pale else "")
+def draw(parent: Element, box: Box, face: Face, place: Place, size: Size, prefix: str) -> None:
+    """Draw one box of a half; ids begin with `prefix`."""
+    classes = f"node {face.look} {box.state}" + (" pale" if face.pale else "")
     made = group(parent, classes, face.tooltip or face.heading, id=f"{prefix}-{box.id}")
     made.set("data-node", box.id)
     for sheet in range(box.sheets, 0, -1):

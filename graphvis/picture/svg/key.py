@@ -98,8 +98,9 @@ def _swatch(parent: Element, entry: str, x: float, y: float) -> None:
 
 
 def _line(
-    parent: Element, start: float, end: float, y: float, colour: str, stroke: str, dash: str | None = None, cap: str | None = None
-) -> None:
+    parent: Element, start: float, end: float, y: float, colour: str, stroke: str,
+    dash: str | None = None, cap: str | None = None,
+) -> None:  # fmt: skip
     child(
         parent, "path", d=f"M{start:.1f} {y:.1f}H{end:.1f}", fill="none", stroke=colour, stroke_width=stroke,
         stroke_dasharray=dash, stroke_linecap=cap,

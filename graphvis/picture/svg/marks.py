@@ -32,7 +32,8 @@ def octagon(parent: Element, x: float, y: float, scale: float = 1.0) -> None:
     made = group(parent, "warning", transform=f"translate({number(x)} {number(y)}){shrink}")
     made.tail = None
     child(made, "path", d="M5 0h6l5 5v6l-5 5h-6l-5-5v-6z", fill=palette.RED)
-    child(made, "path", d="M8 3.6v5.2M8 12v.1", stroke=palette.PAGE, stroke_width="2.2", stroke_linecap="round", fill="none")
+    mark = child(made, "path", d="M8 3.6v5.2M8 12v.1", stroke=palette.PAGE, stroke_width="2.2", fill="none")
+    mark.set("stroke-linecap", "round")
 
 
 def check_mark(parent: Element, x: float, y: float) -> None:
@@ -58,7 +59,9 @@ def none_sign(parent: Element, foot: Point, up: Point) -> None:
     child(made, "path", d=f"M{number(middle[0] - 5.4)} {number(middle[1] + 5.4)}l10.8-10.8")
 
 
-def head(parent: Element, tip: Point, along: Point, colour: str, size: tuple[float, float], hollow: bool = False) -> None:
+def head(
+    parent: Element, tip: Point, along: Point, colour: str, size: tuple[float, float], hollow: bool = False
+) -> None:
     """An arrow head: `size` is its length and half its width."""
     long, half = size
     base = (tip[0] - along[0] * long, tip[1] - along[1] * long)

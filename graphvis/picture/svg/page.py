@@ -11,6 +11,7 @@ from graphvis.picture.svg import marks
 from graphvis.picture.svg.element import Element, child, group, text
 
 MARGIN = 16.0
+BADGE = 24.0  # room for the octagon before a title
 PROSE = 0.94  # prose wraps a little early, for fonts wider than Helvetica
 _CODE_PITCH = 18.0
 
