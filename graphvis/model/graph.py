@@ -16,6 +16,7 @@ from graphvis.model.tensor import Saved, TensorInfo
 
 NodeKind = Literal["function", "leaf", "tensor"]
 Lane = Literal["gradient", "value"]
+FoldKind = Literal["module", "blocks", "run", "parameters", "part"]
 GhostReason = Literal["freed", "no_grad", "inference_mode", "constant"]
 
 
@@ -35,6 +36,31 @@ class ValueEdge(msgspec.Struct, frozen=True):
     cut: int | None = None
     call: int | None = None
     slot: int | None = None
+
+
+class Fold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a folded node stands for.
+
+    Attributes:
+        kind: ``module``: the nodes of one module; ``blocks``: of several modules that are alike; ``run``: functions
+            in a row, each with one consumer; ``parameters``: leaves of one module; ``part``: anything else.
+        modules: dotted paths of the modules in it, in forward order.
+        times: how many alike modules are drawn as this one; 1 without repetition.
+        functions: how many function nodes it holds, ``AccumulateGrad`` aside.
+        parameters: how many leaves it holds.
+        numel: how many numbers these hold.
+        lost: how many of its leaves get no gradient although they require it.
+        operations: the names of the functions in it, each once, in forward order, at most eight.
+    """
+
+    kind: FoldKind
+    modules: tuple[str, ...] = ()
+    times: int = 1
+    functions: int = 0
+    parameters: int = 0
+    numel: int = 0
+    lost: int = 0
+    operations: tuple[str, ...] = ()
 
 
 class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref=True, dict=True):
@@ -72,6 +98,9 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
             made (under a mode, or because no input had a gradient). They have no gradient edges
             and bear the call's name.
         calls: for function nodes the index of the forward call in the trace.
+        folds: what a node stands for, where it stands for more than itself. Such a node is a function whose name
+            is what it is called in a picture. Empty for a walk.
+        clusters: dotted path of the open module whose frame a node stands in, in a folded graph.
     """
 
     torch: str = ""
@@ -91,6 +120,8 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
     sequence_nrs: tuple[int, ...] = ()
     ghosts: dict[int, GhostReason] = {}
     calls: dict[int, int] = {}
+    folds: dict[int, Fold] = {}
+    clusters: dict[int, str] = {}
 
     @property
     def nodes(self) -> Nodes:
