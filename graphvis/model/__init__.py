@@ -5,7 +5,7 @@ from graphvis.model.cut import Cut
 from graphvis.model.diagnosis import Advice, Conflict, Diagnosis, Finding, Verdict
 from graphvis.model.document import Document
 from graphvis.model.drawable import Drawable
-from graphvis.model.graph import Edge, Graph, Node, ValueEdge
+from graphvis.model.graph import Edge, Fold, Graph, Node, ValueEdge
 from graphvis.model.location import Location
 from graphvis.model.moment import Moment, Outcome
 from graphvis.model.tensor import Saved, TensorInfo
@@ -13,6 +13,6 @@ from graphvis.model.trace import Call, Entry, Trace, TracedTensor, Write
 
 __all__ = [
     "Advice", "Call", "Comparison", "Conflict", "Cut", "Diagnosis", "Document", "Drawable", "Edge", "Entry",
-    "Finding", "Graph", "Location", "Moment", "Node", "Outcome", "Pair", "PairEdge", "Saved", "TensorInfo",
+    "Finding", "Fold", "Graph", "Location", "Moment", "Node", "Outcome", "Pair", "PairEdge", "Saved", "TensorInfo",
     "Trace", "TracedTensor", "ValueEdge", "Verdict", "Write",
 ]  # fmt: skip
