@@ -15,6 +15,7 @@ from graphvis.analysis.cutting import classify
 from graphvis.model import Call, Cut, Graph, Trace, ValueEdge
 from graphvis.model.cut import CutKind
 from graphvis.model.graph import GhostReason
+from graphvis.model.trace import Entry
 
 _PASSED_THROUGH = frozenset({"detach", "detach_", "data", "item", "numpy", "copy", "rewrap", "grad"})
 """Kinds of cut that are an edge in the picture: the value does not change, so no box stands for them."""
@@ -46,6 +47,7 @@ class _Join:
         self.boxes = {
             info.trace_number: index for index, info in graph.tensors.items() if info.trace_number is not None
         }
+        self.entries = _first_entries(trace)
         self.applies = _applies(trace)
         self.bodies = {apply: inner for inner, apply in sorted(self.applies.items()) if trace.calls[inner].outputs}
         self.apply_cuts: dict[int, int | None] = {}
@@ -88,7 +90,7 @@ class _Join:
             if index in self.made or not needed.isdisjoint(call.outputs):
                 wanted.add(index)
                 needed.update(call.inputs)
-                for entry in call.entries:
+                for entry in self.entries.get(index, ()):
                     needed.update(self.trace.calls[entry.exit].inputs)
                 if index in self.bodies and index not in self.made:
                     needed.update(self.trace.calls[self.bodies[index]].outputs)
@@ -122,8 +124,8 @@ class _Join:
             cut = self._cut(index, call, kind) if kind else None
             origins = [(node, old if cut is None else cut) for node, old in self._from(call.inputs)]
             for output in call.outputs:
-                self._arrive(output, [*origins, *self._returned(call)], index)
-        elif call.inputs or call.entries:
+                self._arrive(output, [*origins, *self._returned(index)], index)
+        elif call.inputs or index in self.entries:
             self._ghost(index, call, self._cut(index, call, kind) if kind else None)
 
     def _body(self, index: int, call: Call) -> None:
@@ -144,10 +146,10 @@ class _Join:
                 found[origin] = None
         return list(found)
 
-    def _returned(self, call: Call) -> list[tuple[int, int | None]]:
+    def _returned(self, index: int) -> list[tuple[int, int | None]]:
         """The boxes that values come from which had left PyTorch and come back with this call."""
         found = []
-        for entry in call.entries:
+        for entry in self.entries.get(index, ()):
             exit_call = self.trace.calls[entry.exit]
             kind = classify(self.trace, entry.exit)
             cut = self._cut(entry.exit, exit_call, kind, certain=entry.certain) if kind else None
@@ -205,7 +207,7 @@ class _Join:
                 and not len(self.graph.slots_of(box))
             ):
                 self._edge(box, entry, None, index)
-        for node, cut in self._returned(call):
+        for node, cut in self._returned(index):
             self._edge(node, entry, cut, index, next(empty, None))
         for output in call.outputs:
             self._arrive(output, [(nodes[-1], None)], index)
@@ -230,7 +232,7 @@ class _Join:
         written = set(call.outputs)
         cut = self._cut(index, call, kind) if kind else None
         taken = self._from(tensor for tensor in call.inputs if tensor not in written)
-        origins = [(node, old if cut is None else cut) for node, old in taken] + self._returned(call)
+        origins = [(node, old if cut is None else cut) for node, old in taken] + self._returned(index)
         for output in call.outputs:
             if output in self.boxes:
                 for node, passed in origins:
@@ -244,10 +246,27 @@ class _Join:
         for tensor, connected in zip(call.inputs, call.connected, strict=False):
             for origin, passed in self._from([tensor]):
                 self._edge(origin, node, cut if connected and cut is not None else passed, index)
-        for origin, passed in self._returned(call):
+        for origin, passed in self._returned(index):
             self._edge(origin, node, passed, index)
         for output in call.outputs:
             self._arrive(output, [(node, None)], index)
+
+
+def _first_entries(trace: Trace) -> dict[int, tuple[Entry, ...]]:
+    """The values that come back with each call, but for those that its inputs may have brought already.
+
+    An uncertain entry is told from the source alone, and there every line that a value reaches looks like a return.
+    """
+    brought: dict[int, frozenset[int]] = {}
+    found = {}
+    for index, call in enumerate(trace.calls):
+        before = frozenset().union(*(brought.get(tensor, ()) for tensor in call.inputs)) if brought else frozenset()
+        entries = tuple(entry for entry in call.entries if entry.certain or entry.exit not in before)
+        if entries:
+            found[index] = entries
+        if exits := before.union(entry.exit for entry in entries):
+            brought.update(dict.fromkeys(call.outputs, exits))
+    return found
 
 
 def _calls_of_nodes(graph: Graph, trace: Trace) -> Iterable[tuple[int, int]]:
