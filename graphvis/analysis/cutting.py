@@ -10,10 +10,12 @@ _BY_NAME: dict[str, CutKind] = {
     "item": "item", "__float__": "item", "__int__": "item", "__bool__": "item", "__index__": "item",
     "__complex__": "item", "tolist": "item", "is_nonzero": "item", "__contains__": "item", "equal": "item",
     "allclose": "item", "_local_scalar_dense": "item", "__format__": "item",
-    "numpy": "numpy", "__array__": "numpy", "__dlpack__": "numpy", "__reduce_ex__": "copy",
-    "tensor": "copy", "new_tensor": "copy", "as_tensor": "copy", "asarray": "copy", "sparse_coo_tensor": "copy",
-    "Parameter": "rewrap", "requires_grad_": "rewrap", "_make_subclass": "rewrap", "grad": "grad",
+    "set_": "data", "numpy": "numpy", "__array__": "numpy", "__dlpack__": "numpy", "__reduce_ex__": "copy",
+    "__deepcopy__": "copy", "tensor": "copy", "new_tensor": "copy", "as_tensor": "copy", "asarray": "copy", "sparse_coo_tensor": "copy",
+    "Parameter": "rewrap", "grad": "grad",
 }  # fmt: skip
+# What these hand out is a tensor of its own, even if it requires grad.
+_ALWAYS = frozenset({"detach", "detach_copy", "detach_", "data", "set_", "__set__", "tensor", "new_tensor", "__deepcopy__"})
 # Only the description of these arguments is read (all, or from the one at that place on): no value flows through them.
 _DESCRIBED_FROM = {
     "zeros_like": 0, "ones_like": 0, "full_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0, "randint_like": 0,
@@ -65,13 +67,9 @@ def classify(trace: Trace, index: int) -> CutKind | None:
         closes = call.function.startswith("Function.apply") and not all(call.results) and closes_over(trace, index)
         return (_mode(call) or ("checkpoint" if is_checkpoint(call) else "function")) if closes else None
     name = short(call)
-    kind = _BY_NAME.get(name)
-    if name == "requires_grad_":
-        return None
-    if name == "detach_" or kind in ("item", "numpy"):
+    kind = cut_by_name(call)
+    if name in _ALWAYS or kind in ("item", "numpy", "rewrap"):
         return kind
-    if name == "Parameter" or kind == "rewrap":
-        return "rewrap"
     if not call.outputs or all(call.results):
         return None
     if kind is not None:
@@ -101,7 +99,9 @@ def closes_over(trace: Trace, index: int) -> bool:
 def cut_by_name(call: Call) -> CutKind | None:
     """The kind of cut that a function is by itself, whatever the grad mode; None for most."""
     name = short(call)
-    return None if name == "requires_grad_" else _BY_NAME.get(name)
+    if name == "__set__":
+        return "data" if call.function == "Tensor.data.__set__" else None
+    return _BY_NAME.get(name)
 
 
 def _mode(call: Call) -> CutKind | None:

@@ -65,10 +65,7 @@ def diagnose(
         if parameters is None:
             named = {}
         subjects = _subjects(graph, frozen, named, measured)
-        found = diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
-        if verify is not None:
-            found = probing.verify(found, verify, named)
-        return found
+        return diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
     finally:
         if trace is not None:
             trace.resume()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from graphvis.analysis.cutting import OVERWRITING, classify, flowing, is_checkpoint, short
+from graphvis.analysis.cutting import OVERWRITING, classify, cut_by_name, flowing, is_checkpoint, short
 from graphvis.analysis.diagnosing.inside import Inside
 from graphvis.analysis.diagnosing.regions import Region, covers, overlap, parts_of, region_of
 from graphvis.model import Call, Trace
@@ -216,7 +216,7 @@ class Flow:
         storage = self._storage(target)
         self._born[target] = len(self._writes.get(storage, ()))
         self._scanned[target] = (self._born[target], [Edge(node, None)])
-        kind = classify(self.trace, index)
+        kind = cut_by_name(call) or classify(self.trace, index)
         for number in call.inputs:
             if number != target and self._storage(number) == storage:
                 if kind in (None, "no_grad", "inference_mode"):
@@ -281,7 +281,7 @@ class Flow:
         if not call.connected[at]:
             return None
         kind = classify(self.trace, index)
-        if kind in ("rewrap", "detach_"):
+        if kind is not None and cut_by_name(call) == kind and kind != "grad":
             return Blame(kind, index, number)
         connected = call.results[place] if place < len(call.results) else False
         if written and not call.grad_mode:

@@ -10,10 +10,11 @@ from graphvis.analysis.cutting import is_checkpoint
 from graphvis.analysis.diagnosing.flow import Blame, Flow
 from graphvis.analysis.diagnosing.paths import Paths
 from graphvis.model import Cut, Finding, Location, Trace
+from graphvis.model.cut import CutKind
 
-# These take a value out only to steer Python by it, or to print it.
+# These take a value out only to steer Python by it, to print it, or to write it to a file.
 _STEERING = ("Tensor.__bool__", "Tensor.is_nonzero", "torch.is_nonzero", "Tensor.__contains__", "Tensor.__format__",
-             "Tensor.equal", "torch.equal", "Tensor.allclose", "torch.allclose")  # fmt: skip
+             "Tensor.equal", "torch.equal", "Tensor.allclose", "torch.allclose", "Tensor.__reduce_ex__")  # fmt: skip
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,10 +45,12 @@ class Zeroing(msgspec.Struct, frozen=True):
     Attributes:
         node: its name.
         sequence: its sequence number.
+        custom: whether it is that of a custom Function.
     """
 
     node: str
     sequence: int
+    custom: bool = False
 
 
 class Judgement:
@@ -117,7 +120,8 @@ class Judgement:
     def _verdict(self, trace: Trace, subject: Subject) -> tuple[Finding, list[Blame]]:
         if subject.missing is not None:
             call = _call_of(trace, subject.missing.sequence)
-            return _finding(subject, "cut"), [] if call is None else [Blame("function", call, None)]
+            kind: CutKind = "function" if subject.missing.custom else "non_differentiable"
+            return _finding(subject, "cut"), [] if call is None else [Blame(kind, call, None)]
         if subject.zero is not None:
             call = _call_of(trace, subject.zero.sequence)
             at = None if call is None else trace.locations[trace.calls[call].location]

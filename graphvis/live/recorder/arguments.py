@@ -14,14 +14,19 @@ _NESTS = (tuple, list, dict, slice, *_ITERATORS)
 
 def flag_of(tensor: Any) -> int:
     """What a tensor says of itself without its ``grad_fn`` being touched, which would plant wrappers in the graph."""
-    return (REQUIRES_GRAD if tensor.requires_grad else 0) | (LEAF if tensor.is_leaf else 0)
+    if not tensor.requires_grad:
+        return LEAF
+    try:
+        return REQUIRES_GRAD | LEAF if tensor.is_leaf else REQUIRES_GRAD
+    except RuntimeError:  # a view made under no_grad whose base was written to since: PyTorch refuses to say
+        return REQUIRES_GRAD | LEAF
 
 
 def flags_of(tensors: list[Any]) -> int:
     """The flags of several tensors, two bits each, the first lowest."""
     flags = 0
     for tensor in reversed(tensors):
-        flags = flags << 2 | (REQUIRES_GRAD if tensor.requires_grad else 0) | (LEAF if tensor.is_leaf else 0)
+        flags = flags << 2 | flag_of(tensor)
     return flags
 
 

@@ -70,6 +70,8 @@ def _replace_all() -> None:
                         (torch.utils.dlpack, "from_dlpack")):  # fmt: skip
         _replace(owner, name, _wrap_entry(getattr(owner, name), f"torch.{name}"))
     _replace(torch.nn.Parameter, "__deepcopy__", _wrap_copy(torch.nn.Parameter.__deepcopy__))
+    for kind in (torch.Tensor, torch.nn.Parameter):
+        _replace(kind, "__reduce_ex__", _wrap_pickling(kind.__reduce_ex__))
     _replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
     _replace_inference_mode()
     _replace_swap()
@@ -139,6 +141,16 @@ def _wrap_copy(original: Any) -> Any:
         return result
 
     return __deepcopy__
+
+
+def _wrap_pickling(original: Any) -> Any:
+    @functools.wraps(original)
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in _listening():
+            recording.note_exit("Tensor.__reduce_ex__", self, 3)
+        return original(self, protocol)
+
+    return __reduce_ex__
 
 
 def _replace_apply() -> None:

@@ -233,6 +233,11 @@ class Recording(TorchFunctionMode):
         """Write down that an inference mode is entered."""
         self.note_call(f"{name} ({on})", [], (), _get_sequence_nr(), depth + 1)
 
+    def note_exit(self, name: str, tensor: Any, depth: int) -> None:
+        """Write down that a value leaves."""
+        self.exits[len(self.calls)] = self.frames.chain(depth)
+        self.note_call(name, [tensor], (), _get_sequence_nr(), depth + 1)
+
     def note_entry(self, name: str, tensor: Any, before: int, depth: int) -> None:
         """Write down that another library's memory came in as a tensor."""
         with torch._C.DisableTorchFunction():

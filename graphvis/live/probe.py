@@ -1,0 +1,193 @@
+"""Watching gradients on their way: where one becomes exactly zero, or None.
+
+A :class:`Watch` hangs a hook on every node behind some outputs and takes it off again. Whether it is
+the program's own backward that passes or one of ours, what it says is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+
+from graphvis.analysis.diagnosing import Zeroing
+from graphvis.live.walker.outputs import find_outputs
+
+_CUSTOM = torch._C._FunctionBase
+
+
+class Measured(NamedTuple):
+    """What was measured of one parameter.
+
+    Attributes:
+        zero: where its gradient became exactly zero; None where it is not.
+        missing: where its gradient became None although an edge leads to it; None where it did not.
+    """
+
+    zero: Zeroing | None = None
+    missing: Zeroing | None = None
+
+
+class Watch:
+    """Hooks on every node behind some outputs, for one backward.
+
+    Use it as a context manager around the backward, then ask :meth:`measure`. Nothing waits for a
+    device until then.
+    """
+
+    def __init__(self, outputs: Any) -> None:
+        """Walk the nodes.
+
+        Args:
+            outputs: what the backward starts from.
+        """
+        self._nodes: list[Any] = []
+        self._numbers: dict[Any, int] = {}
+        self._passed: dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
+        self._handles: list[Any] = []
+        with torch._C.DisableTorchFunction():
+            tops = [found.grad_fn if isinstance(found, torch.Tensor) else found.node for found in find_outputs(outputs)]
+        stack = [top for top in tops if top is not None]
+        while stack:
+            node = stack.pop()
+            if node not in self._numbers:
+                self._numbers[node] = len(self._nodes)
+                self._nodes.append(node)
+                stack.extend(following for following, _ in node.next_functions if following is not None)
+
+    def __enter__(self) -> Watch:
+        try:
+            for number, node in enumerate(self._nodes):
+                self._handles.append(node.register_hook(self._hook(number)))
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+
+    def _hook(self, number: int) -> Any:
+        def look(handed_on: tuple[Any, ...], came: tuple[Any, ...]) -> None:
+            with torch.no_grad(), torch._C.DisableTorchFunction():
+                self._passed[number] = (tuple(map(_count, came)), tuple(map(_count, handed_on)))
+
+        return look
+
+    def measure(
+        self, parameters: Sequence[torch.Tensor], gradients: Mapping[int, torch.Tensor | None] | None = None
+    ) -> dict[int, Measured]:
+        """What became of the gradients of some leaves.
+
+        Args:
+            parameters: the leaves.
+            gradients: what ``autograd.grad`` gave for them, by ``id``; None after a backward().
+
+        Returns:
+            What was measured, by ``id``; only what is not plainly a gradient.
+        """
+        leaves = {
+            id(node.variable): number for number, node in enumerate(self._nodes) if hasattr(node, "variable")
+        }
+        users: list[list[tuple[int, int]]] = [[] for _ in self._nodes]
+        for number, node in enumerate(self._nodes):
+            for slot, (following, _) in enumerate(node.next_functions):
+                if following is not None:
+                    users[self._numbers[following]].append((number, slot))
+        found = {}
+        for parameter in parameters:
+            leaf = leaves.get(id(parameter))
+            if leaf is None:
+                continue
+            if gradients is not None and id(parameter) in gradients:
+                count = _count(gradients[id(parameter)])
+            else:
+                came = self._passed.get(leaf, ((None,), ()))[0]
+                count = came[0] if came else None
+            if count is None:
+                found[id(parameter)] = Measured(missing=self._where(leaf, users, missing=True))
+            elif not int(count):
+                found[id(parameter)] = Measured(zero=self._where(leaf, users, missing=False))
+        return found
+
+    def _where(self, leaf: int, users: list[list[tuple[int, int]]], missing: bool) -> Zeroing:
+        """The node nearest to the outputs that took in a gradient and handed none on towards the leaf."""
+        toward: dict[int, list[int]] = {leaf: []}
+        stack = [leaf]
+        while stack:
+            for user, slot in users[stack.pop()]:
+                if user not in toward:
+                    toward[user] = []
+                    stack.append(user)
+                toward[user].append(slot)
+        best: Zeroing | None = None
+        for number, slots in toward.items():
+            came, handed_on = self._passed.get(number, ((), ()))
+            if not slots or not any(count is not None and int(count) for count in came):
+                continue
+            gone = [handed_on[slot] if slot < len(handed_on) else None for slot in slots]
+            if all(count is None for count in gone) if missing else not any(c is not None and int(c) for c in gone):
+                node = self._nodes[number]
+                here = Zeroing(_name_of(node), node._sequence_nr(), isinstance(node, _CUSTOM))
+                if best is None or here.sequence > best.sequence:
+                    best = here
+        return best or Zeroing("", -1, False)
+
+
+def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> dict[int, Measured]:
+    """Run a backward of our own from `outputs` and measure the gradients of `parameters`.
+
+    It runs tensor hooks. ``.grad``, the graph and the random numbers stay as they are. A backward that
+    raises measures nothing.
+    """
+    roots = [root for root in find_outputs(outputs) if isinstance(root, torch.Tensor) and root.requires_grad]
+    wanted = [parameter for parameter in parameters if parameter.requires_grad]
+    if not roots or not wanted:
+        return {}
+    watch = Watch(roots)
+    seeds = [torch.ones_like(root) for root in roots]
+    with _undisturbed(wanted), watch:
+        try:
+            given = torch.autograd.grad(roots, wanted, seeds, retain_graph=True, allow_unused=True)
+        except RuntimeError:
+            try:  # a reentrant checkpoint allows only a whole backward
+                torch.autograd.backward(roots, seeds, retain_graph=True)
+            except RuntimeError:
+                return {}
+            return watch.measure(wanted)
+    return watch.measure(wanted, {id(leaf): gradient for leaf, gradient in zip(wanted, given, strict=True)})
+
+
+@contextmanager
+def _undisturbed(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
+    """Put back ``.grad``, the grad mode and the random numbers."""
+    kept = [leaf.grad for leaf in leaves]
+    devices = list({leaf.device.index for leaf in leaves if leaf.device.type == "cuda"})
+    with torch.random.fork_rng(devices=devices), torch.enable_grad():
+        for leaf in leaves:
+            leaf.grad = None
+        try:
+            yield
+        finally:
+            for leaf, grad in zip(leaves, kept, strict=True):
+                leaf.grad = grad
+
+
+def _count(gradient: Any) -> Any:
+    """How many numbers of a gradient are not zero, still on its device; None for no gradient."""
+    if gradient is None:
+        return None
+    if gradient.is_sparse:
+        gradient = gradient._values()
+    return gradient.detach().count_nonzero()
+
+
+def _name_of(node: Any) -> str:
+    name = type(node).__name__
+    return str(node.name()) if name == "CppFunction" else name
