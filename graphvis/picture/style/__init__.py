@@ -1,5 +1,5 @@
 """What is shown of a drawable, and in which words: model -> scene."""
 
-from graphvis.picture.style.pair import scene_of
+from graphvis.picture.style.dispatch import scene_of
 
 __all__ = ["scene_of"]

@@ -8,7 +8,7 @@ from graphvis.analysis.overwriting import refused, written_unseen
 from graphvis.model import Comparison, Pair, TensorInfo
 from graphvis.picture.scene import Face, Mark, Row, Span
 from graphvis.picture.style.side import Side
-from graphvis.picture.style.words import saved_words, shape_words, source_line
+from graphvis.picture.style.words import fold_words, saved_words, shape_words, source_line
 
 _WHY = {
     "freed": "freed: nothing points here",
@@ -44,6 +44,8 @@ class Faces:
             return self._gone(place) if number else None
         if index in side.hidden:
             return None
+        if index in side.graph.folds:
+            return self._fold(number, index)
         if side.graph.kinds[index] == "function":
             return self._function(place, number, index)
         return self._tensor(place, number, index)
@@ -63,6 +65,25 @@ class Faces:
             look="function" if look == "function" else "constant",
             pale=True, heading=before.heading, aside=aside, caption=caption, tooltip=before.tooltip,
         )  # fmt: skip
+
+    def sheets(self, place: int) -> int:
+        """How many more sheets stand behind a box: it is drawn once for several that are alike."""
+        after = self._pairs[place].after
+        fold = None if after is None else self._sides[-1].graph.folds.get(after)
+        return 0 if fold is None else min(fold.times - 1, 2)
+
+    def _fold(self, number: int, index: int) -> Face:
+        side, graph = self._sides[number], self._sides[number].graph
+        fold = graph.folds[index]
+        told = fold_words(fold)
+        caption = [Span(told)] if told else []
+        tooltip = ", ".join(fold.modules) or ", ".join(fold.operations) or graph.names[index]
+        reached = side.reaches(index)
+        if not reached and not fold.lost:
+            caption.append(Span("no gradient"))
+        return Face(
+            look="module", pale=not reached, heading=graph.names[index], caption=tuple(caption), tooltip=tooltip
+        )
 
     def _function(self, place: int, number: int, index: int) -> Face:
         side, graph = self._sides[number], self._sides[number].graph

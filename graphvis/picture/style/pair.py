@@ -1,74 +1,31 @@
-"""The scene of a graph, a moment or a comparison."""
+"""The scene of two moments side by side, or of one."""
 
 from __future__ import annotations
 
-from graphvis.model import Comparison, Drawable, Graph, Moment
-from graphvis.picture.scene import Box, Face, Half, Line, Scene, Strip
-from graphvis.picture.style.faces import Faces, indices
-from graphvis.picture.style.links import links_of
+from graphvis.model import Comparison, Moment
+from graphvis.picture.scene import Half, Line, Scene, Strip
+from graphvis.picture.style.drawing import picture_of
 from graphvis.picture.style.provenance import provenance
-from graphvis.picture.style.side import Side, standing
+from graphvis.picture.style.side import Side
 from graphvis.picture.style.words import error_words
 
 
-def scene_of(drawable: Drawable) -> Scene:
-    """What is shown of a drawable.
-
-    Raises:
-        TypeError: if it is of a kind that has no picture.
-    """
-    if isinstance(drawable, Comparison):
-        return _scene(drawable)
-    if isinstance(drawable, Moment):
-        return _scene(_alone(drawable))
-    if isinstance(drawable, Graph):
-        return _scene(_alone(Moment(graph=drawable)))
-    raise TypeError(f"{type(drawable).__name__} has no picture")
-
-
-def _alone(moment: Moment) -> Comparison:
-    from graphvis.analysis.comparing import single
-
-    return single(moment)
-
-
-def _scene(comparison: Comparison) -> Scene:
+def scene_of_comparison(comparison: Comparison) -> Scene:
+    """What is shown of two moments, or of one half."""
     moments = (comparison.before, comparison.after) if comparison.before else (comparison.after,)
     sides = tuple(Side(moment) for moment in moments if moment is not None)
-    faces = Faces(comparison, sides)
-    boxes = [
-        Box(id=f"n{place}", faces=looks, state=comparison.nodes[place].state)
-        for place in range(len(comparison.nodes))
-        if any(looks := faces.of(place))
-    ]
-    starts = _starts(comparison, sides)
-    boxes += [
-        Box(id=box, faces=tuple(Face(look="start", heading=heading) if heading else None for heading in headings))
-        for box, (_, headings) in starts.items()
-    ]
+    started = any(side.moment.outcome is not None for side in sides)
+    boxes, links = picture_of(comparison, sides, started=started)
     halves = tuple(_half(side, number, len(sides)) for number, side in enumerate(sides))
     return Scene(
         name=comparison.name,
         title=comparison.title,
         description=_description(comparison, halves),
         halves=halves,
-        boxes=tuple(boxes),
-        links=links_of(comparison, sides, {box: root for box, (root, _) in starts.items()}),
+        boxes=boxes,
+        links=links,
         metadata=provenance(comparison),
     )
-
-
-def _starts(comparison: Comparison, sides: tuple[Side, ...]) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """For each start box the id of the box it starts at, and its words in each half."""
-    if all(side.moment.outcome is None for side in sides):
-        return {}
-    found: dict[str, list[str]] = {}
-    for number, side in enumerate(sides):
-        places = {indices(pair, len(sides))[number]: place for place, pair in enumerate(comparison.nodes)}
-        for root in side.graph.roots:
-            box = f"n{places[standing(side, root)]}"
-            found.setdefault(box, [""] * len(sides))[number] = side.moment.start
-    return {f"s{box[1:]}": (box, tuple(headings)) for box, headings in found.items()}
 
 
 def _half(side: Side, number: int, halves: int) -> Half:

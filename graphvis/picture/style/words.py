@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from graphvis.model import Cut, Location, Moment, Saved
+from graphvis.model import Cut, Fold, Location, Moment, Saved
 
 _CUT_WORDS = {
     "detach": "detach()",
@@ -51,6 +51,20 @@ def source_line(location: Location | None) -> str:
 def shape_words(shape: tuple[int, ...]) -> str:
     """``[2, 3]``; ``[]`` for a scalar, as PyTorch prints a size."""
     return f"[{', '.join(map(str, shape))}]"
+
+
+def fold_words(fold: Fold) -> str:
+    """What a folded box holds: ``5 blocks, 60 parameters``."""
+    told = []
+    if fold.times > 1:
+        told.append(f"{fold.times} blocks" if fold.kind == "blocks" else f"{fold.times} times")
+    if fold.parameters:
+        noun = "parameter" if fold.parameters == 1 else "parameters"
+        lost = fold.lost and (": no gradient" if fold.lost == fold.parameters else f", {fold.lost} without gradient")
+        told.append(f"{fold.parameters} {noun}{lost or ''}")
+    elif fold.functions > 1:
+        told.append(f"{fold.functions} functions")
+    return ", ".join(told)
 
 
 def error_words(moment: Moment) -> str:
