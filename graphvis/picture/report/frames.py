@@ -66,7 +66,7 @@ def clean(text: str) -> str:
 
 def lines(page: Page, marks: list[Mark], ink: str, context: int = 2) -> list[str]:
     """The marked lines as a compiler shows them, the first with the lines above it."""
-    pieces = [(mark, excerpt(mark.location, context if i == 0 else 0)) for i, mark in enumerate(marks)]
+    pieces = [(mark, source_around(mark.location, context if i == 0 else 0)) for i, mark in enumerate(marks)]
     gutter = max([len(str(mark.location.line)) for mark in marks], default=1)
     bar = page.ink(" " * gutter + " |", "gutter")
     result: list[str] = []
@@ -95,7 +95,7 @@ def _underline(page: Page, mark: Mark, text: str, ink: str) -> str:
     return " " * display_width(shown) + page.ink(f"{stroke} {mark.says}".rstrip(), ink if mark.main else "gutter")
 
 
-def excerpt(location: Location, context: int) -> list[tuple[int, str]]:
+def source_around(location: Location, context: int) -> list[tuple[int, str]]:
     """The line with up to `context` lines above it, least indented flush where all are; empty where nothing is known.
 
     The file is read only where it still says what was recorded: an edited file would put a wrong line under the mark.

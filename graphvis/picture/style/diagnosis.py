@@ -13,7 +13,7 @@ from graphvis.errors import DocumentError
 from graphvis.model import Conflict, Cut, Diagnosis, Graph, Location, Moment
 from graphvis.model import Finding as Told
 from graphvis.picture.report import groups
-from graphvis.picture.report.frames import excerpt
+from graphvis.picture.report.frames import source_around
 from graphvis.picture.report.spans import span_of_call, span_of_cut
 from graphvis.picture.report.ways_out import ways_out
 from graphvis.picture.scene import Entry, Finding, Half, Scene
@@ -107,7 +107,7 @@ def _start(diagnosis: Diagnosis) -> str:
 
 def _code(location: Location, span: tuple[int, int] | None) -> Iterator[Entry]:
     """The line with those above it, the marked part underlined."""
-    lines = excerpt(location, 2)
+    lines = source_around(location, 2)
     indent = min((len(text) - len(text.lstrip()) for _, text in lines if text.strip()), default=0)
     for number, text in lines:
         last = number == location.line
