@@ -23,7 +23,7 @@ def format_value(tensor: torch.Tensor) -> str | None:
     """What ``print(tensor)`` shows between ``tensor(`` and the first suffix, on one line.
 
     At PyTorch's default of 4 digits, whatever ``torch.set_printoptions`` says; where PyTorch
-    breaks a line, a space stands. For instance ``[0.7311, 0.8808]``, ``2.``, ``[True, False]``,
+    breaks a line, a space stands. For instance ``[0.7311, 0.8808]``, ``2.``, ``[ True, False]``,
     ``[[1, 2], [3, 4]]``.
 
     Returns:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from graphvis.live.walker.tensors import Storages, dtype_of, shape_of, version_of
+from graphvis.live.walker.tensors import Storages, dtype_of, runs_code, shape_of, version_of
 from graphvis.model.tensor import Saved, SavedState
 
 _RAW, _CHECKED = "_raw_saved_", "_saved_"
@@ -74,6 +74,8 @@ class SavedReader:
         if box.unpack_hook is not None:
             return Saved(name=slot.name, state="unknown")
         tensor = box.data
+        if tensor is not None and runs_code(tensor):
+            return self._describe(slot.name, tensor, _Finding("unknown"))
         finding, value = _ask(slot.checked, node)
         if tensor is None:
             # Freed, or an optional argument that this call did not have.
@@ -85,8 +87,9 @@ class SavedReader:
 
     def _read_several(self, slot: _Slot, boxes: tuple[Any, ...], node: Any) -> list[Saved]:
         hooked = [box.unpack_hook is not None for box in boxes]
-        whole = _Finding("unknown") if any(hooked) else _ask(slot.checked, node)[0]
         tensors = [None if hook else box.data for hook, box in zip(hooked, boxes, strict=True)]
+        opaque = any(hooked) or any(tensor is not None and runs_code(tensor) for tensor in tensors)
+        whole = _Finding("unknown") if opaque else _ask(slot.checked, node)[0]
         findings = [whole] * len(boxes) if whole.state == "intact" else _tell_apart(boxes, hooked, tensors, whole)
         found = []
         for i, (hook, tensor, finding) in enumerate(zip(hooked, tensors, findings, strict=True)):
@@ -153,7 +156,7 @@ def _tell_apart(
     so it settles the matter for one such box and leaves further ones unknown.
     """
     findings = [
-        _Finding("unknown") if hook or tensor is None else _ask(box.unpack)[0]
+        _Finding("unknown") if hook or tensor is None or runs_code(tensor) else _ask(box.unpack)[0]
         for box, hook, tensor in zip(boxes, hooked, tensors, strict=True)
     ]
     settled = whole in findings

@@ -57,6 +57,11 @@ def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
     return tuple([size if type(size) is int else -1 for size in shape])
 
 
+def runs_code(tensor: torch.Tensor) -> bool:
+    """Whether an op on `tensor` runs Python code of its class."""
+    return type(tensor).__torch_dispatch__ is not torch._C._disabled_torch_dispatch_impl
+
+
 def version_of(tensor: torch.Tensor) -> int | None:
     """``_version``; None for an inference tensor, which has no counter."""
     return None if tensor.is_inference() else tensor._version

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from graphvis.live.unwatched import unwatched
 from graphvis.live.walker.freeing import guard
 from graphvis.live.walker.identity import Identity
 from graphvis.live.walker.naming import Names
@@ -34,8 +35,8 @@ def walk(
 
     The walk is breadth-first: the roots get the first numbers, in the order of `outputs`, then
     what they lead to, slot by slot; then `also` and what only these lead to; then the named
-    intermediates. It changes nothing in the program: no op runs, no node is made, no hook is
-    called, no device is waited for, under whatever mode it is called.
+    intermediates. It changes nothing in the program: nothing is computed, no node is made, no hook
+    and no mode is called, no device is waited for.
 
     Args:
         outputs: a tensor, a ``GradientEdge``, or a tuple, list, dict or dataclass of them.
@@ -93,7 +94,7 @@ class _Walk:
         values: bool,
     ) -> None:
         self._values = values
-        with torch._C.DisableTorchFunction():
+        with unwatched():
             found = find_outputs(outputs)
             self._names = Names(names, module)
             others = [value for value in (also or {}).values() if isinstance(value, torch.Tensor)]
@@ -130,7 +131,7 @@ class _Walk:
     ) -> Graph:
         """What was walked, frozen."""
         structure, storages = self._structure, Storages()
-        with torch._C.DisableTorchFunction():
+        with unwatched():
             tensors = {
                 i: describe(tensor, self._names, storages, number, self._values) for i, tensor in structure.tensors()
             }
@@ -155,7 +156,7 @@ class _Walk:
 
     def tokens(self, identity: Identity) -> tuple[int, ...]:
         """The token of each node."""
-        with torch._C.DisableTorchFunction():
+        with unwatched():
             return tuple(
                 identity.of_function(live) if kind == "function" else identity.of_tensor(live)
                 for kind, live in zip(self._structure.kinds, self._structure.live, strict=True)

@@ -38,7 +38,8 @@ def test_intact() -> None:
     graph = walk(out, {"a": a, "h": h})
 
     h_info, a_info = graph.find("h").tensor, graph.find("a").tensor
-    assert h_info and a_info
+    assert h_info
+    assert a_info
     assert graph.nodes[1].saved == (
         Saved(name="other", shape=(3,), dtype="float32", nbytes=12, storage=a_info.storage,
               saved_version=0, version=0, leaf=True),
