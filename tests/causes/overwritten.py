@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from tests.causes.case import Build, marks, weights
 from tests.causes.programs import x
@@ -353,6 +354,15 @@ def batch_norm_statistics_between_eval_forward_and_backward(m, write):
     return loss
 
 
+@conflict("raises")
+def input_of_a_checkpoint_overwritten(m, write):
+    h = (x() @ m.w).detach().sin()
+    y = checkpoint(lambda value: (value @ m.v).tanh(), h, use_reentrant=False)  # SAVED
+    if write:
+        h.mul_(2)  # WROTE
+    return y.sum()
+
+
 # harmless
 
 
@@ -402,6 +412,17 @@ def buffer_filled_row_by_row(m, write):
     else:
         buffer = x() @ m.w
     return (buffer @ m.v).sum()
+
+
+@harmless()
+def write_after_an_in_place_product_that_saved_a_copy(m, write):
+    h = x() @ m.w
+    h.mul_(m.v[:2])
+    if write:
+        h[1, :] = 0.5
+    else:
+        h = torch.cat([h[:1], torch.full_like(h[1:], 0.5)])
+    return h.sin().sum()
 
 
 @harmless()

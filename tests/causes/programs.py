@@ -477,6 +477,27 @@ def overwritten_before_use(m):
 
 
 @cause(w="unused", v="gradient")
+def overwritten_by_an_ellipsis(m):
+    buffer = (x() @ m.w).detach().clone()
+    buffer[...] = x()
+    return (buffer @ m.v).sum()
+
+
+@cause(w="unused", v="gradient")
+def overwritten_after_it_came_back_from_numpy(m):
+    buffer = torch.from_numpy(np.tanh((x() @ m.w).detach().numpy()))
+    buffer.fill_(0.25)
+    return (buffer @ m.v).sum()
+
+
+@cause(w="unused", v="gradient")
+def overwritten_through_numpy_memory(m):
+    buffer = (x() @ m.w).detach().clone()
+    torch.from_numpy(buffer.numpy())[...] = x()
+    return (buffer @ m.v).sum()
+
+
+@cause(w="unused", v="gradient")
 def another_slice_of_the_buffer(m):
     buffer = torch.zeros(4, 4, dtype=torch.float64)
     buffer[:2] = (x() @ m.w).detach()
@@ -687,7 +708,7 @@ def saved_and_loaded_state(m):
     stream = io.BytesIO()
     torch.save(m.w, stream)  # CUT
     stream.seek(0)
-    twin = torch.load(stream)  # CUT
+    twin = torch.load(stream)  # BACK
     return ((x() @ twin.detach()) @ m.v).sum()
 
 

@@ -8,12 +8,6 @@ from dataclasses import dataclass
 from graphvis.model import Cut
 from graphvis.model.diagnosis import Diagnosis, Finding
 
-# Nodes whose derivative is zero everywhere: no input will ever get a gradient through them, whatever its value.
-ZERO_EVERYWHERE = frozenset({
-    "RoundBackward0", "RoundBackward1", "FloorBackward0", "CeilBackward0", "TruncBackward0", "SignBackward0",
-    "SgnBackward0", "HeavisideBackward0", "FloorDivideBackward0", "FloorDivideBackward1",
-})  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Severed:

@@ -6,6 +6,7 @@ import os
 import textwrap
 from collections.abc import Collection
 
+from graphvis.analysis.judging import ZERO_EVERYWHERE
 from graphvis.model.diagnosis import Conflict, Diagnosis, Finding
 from graphvis.picture.report import groups, routes, spans
 from graphvis.picture.report.frames import Mark, Page, clean, lines
@@ -198,7 +199,7 @@ def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
     told: list[str] = []
     for findings in by_place.values():
         at, node = findings[0].at, findings[0].node
-        always = node in groups.ZERO_EVERYWHERE
+        always = node in ZERO_EVERYWHERE
         level = "error" if always else "warning"
         if told:
             told.append("")

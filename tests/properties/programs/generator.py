@@ -81,9 +81,10 @@ class Truth:
 class Writer:
     """The program as written so far."""
 
-    def __init__(self, choose: Choose, counting: Counting) -> None:
+    def __init__(self, choose: Choose, counting: Counting, inferred: bool) -> None:
         self.choose = choose
         self.counting = counting
+        self.inferred = inferred
         self.lines = HEAD.splitlines()
         self.values: list[Value] = []
         self.kinds: dict[int, set[str]] = {}
@@ -171,7 +172,7 @@ class Writer:
 
     def through(self, state: State, group: Group, line: int, kinds: tuple[str, ...], *, explicit: bool) -> State:
         """`state` of a value of `group` after `line` where its gradient does not go on."""
-        counts = group.live if self.counting != "reached" else bool(group.parameters)
+        counts = bool(group.parameters) if self.counting == "reached" else group.live and not group.pretends
         if explicit and self.counting == "always":
             counts = True
         if not counts:
@@ -231,7 +232,7 @@ class Writer:
             explicit = cut != ("no_grad",)
             if explicit or source.group.live:
                 states = [self.through(state, source.group, line, cut, explicit=explicit) for state in states]
-            group = Group(live=pretends)
+            group = Group(live=pretends, pretends=pretends)
             writable = writable and explicit
         value = Value(
             name, shape, source.kind, source.storage, [source.cells[cell] for cell in cells], states, group,
@@ -290,12 +291,19 @@ class Writer:
         return line
 
 
-def generate(choose: Choose, counting: Counting = "live", steps: int | None = None) -> Truth:
-    """A random program and what is true of it."""
+def generate(choose: Choose, counting: Counting = "live", *, inferred: bool = True) -> Truth:
+    """A random program and what is true of it.
+
+    Args:
+        choose: draws the choices.
+        counting: when a cut counts.
+        inferred: whether a value that leaves PyTorch and comes back by Python's or NumPy's own means (a number, a new
+            array) flows; without, the truth is that of what PyTorch alone can show.
+    """
     from tests.properties.programs.statements import STATEMENTS
 
-    writer = Writer(choose, counting)
-    for _ in range(steps or 5 + choose(18)):
+    writer = Writer(choose, counting, inferred)
+    for _ in range(5 + choose(18)):
         statement = STATEMENTS[choose(len(STATEMENTS))]
         statement(writer)
     floats = [value for value in writer.values if value.kind == "float"]

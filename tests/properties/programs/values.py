@@ -39,11 +39,14 @@ class Group:
     Attributes:
         parameters: those to which the gradient gets.
         live: whether a gradient edge leads here at all, be it to a leaf of its own.
+        pretends: whether it is a view made under no_grad of what leads to a gradient: it says requires_grad, is a leaf
+            of its own, and has no edge.
         members: the values.
     """
 
     parameters: set[str] = field(default_factory=set)
     live: bool = False
+    pretends: bool = False
     members: list[Value] = field(default_factory=list)
 
 

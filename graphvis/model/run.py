@@ -1,0 +1,88 @@
+"""What ``graphvis run`` found in a script."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from graphvis.model.diagnosis import Diagnosis, Effect, Status
+from graphvis.model.document import Document
+from graphvis.model.location import Location
+
+IssueKind = Literal["parameter", "conflict", "untaken"]
+
+
+class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A problem or a warning.
+
+    Attributes:
+        kind: ``parameter``: one that is meant to learn and gets no gradient, or a useless one; ``conflict``: a saved
+            tensor that was overwritten; ``untaken``: a parameter whose gradient no optimizer takes.
+        parameter: its name; None for a conflict.
+        status: its best verdict over the step; None for a conflict.
+        diagnosis: index of the diagnosis that tells of it.
+        conflict: index into that diagnosis's conflicts; None for a parameter.
+        effect: of a conflict, as in :class:`~graphvis.model.diagnosis.Conflict`.
+        at: the line that wrote, for a conflict.
+        says: for people, where kind and status do not say it.
+    """
+
+    kind: IssueKind
+    parameter: str | None = None
+    status: Status | None = None
+    diagnosis: int | None = None
+    conflict: int | None = None
+    effect: Effect | None = None
+    at: Location | None = None
+    says: str = ""
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The exception that ended the script.
+
+    Attributes:
+        type: name of its class.
+        message: what it says.
+    """
+
+    type: str
+    message: str
+
+
+class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
+    """One run of a script.
+
+    Attributes:
+        ok: whether there is no problem and the script did not fail.
+        diagnoses: one for each line that starts a backward, at its first execution.
+        problems: what keeps the script from training as meant.
+        warnings: what may be meant.
+        not_reached: parameters of optimizers that had not stepped when the recording ended.
+        notes: what could not be seen, or was run otherwise, in sentences.
+        stopped: the line at which the script was stopped; None where it ran to its end.
+        failure: the exception that ended the script; None where none did.
+        exit_code: what the script gave to ``sys.exit``.
+    """
+
+    ok: bool
+    diagnoses: tuple[Diagnosis, ...]
+    problems: tuple[Issue, ...]
+    warnings: tuple[Issue, ...]
+    not_reached: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    stopped: Location | None = None
+    failure: Failure | None = None
+    exit_code: int = 0
+
+    def to_json(self) -> str:
+        """One JSON document; the diagnoses without their graphs, which are saved by a Diagnosis of its own."""
+        document: dict[str, Any] = msgspec.to_builtins(self)
+        for diagnosis in document["diagnoses"]:
+            diagnosis.pop("graph", None)
+        return msgspec.json.encode(document).decode()
+
+    def check(self) -> None:
+        """Raise DocumentError where a diagnosis contradicts itself."""
+        for diagnosis in self.diagnoses:
+            diagnosis.check()
