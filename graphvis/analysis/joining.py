@@ -68,13 +68,14 @@ class _Join:
         calls = {**self.calls, **{size + i: call for i, (_, call, _) in enumerate(self.ghosts)}}
         for node, made_by in calls.items():
             self._place(node, self.trace.calls[made_by])
+        values, cuts = _that_stand(self.values.values(), self.cuts)
         return msgspec.structs.replace(
             self.graph,
             kinds=(*self.graph.kinds, *("function" for _ in ghosts)),
             names=(*self.graph.names, *(name for name, _, _ in self.ghosts)),
             sequence_nrs=(*self.graph.sequence_nrs, *(-1 for _ in ghosts)),
-            values=tuple(self.values.values()),
-            cuts=tuple(self.cuts),
+            values=values,
+            cuts=cuts,
             ghosts={size + i: reason for i, (_, _, reason) in enumerate(self.ghosts)},
             calls=calls,
             locations=self.locations,
@@ -250,6 +251,16 @@ class _Join:
             self._edge(origin, node, passed, index)
         for output in call.outputs:
             self._arrive(output, [(node, None)], index)
+
+
+def _that_stand(values: Iterable[ValueEdge], cuts: list[Cut]) -> tuple[tuple[ValueEdge, ...], tuple[Cut, ...]]:
+    """The value edges, and the cuts that stand on one of them: a call that cut nothing drawn is no cut here."""
+    kept: dict[int, int] = {}
+    edges = []
+    for edge in values:
+        place = None if edge.cut is None else kept.setdefault(edge.cut, len(kept))
+        edges.append(msgspec.structs.replace(edge, cut=place))
+    return tuple(edges), tuple(cuts[cut] for cut in kept)
 
 
 def _first_entries(trace: Trace) -> dict[int, tuple[Entry, ...]]:
