@@ -64,7 +64,7 @@ def diagnose(
         measured = probing.probe(loss, list(named.values())) if probe else {}
         if parameters is None:
             named = {}
-        subjects = _subjects(graph, frozen, named, measured)
+        subjects = subjects_of(graph, frozen, named, measured)
         return diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
     finally:
         if trace is not None:
@@ -103,12 +103,20 @@ def named_parameters(parameters: Parameters | None) -> dict[str, torch.Tensor]:
     return found
 
 
-def _subjects(
+def subjects_of(
     graph: Graph,
     trace: Trace | None,
     named: Mapping[str, torch.Tensor],
     measured: Mapping[int, probing.Measured],
 ) -> list[Subject]:
+    """What is to be judged: the parameters with their numbers in the trace, and what was measured of them.
+
+    Args:
+        graph: a walk that has a node for each parameter.
+        trace: the recorded run.
+        named: the parameters; empty for all leaves of the walk.
+        measured: what a backward told, by ``id``.
+    """
     nodes: dict[str, int] = {}
     for node, info in graph.tensors.items():
         for name in (info.name, *info.aliases):
