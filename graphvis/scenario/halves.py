@@ -147,14 +147,22 @@ def _differing(before: list[Statement], after: list[Statement]) -> tuple[list[li
     for tag, i, j, k, m in matcher.get_opcodes():
         if tag == "equal":
             continue
-        if i == j or k == m:  # one half lacks it: the statement that follows gives the eye a hold in both
-            if j < len(before):
+        if i == j or k == m:  # one half lacks it: a neighbour that both have gives the eye a hold
+            outer = min(item.depth for item in (*before[i:j], *after[k:m]))
+            if j < len(before) and (before[j].depth >= outer or not i):
                 j, m = j + 1, m + 1
             elif i and k:
                 i, k = i - 1, k - 1
-        shown[0].append(before[i:j])
-        shown[1].append(after[k:m])
+        shown[0].append(before[i : _with_body(before, j)])
+        shown[1].append(after[k : _with_body(after, m)])
     return shown if shown[0] else ([before[-1:]], [after[-1:]])
+
+
+def _with_body(items: list[Statement], end: int) -> int:
+    """Where a slice must end so that no header closes it without a statement of its body."""
+    while 0 < end < len(items) and items[end].depth > items[end - 1].depth:
+        end += 1
+    return end
 
 
 def _joined(groups: Sequence[Sequence[Statement]]) -> str:

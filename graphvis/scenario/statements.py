@@ -79,10 +79,13 @@ def _is_opened(statement: ast.stmt, cut: bool | None) -> bool:
     if not isinstance(statement, ast.With | ast.For | ast.While | ast.If | ast.Try):
         return False
     return any(
-        isinstance(node, ast.Yield)
-        or (cut is not None and isinstance(node, ast.If) and _known(node.test, cut) is not None)
-        for node in own_nodes(statement)
+        isinstance(node, ast.Yield) or (cut is not None and isinstance(node, ast.If) and _mentions_cut(node.test))
+        for node in (statement, *own_nodes(statement))
     )
+
+
+def _mentions_cut(test: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "cut" for node in ast.walk(test))
 
 
 def _opened(statement: ast.stmt, lines: list[str], cut: bool | None, depth: int) -> Iterator[Statement]:
@@ -160,6 +163,10 @@ def _known(test: ast.expr, cut: bool) -> bool | None:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             inner = _known(operand, cut)
             return None if inner is None else not inner
+        case ast.BoolOp(op=op, values=values):
+            decided = isinstance(op, ast.Or)
+            known = [_known(value, cut) for value in values]
+            return decided if decided in known else None if None in known else not decided
     return None
 
 
@@ -177,6 +184,13 @@ def _edits(within: ast.AST, cut: bool | None, lines: list[str]) -> list[_Edit]:
             edits.append(_replacing(node, text, lines, _may_shed_parentheses(node, parent, chosen)))
         elif isinstance(node, ast.expr) and (known := _known(node, cut)) is not None:
             edits.append(_replacing(node, str(known), lines, False))
+        elif (
+            isinstance(node, ast.BoolOp) and (left := [v for v in node.values if _known(v, cut) is None]) != node.values
+        ):
+            words = [_between(lines, *_extent(value), _edits(value, cut, lines)) for value in left]
+            edits.append(
+                _replacing(node, (" and " if isinstance(node.op, ast.And) else " or ").join(words), lines, False)
+            )
         else:
             stack.extend((child, node) for child in ast.iter_child_nodes(node))
     return edits

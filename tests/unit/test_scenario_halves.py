@@ -184,6 +184,36 @@ def test_a_branch_inside_a_loop(scenario):
     assert halves[:2] == ("total = total + h", "h = h.detach()\ntotal = total + h")
 
 
+def test_a_branch_on_cut_and_more_keeps_the_rest_of_its_test(scenario):
+    halves = halves_of(
+        scenario("""
+            def program(cut):
+                for i, block in enumerate(blocks):
+                    h = block(h)
+                    if cut and i == 1:
+                        h = h.detach()
+                loss = h.sum()
+                yield after(loss)
+        """)
+    )
+    assert halves[:2] == ("h = block(h)", "h = block(h)\nif i == 1:\n    h = h.detach()")
+
+
+@pytest.mark.parametrize(
+    ("test", "before", "after"),
+    [
+        ("cut and one", "", "if one:\n    y = g(x)"),
+        ("one and cut and two", "", "if one and two:\n    y = g(x)"),
+        ("one or cut", "if one:\n    y = g(x)", "y = g(x)"),
+        ("not cut and one", "if one:\n    y = g(x)", ""),
+        ("one == cut", "if one == False:\n    y = g(x)", "if one == True:\n    y = g(x)"),
+    ],
+)
+def test_what_is_left_of_a_test(scenario, test, before, after):
+    program = f"def program(cut):\n    if {test}:\n        y = g(x)\n    yield after(y)\n"
+    assert halves_of(scenario(program))[:2] == (before, after)
+
+
 def test_two_programs_that_read_alike_show_their_last_statement(scenario):
     halves = halves_of(
         scenario("""
