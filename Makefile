@@ -38,13 +38,14 @@ gallery: $(STAMP) ## draw every scenario into out/, and the table of README.md
 
 test: $(STAMP) ## every test
 	@echo "Running the tests"
-	@$(BIN)/python -m pytest -n auto $(PYTEST)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
 
 soak: $(STAMP) ## the random programs, fifty times as many
 	@echo "Running the property tests at length"
 	@$(BIN)/python -m pytest tests/properties --hypothesis-profile=soak $(PYTEST)
 
 bench: $(STAMP) ## what it costs, as a table
+	@echo "Measuring; leave the machine alone meanwhile"
 	@$(BIN)/python -m benchmarks
 
 lint: $(STAMP) ## ruff
