@@ -15,7 +15,8 @@ _BY_NAME: dict[str, CutKind] = {
     "Parameter": "rewrap", "grad": "grad",
 }  # fmt: skip
 # What these hand out is a tensor of its own, even if it requires grad.
-_ALWAYS = frozenset({"detach", "detach_copy", "detach_", "data", "set_", "__set__", "tensor", "new_tensor", "__deepcopy__"})
+_ALWAYS = frozenset({"detach", "detach_copy", "detach_", "data", "set_", "__set__", "tensor", "new_tensor", "__deepcopy__",
+                     "__reduce_ex__"})  # fmt: skip
 # Only the description of these arguments is read (all, or from the one at that place on): no value flows through them.
 _DESCRIBED_FROM = {
     "zeros_like": 0, "ones_like": 0, "full_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0, "randint_like": 0,
@@ -46,9 +47,15 @@ def flowing(call: Call) -> tuple[int, ...]:
     described = _DESCRIBED_FROM.get(name)
     if described is not None:
         return tuple(range(min(described, len(call.inputs))))
-    if name in OVERWRITING:
+    if overwrites(call):
         return tuple(range(1, len(call.inputs)))
     return tuple(range(len(call.inputs)))
+
+
+def overwrites(call: Call) -> bool:
+    """Whether what a call writes to held nothing that flows on."""
+    name = short(call)
+    return name in OVERWRITING or (name == "__setitem__" and all(write.whole for write in call.writes))
 
 
 def classify(trace: Trace, index: int) -> CutKind | None:

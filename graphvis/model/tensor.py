@@ -68,7 +68,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         saved_version: ``_version`` when it was saved; None where it cannot be told.
         version: ``_version`` now; None where it cannot be told.
         leaf: whether what was saved is a leaf (its own identity is then known to C++).
-        memory: where it lies, in the trace's numbers: storage, first byte, one past the last; None without a trace.
+        memory: where it lies, in the trace's numbers: storage (-1 for one that no call showed), first
+            byte, one past the last; None without a trace.
     """
 
     name: str

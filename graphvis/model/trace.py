@@ -46,6 +46,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         counted: whether the version counter saw it.
         shape: sizes of the region, where it has gaps; empty for a region without.
         strides: bytes from one element to the next along each dimension of `shape`.
+        whole: whether all of the region was written; False where only some of it may have been (a mask).
     """
 
     tensor: int
@@ -55,6 +56,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     counted: bool = True
     shape: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
+    whole: bool = True
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

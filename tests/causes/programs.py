@@ -709,7 +709,7 @@ def saved_and_loaded_state(m):
     torch.save(m.w, stream)  # CUT
     stream.seek(0)
     twin = torch.load(stream)  # BACK
-    return ((x() @ twin.detach()) @ m.v).sum()
+    return ((x() @ twin.detach()) @ m.v).sum()  # BACK
 
 
 def _case(name: str) -> Case:

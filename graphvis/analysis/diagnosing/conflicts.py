@@ -41,6 +41,7 @@ class _Search:
         self.writes: dict[int, list[tuple[int, Write]]] = {}
         self.severed: dict[int, list[int]] = {}
         self.counters: list[int] = []
+        self.inputs: list[int] = []  # where checkpoints saved what they were given
         if trace is not None:
             self.calls = calls_of_nodes(graph, trace)
             self._read(trace, len(trace.calls) if stop is None else stop)
@@ -52,6 +53,8 @@ class _Search:
             for write in call.writes:
                 if write.storage is not None:
                     self.writes.setdefault(write.storage, []).append((index, write))
+            if call.function == "Function.apply (_NoopSaveInputs)":
+                self.inputs.append(index)
             if short(call) == "detach_" and call.inputs:
                 self.severed.setdefault(call.inputs[0], []).append(index)
             own_counter = classify(trace, index) in ("data", "numpy", "copy") or short(call) in ("data", "set_", "__set__")
@@ -71,10 +74,9 @@ class _Search:
                 conflict = self._of_saved(node, one)
                 if conflict is not None:
                     yield conflict
-            if not saved:
-                conflict = self._of_hidden(node)
-                if conflict is not None:
-                    yield conflict
+            hidden = self._of_hidden(node) if not saved else self._of_checkpoint(node, saved)
+            if hidden is not None:
+                yield hidden
 
     def _of_saved(self, node: int, saved: Saved) -> Conflict | None:
         call = self.calls.get(node)
@@ -160,6 +162,22 @@ class _Search:
             for index in self.severed.get(number, ()):
                 if index > call:
                     return index
+        return None
+
+    def _of_checkpoint(self, node: int, saved: tuple[Saved, ...]) -> Conflict | None:
+        """The conflict of a checkpoint's first node: its input was overwritten, and backward wants to run it again."""
+        call = self.calls.get(node)
+        if self.trace is None or call is None or not self.inputs or saved[0].state != "unknown":
+            return None
+        place = max((index for index in self.inputs if index < call), default=None)
+        if place is None:
+            return None
+        for number in self.trace.calls[place].inputs:
+            storage = self.trace.tensors[number].storage
+            wrote = None if storage is None else self._first(storage, None, place, number)
+            if wrote is not None and wrote > call:
+                self.inputs.remove(place)
+                return self._conflict(node, Saved(name="inputs of the checkpoint"), "raises", place, wrote)
         return None
 
     def _of_hidden(self, node: int) -> Conflict | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from graphvis.analysis.cutting import OVERWRITING, classify, cut_by_name, flowing, is_checkpoint, short
+from graphvis.analysis.cutting import classify, cut_by_name, flowing, is_checkpoint, overwrites, short
 from graphvis.analysis.diagnosing.inside import Inside
 from graphvis.analysis.diagnosing.regions import Region, covers, overlap, parts_of, region_of
 from graphvis.model import Call, Trace
@@ -120,7 +120,7 @@ class Flow:
             found.append(Edge(write.node, self._through(write) if foreign else None))
             # Autograd knows nothing of a write through another door: the gradient still finds the old way,
             # and so does the value where the write read it.
-            passes = foreign and short(self.trace.calls[write.call]) not in OVERWRITING
+            passes = foreign and not overwrites(self.trace.calls[write.call])
             if covers(write.region, region) and not passes:
                 return found
         return found + older

@@ -8,7 +8,7 @@ import torch
 
 from graphvis.live.recorder.frames import locate
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
-from graphvis.live.recorder.returns import Returns
+from graphvis.live.recorder.returns import Returns, expression_at
 from graphvis.live.recorder.writing import Part
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
@@ -69,8 +69,9 @@ def _infer(
     for call, raw in enumerate(recording.calls):
         if (raw[3] or raw[11]) and raw[6] >= 0:
             made.setdefault(raw[6], []).append(call)
+    traced = {id(node) for place in made if (node := expression_at(*places[place])) is not None}
     for chain, exits in chains.items():
-        returns = Returns([places[place] for place in chain])
+        returns = Returns([places[place] for place in chain], traced)
         for place, calls in made.items():
             if not returns.reach(places[place]):
                 continue
@@ -114,8 +115,9 @@ def _call(
     entries: tuple[Entry, ...],
 ) -> Call:
     index, inputs, flags, outputs, results, modes, place, caller, module, before, after, writes, _, forwarded = raw
+    function = recording.functions[index]
     return Call(
-        function=recording.functions[index].name,
+        function=function.name,
         inputs=inputs,
         outputs=outputs,
         connected=_connected(flags, inputs, hollow),
@@ -127,14 +129,21 @@ def _call(
         caller=places[caller] if caller >= 0 else None,
         module=paths[module],
         sequence=(before, after),
-        writes=tuple(_write(recording, tensors, *raw_write) for raw_write in writes),
+        writes=tuple(
+            _write(recording, tensors, function.special == "item", *raw_write) for raw_write in writes
+        ),
         entries=entries,
         forwarded=forwarded,
     )
 
 
 def _write(
-    recording: Recording, tensors: tuple[TracedTensor, ...], number: int, counted: bool, part: Part | None
+    recording: Recording,
+    tensors: tuple[TracedTensor, ...],
+    partly: bool,
+    number: int,
+    counted: bool,
+    part: Part | None,
 ) -> Write:
     tensor = tensors[number]
     if part is None:
@@ -146,6 +155,7 @@ def _write(
             counted=counted,
             shape=tensor.shape if tensor.strides else (),
             strides=tensor.strides,
+            whole=not partly,
         )
     first, shape, strides = part
     itemsize = recording.identities.dtypes[number].itemsize

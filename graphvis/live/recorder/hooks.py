@@ -146,9 +146,15 @@ def _wrap_copy(original: Any) -> Any:
 def _wrap_pickling(original: Any) -> Any:
     @functools.wraps(original)
     def __reduce_ex__(self: Any, protocol: Any) -> Any:  # noqa: N807  # stands in for it
-        for recording in _listening():
+        listening = _listening()
+        for recording in listening:
             recording.note_exit("Tensor.__reduce_ex__", self, 3)
-        return original(self, protocol)
+            recording.pause()
+        try:
+            return original(self, protocol)
+        finally:
+            for recording in listening:
+                recording.resume()
 
     return __reduce_ex__
 

@@ -133,14 +133,14 @@ class Identities:
         return found[2]
 
     def memory(self, tensor: Any) -> tuple[int, int, int] | None:
-        """Where a live tensor lies: storage, first byte, one past the last; None if its storage was not seen."""
+        """Where a live tensor lies: storage (-1 if it was not seen), first byte, one past the last; None for nowhere."""
         try:
             storage = tensor.untyped_storage()
         except (RuntimeError, NotImplementedError):
             return None
         known = self._storages.get(id(storage))
         if known is None or known[0]() is not storage:
-            return None
+            return -1, 0, 0
         number, start = known[1], tensor.storage_offset() * tensor.element_size()
         last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
         stop = start + (1 + last) * tensor.element_size() if tensor.numel() else start

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
 from types import CodeType
@@ -19,6 +19,7 @@ _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
 _CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 # The object that these write is their first argument; what it is written to comes second.
 _SAVING = frozenset({"save", "dump"})
+_GATHERING = frozenset({"append", "extend", "add", "insert", "update", "put", "appendleft", "setdefault"})
 
 
 class Returns:
@@ -28,14 +29,18 @@ class Returns:
         constructed: whether a tensor constructor took it out, which hands it straight on.
     """
 
-    def __init__(self, chain: Sequence[Place]) -> None:
+    def __init__(self, chain: Sequence[Place], traced: Collection[int]) -> None:
         """Follow it.
 
         Args:
             chain: the frames in which it left, innermost first.
+            traced: the ``id`` of each expression whose value is a tensor that the recording saw being made:
+                from there on the recording knows more than the source.
         """
+        self._traced = traced
         self._names: dict[int, set[str]] = {}
         self._texts: dict[str, set[str]] = {}
+        self._seeds: set[int] = set()
         self.constructed = False
         for level, place in enumerate(chain):
             scope, node = scope_of(place[0]), expression_at(*place)
@@ -43,17 +48,19 @@ class Returns:
                 break
             if level == 0 and isinstance(node, ast.Call):
                 self.constructed = _called(node) in _CONSTRUCTORS
-            names = {id(node)}
+            self._seeds.add(id(node))
             if isinstance(node, ast.Call) and _called(node) in _SAVING:
                 for argument in node.args[1:]:
                     self._bind(scope, place[0].co_filename, argument)
-            if not self._spread(scope, place[0].co_filename, names):
+            if not self._spread(scope, place[0].co_filename, {id(node)}):
                 break
 
     def reach(self, place: Place) -> bool:
         """Whether the expression of a later call holds the value."""
         scope, node = scope_of(place[0]), expression_at(*place)
-        return scope is not None and node is not None and self._holds(scope, place[0].co_filename, node, set())
+        if scope is None or node is None or id(node) in self._seeds:
+            return False
+        return self._holds(scope, place[0].co_filename, node, self._seeds, inside=True)
 
     def _spread(self, scope: _Scope, file: str, seeds: set[int]) -> bool:
         """Bind what the value goes to within a function, until nothing new comes; whether the function returns it."""
@@ -91,9 +98,11 @@ class Returns:
         named = [word.arg for word in node.keywords if word.arg and self._holds(scope, file, word.value, seeds)]
         if not handed and not named:
             return
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("append", "extend", "add", "insert", "update", "put"):
-            self._bind(scope, file, node.func.value)
-            return
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _GATHERING:
+            keeper = node.func.value
+            if not (isinstance(keeper, ast.Name) and keeper.id in _imported(file)):  # torch.add is no set's add
+                self._bind(scope, file, keeper)
+                return
         for function in _functions(file).get(_called(node) or "", ()):
             positional = [*function.args.posonlyargs, *function.args.args]
             skip = 1 if isinstance(node.func, ast.Attribute) and positional and positional[0].arg in ("self", "cls") else 0
@@ -128,15 +137,21 @@ class Returns:
         if isinstance(target, ast.Name):
             self._names.setdefault(id(scope), set()).add(target.id)
 
-    def _holds(self, scope: _Scope, file: str, node: ast.AST, seeds: set[int]) -> bool:
+    def _holds(self, scope: _Scope, file: str, node: ast.AST, seeds: set[int], inside: bool = False) -> bool:
+        """Whether an expression holds the value; with `inside` its own result is not looked at, only what goes in."""
         names, texts = self._names.get(id(scope), ()), self._texts.get(file, ())
-        for inner in ast.walk(node):
+        stack = list(ast.iter_child_nodes(node)) if inside else [node]
+        while stack:
+            inner = stack.pop()
             if id(inner) in seeds:
                 return True
+            if id(inner) in self._traced:
+                continue
             if isinstance(inner, ast.Name) and inner.id in names and isinstance(inner.ctx, ast.Load):
                 return True
             if texts and isinstance(inner, ast.Attribute) and ast.unparse(inner) in texts:
                 return True
+            stack.extend(ast.iter_child_nodes(inner))
         return False
 
     def _size(self) -> int:
@@ -180,6 +195,17 @@ def _functions(file: str) -> dict[str, list[ast.FunctionDef | ast.AsyncFunctionD
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             found.setdefault(node.name, []).append(node)
     return found
+
+
+@lru_cache(maxsize=256)
+def _imported(file: str) -> frozenset[str]:
+    tree = _parse(file)
+    return frozenset(
+        (name.asname or name.name).split(".")[0]
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in node.names
+    )
 
 
 @lru_cache(maxsize=1024)
