@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphvis.analysis.overwriting import refused, written_unseen
+from graphvis.analysis.overwriting import changed_unseen, refused, written_unseen
 from graphvis.model import Comparison, Pair, TensorInfo
 from graphvis.picture.scene import Face, Mark, Row, Span
 from graphvis.picture.style.side import Side
@@ -30,7 +30,7 @@ class Faces:
     def __init__(self, comparison: Comparison, sides: tuple[Side, ...]) -> None:
         self._pairs = comparison.nodes
         self._sides = sides
-        self._conflicts = tuple(dict(_conflicts(side)) for side in sides)
+        self._conflicts = tuple(dict(_conflicts(side, sides[0])) for side in sides)
         self._shown = {place: self._fields(pair) for place, pair in enumerate(self._pairs)}
 
     def of(self, place: int) -> tuple[Face | None, ...]:
@@ -165,8 +165,8 @@ class Faces:
                 mark = "plain" if self._sides[number].moment.intended else "bad"
             elif was != now:
                 mark = "changed"
-        elif now is None and outcome.error:
-            mark = "bad"
+        elif now is None and (outcome.error or (earlier is not None and not self._sides[number].moment.intended)):
+            mark = "bad"  # it had none before either, and nobody wanted that
         yield Row(".grad", now if now is not None else "None", mark)
 
     def _before(self, place: int) -> TensorInfo | None:
@@ -204,12 +204,12 @@ def indices(pair: Pair, halves: int) -> tuple[int | None, ...]:
     return (pair.before, pair.after) if halves == 2 else (pair.after,)
 
 
-def _conflicts(side: Side) -> Iterable[tuple[int, str]]:
+def _conflicts(side: Side, earlier: Side) -> Iterable[tuple[int, str]]:
     """Nodes whose saved tensor was overwritten, with what they say of it."""
     graph = side.graph
     found = list(refused(graph))
     if side.moment.outcome is not None and side.moment.outcome.wrong:
-        found += written_unseen(graph)
+        found += [*written_unseen(graph), *changed_unseen(earlier.graph, graph)]
     for node, one in found:
         name = next((info.name for info in graph.tensors.values() if info.name and info.storage == one.storage), "")
         yield node, saved_words(one, name or "")

@@ -56,7 +56,10 @@ def _strip(moment: Moment) -> Strip | None:
     if len(texts) > 3:
         given = sum(grad is not None for grad in outcome.grads.values())
         others = (Line(f"{given} of {len(texts)} leaves get a gradient."),)
-    return Strip(good=good, headline=texts[0], lines=(*others, *says))
+    right = tuple(
+        Line(f"No error, and wrong: right is {outcome.wrong[name]}.") for name in names[:1] if name in outcome.wrong
+    )
+    return Strip(good=good, headline=texts[0], lines=(*right, *others, *says))
 
 
 def _description(comparison: Comparison, halves: tuple[Half, ...]) -> str:
