@@ -4,7 +4,7 @@
 saved. Any in-place write through either raises it, even one that changes no value. A backward that
 raises no error has therefore used exactly what forward saved: the gradient is right.
 
-The hole in that promise is `d = out.data`. It shares the storage and has a counter of its own.
+The hole in that promise is .data: `d` shares the storage and has a counter of its own.
 """
 
 import torch
@@ -18,7 +18,7 @@ def program():
     a = torch.tensor(0.0, requires_grad=True)
     out = a.exp()
     c = out.detach()
-    d = out.data
+    d = c.data
     yield before(out, expect(grads={"a": 1}, versions={"out": 0, "c": 0, "d": 0}))
     c.mul_(1)
     yield after(

@@ -84,7 +84,7 @@ CUTS = {
     "tensor_states": {"detach_", "detach", "data", "no_grad", "inference_mode"},
     "no_grad": {"no_grad"},
     "inference_mode": {"inference_mode"},
-    "version_counters": {"detach", "data"},
+    "version_counters": {"detach"},
     "inplace_harmless": set(),
     "detach_view": set(),
     "straight_through": {"detach"},
