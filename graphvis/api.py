@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
 from msgspec.structs import replace
 
 from graphvis.analysis.comparing import match_by_calls, match_by_identity, match_by_structure, unite
-from graphvis.live import moments, walker
+from graphvis.analysis.judging import judge
+from graphvis.live import moments, script, walker
 from graphvis.live.moments.building import build
 from graphvis.live.moments.names import tensors_of
-from graphvis.model import Comparison, Graph, Moment
+from graphvis.model import Comparison, Graph, Location, Moment
+from graphvis.model.run import Run
 from graphvis.scenario import Scenario
 
 _MOST_IDENTIFIED = 10_000
@@ -98,7 +100,7 @@ def _settled(moment: Moment) -> Moment:
 
 
 def torchviz_sources(scenario: Scenario) -> dict[str, str]:
-    """torchviz's own drawing of a scenario's moments, as DOT source by side.
+    """Torchviz's own drawing of a scenario's moments, as DOT source by side.
 
     Raises:
         ScenarioError: if it cannot be run.
@@ -115,3 +117,47 @@ def compare_scenario(scenario: Scenario) -> Comparison:
         ScenarioError: if it cannot be run, or is not true.
     """
     return moments.run_scenario(scenario)
+
+
+def run_script(
+    target: str,
+    arguments: Sequence[str] = (),
+    *,
+    module: bool = False,
+    go_on: bool = False,
+    only: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    strict: bool = False,
+    announce: Callable[[Location], None] = lambda _: None,
+) -> Run:
+    """Run a script as ``__main__`` and diagnose each line of it that starts a backward, at its first execution.
+
+    Args:
+        target: path of the script, or a module's name.
+        arguments: what it finds in ``sys.argv[1:]``.
+        module: whether `target` is a module's name.
+        go_on: whether it is to run on, unrecorded, when there is nothing new to see; else it is ended.
+        only: patterns of parameter names; where there are some, others are passed over.
+        ignore: patterns of parameter names to pass over.
+        strict: whether warnings count as problems do.
+        announce: called with the line at which the script is ended, before it is.
+
+    Raises:
+        ScriptError: if there is nothing to run.
+    """
+    program = script.Program(target, list(arguments), module=module)
+    seen = script.run(program, go_on=go_on, announce=announce)
+    judged = judge(seen.diagnoses, seen.optimizers, only=only, ignore=ignore, aliases=seen.aliases)
+    failure, exit_code = script.ending(seen.error)
+    found = judged.problems or (strict and judged.warnings)
+    return Run(
+        ok=not found and not exit_code,
+        diagnoses=tuple(seen.diagnoses),
+        problems=judged.problems,
+        warnings=judged.warnings,
+        not_reached=judged.not_reached,
+        notes=seen.notes,
+        stopped=seen.stopped,
+        failure=failure,
+        exit_code=exit_code,
+    )

@@ -44,3 +44,7 @@ class OutputError(GraphvisError, OSError):
 
 class WalkError(GraphvisError, TypeError):
     """The outputs to walk from hold no tensor, or a kind of value that cannot be walked."""
+
+
+class ScriptError(GraphvisError, ImportError):
+    """There is no script, or no module, to run."""

@@ -14,7 +14,7 @@ from graphvis.cli import talk
 from graphvis.errors import GraphvisError
 from graphvis.version import __version__
 
-COMMANDS = ("list", "render", "show", "check", "snippet", "draw")
+COMMANDS = ("list", "render", "show", "check", "run", "snippet", "draw")
 """In the order of the help: each is a module of this package that holds a click command named ``command``."""
 
 NAME = "graphvis"
@@ -75,7 +75,8 @@ def program() -> None:
     """Show where detach(), detach_() and their kin cut a PyTorch autograd graph.
 
     A scenario is a small PyTorch program. graphvis runs it, walks its grad_fn chains and draws the graph before and
-    after the cut.
+    after the cut. And run does the same for your own training script: it names every parameter that gets no gradient,
+    and the line that cut it.
 
     \b
     Examples:
@@ -84,6 +85,7 @@ def program() -> None:
       graphvis render detach_zero
       graphvis render --all -f svg,dot,png
       graphvis render path/to/my_scenario.py -o pictures
+      graphvis run train.py --epochs 1
 
     Exit codes: 0 good, 1 found something, 2 usage or bad input.
     """

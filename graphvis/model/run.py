@@ -44,10 +44,12 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         type: name of its class.
         message: what it says.
+        traceback: as the script alone would have printed it.
     """
 
     type: str
     message: str
+    traceback: str = ""
 
 
 class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
@@ -62,7 +64,7 @@ class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
         notes: what could not be seen, or was run otherwise, in sentences.
         stopped: the line at which the script was stopped; None where it ran to its end.
         failure: the exception that ended the script; None where none did.
-        exit_code: what the script gave to ``sys.exit``.
+        exit_code: the status with which the script alone would have ended.
     """
 
     ok: bool

@@ -1,0 +1,155 @@
+"""``graphvis run``: a training script, run and diagnosed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from graphvis.cli import talk
+
+if TYPE_CHECKING:
+    from graphvis.model.location import Location
+    from graphvis.model.run import Run
+
+
+@click.command("run", context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})
+@click.option("-m", "module", is_flag=True, help="SCRIPT is a module's name, as for python -m.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document; the script's own output goes to stderr."
+)
+@click.option("--param", "only", multiple=True, metavar="GLOB", help="Judge only parameters whose name matches.")
+@click.option("--ignore", multiple=True, metavar="GLOB", help="Pass over parameters whose name matches.")
+@click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Draw the diagnosis: svg, dot, png, pdf, json, html or mmd, by suffix.")  # fmt: skip
+@click.option(
+    "--continue", "go_on", is_flag=True, help="Let the script run on, unrecorded, when it has shown what it does."
+)
+@click.argument("script")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
+@click.pass_context
+def command(
+    context: click.Context, module: bool, as_json: bool, only: tuple[str, ...], ignore: tuple[str, ...], strict: bool,
+    output: str | None, go_on: bool, script: str, arguments: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Run a training script and say which parameters get no gradient, and why.
+
+    The script runs as python would run it. Each line that starts a backward is looked at when it first runs; once every
+    optimizer has stepped and such a line comes round again, or after 20 rounds, the script is ended.
+
+    \b
+    Examples:
+      graphvis run train.py --epochs 1
+      graphvis run -o why.svg train.py
+      graphvis run --json -m package.train | jq .problems
+
+    Exit codes: 0 every parameter meant to learn gets its gradient, 1 some do not, or the script failed, 2 bad input;
+    a script that ends itself with another status keeps it.
+    """
+    from graphvis.api import run_script
+
+    with _out_of_the_way(as_json) as stdout:
+        found = run_script(script, arguments, module=module, go_on=go_on, only=only, ignore=ignore, strict=strict,
+                           announce=_announce)  # fmt: skip
+        sys.stdout.flush()
+        if found.failure is not None:
+            click.echo(found.failure.traceback or found.failure.message, err=True, nl=not found.failure.traceback)
+        for note in found.notes:
+            talk.say(f"note: {note}")
+        if as_json:
+            click.echo(found.to_json(), file=stdout)
+        else:
+            words = " ".join([*(["-m"] if module else []), script, *arguments])
+            click.echo(told(found, words, strict, talk.has_colours(stdout)), file=stdout, nl=False, color=True)
+        if output is not None:
+            _draw(found, output)
+    context.exit(_status(found, strict))
+
+
+def told(found: Run, words: str, strict: bool = False, color: bool = False) -> str:
+    """What was found, for people."""
+    from graphvis.picture import report
+
+    parts = []
+    for number, diagnosis in enumerate(found.diagnoses):
+        loud = {issue.parameter for issue in (*found.problems, *found.warnings) if issue.diagnosis == number}
+        quiet = {finding.parameter for finding in diagnosis.findings} - loud
+        parts.append(report.write(diagnosis, quiet=quiet, color=color, command=words))
+    parts += [f"warning: {issue.parameter}: {issue.says}\n" for issue in found.warnings if issue.says]
+    if found.not_reached:
+        names = ", ".join(found.not_reached[:3]) + ("" if len(found.not_reached) < 4 else ", ...")
+        count = talk.counted(len(found.not_reached), "parameter")
+        parts.append(f"note: {count} not reached: the optimizer has not stepped ({talk.printable(names)})\n")
+    return "\n".join([*parts, _last_line(found, strict)])
+
+
+def _last_line(found: Run, strict: bool) -> str:
+    said = [talk.counted(len(found.problems), "problem")]
+    if found.warnings:
+        said.append(talk.counted(len(found.warnings), "warning"))
+    text = ", ".join(said)
+    if not found.diagnoses:
+        text = "no backward was seen"
+    if found.stopped is not None:
+        text += f"; stopped when {_place(found.stopped)} came round again (--continue runs on)"
+    if found.failure is not None:
+        text += f"; the script raised {found.failure.type}"
+    return f"graphvis: {text}\n"
+
+
+def _place(location: Location) -> str:
+    inside = os.path.relpath(location.file)
+    return talk.printable(f"{location.file if inside.startswith('..') else inside}:{location.line}")
+
+
+def _announce(location: Location) -> None:
+    sys.stdout.flush()
+    talk.say(f"graphvis: {_place(location)} comes round again: ending the script here (--continue runs on)")
+
+
+def _draw(found: Run, output: str) -> None:
+    """The diagnoses with problems as pictures; where there are none, the first."""
+    with_problems = sorted({issue.diagnosis for issue in found.problems if issue.diagnosis is not None})
+    chosen = with_problems or list(range(len(found.diagnoses)))[:1]
+    if not chosen:
+        talk.say(f"there is nothing to draw in {output}: no backward was seen")
+    path = Path(output)
+    for place, number in enumerate(chosen):
+        target = path if place == 0 else path.with_stem(f"{path.stem}.{place + 1}")
+        found.diagnoses[number].save(target)
+        talk.say(f"wrote {target}")
+
+
+def _status(found: Run, strict: bool) -> int:
+    if found.failure is not None and found.failure.type == "KeyboardInterrupt":
+        return 130
+    if found.problems or (strict and found.warnings):
+        return 1
+    return found.exit_code
+
+
+@contextmanager
+def _out_of_the_way(wanted: bool) -> Iterator[IO[str]]:
+    """The stream for our own data; where `wanted`, all else that is written to standard output goes to stderr.
+
+    The descriptor itself is turned round, so that what C code and child processes write goes there too.
+    """
+    if not wanted:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(kept, "w", encoding="utf-8") as stdout:
+        try:
+            yield stdout
+        finally:
+            sys.stdout.flush()
+            stdout.flush()
+            os.dup2(kept, 1)

@@ -1,0 +1,178 @@
+"""The parameters of a running script, by the names that its author knows them by."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_WRAPPERS = ("DistributedDataParallel", "DataParallel", "OptimizedModule", "FullyShardedDataParallel")
+
+
+class Names:
+    """Finds parameters and names them, each by one name for the whole run.
+
+    A parameter is named as ``named_parameters()`` of the outermost module that holds it. Where two such modules would
+    give the same name, the variable that holds the module stands before it: ``critic.0.weight``.
+    """
+
+    def __init__(self) -> None:
+        self._prefixes: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
+        self.aliases: dict[str, set[str]] = {}
+
+    def find(
+        self, frames: list[FrameType], ran: Iterable[nn.Module], held: Iterable[Tensor], *, loose: bool
+    ) -> dict[str, Tensor]:
+        """The parameters that matter now.
+
+        Args:
+            frames: the script's own frames, innermost first.
+            ran: modules whose forward ran.
+            held: what the optimizers hold, in their order.
+            loose: whether leaves that require grad and that only a variable holds count as parameters.
+
+        Returns:
+            Parameters by name.
+        """
+        variables = list(_variables(frames))
+        held = list(held)
+        roots = self._roots(variables, set(ran), held)
+        self._prefix(roots, variables)
+        found: dict[str, Tensor] = {}
+        known: set[int] = set()
+        for root in roots:
+            prefix = self._prefixes[root]
+            for name, parameter in _unwrapped(root).named_parameters():
+                if id(parameter) not in known:
+                    known.add(id(parameter))
+                    name = name.replace("_orig_mod.", "")
+                    full = f"{prefix}.{name}" if prefix else name
+                    self.aliases.setdefault(full, set()).add(name)
+                    found[_free(full, found)] = parameter
+        named = {id(tensor): name for name, tensor in _tensors(variables)}
+        for i, tensor in enumerate(held):
+            if id(tensor) not in known:
+                known.add(id(tensor))
+                found[_free(named.get(id(tensor), f"optimizer.params[{i}]"), found)] = tensor
+        if loose:
+            for name, tensor in _tensors(variables):
+                if id(tensor) not in known and tensor.requires_grad and tensor.is_leaf:
+                    known.add(id(tensor))
+                    found[_free(name, found)] = tensor
+        return found
+
+    def _roots(self, variables: list[tuple[str, Any]], ran: set[nn.Module], held: list[Tensor]) -> list[nn.Module]:
+        """The outermost modules with parameters, of those that the script still uses."""
+        modules = [
+            item for item in gc.get_objects() if issubclass(type(item), nn.Module) and "_modules" in item.__dict__
+        ]
+        inner = {id(child) for module in modules for child in module._modules.values() if child is not None}
+        wanted = {id(tensor) for tensor in held}
+        used = {id(module) for module in ran} | {id(value) for _, value in variables if isinstance(value, nn.Module)}
+        roots = []
+        for module in modules:
+            if id(module) in inner:
+                continue
+            parameters = list(module.parameters())
+            if parameters and (
+                any(id(part) in used for part in module.modules()) or any(id(p) in wanted for p in parameters)
+            ):
+                roots.append(module)
+        order = {id(value): i for i, (_, value) in reversed(list(enumerate(variables)))}
+        return sorted(roots, key=lambda root: order.get(id(root), len(order)))
+
+    def _prefix(self, roots: list[nn.Module], variables: list[tuple[str, Any]]) -> None:
+        counts: dict[str, int] = {}
+        for root in roots:
+            for name, _ in _unwrapped(root).named_parameters():
+                counts[name] = counts.get(name, 0) + 1
+        taken = set(self._prefixes.values())
+        for root in roots:
+            if root in self._prefixes:
+                continue
+            clashes = any(counts[name] > 1 for name, _ in _unwrapped(root).named_parameters())
+            if not clashes and ("" not in taken or len(roots) > 1):
+                self._prefixes[root] = ""
+                continue
+            called = next((name for name, value in variables if value is root), None)
+            prefix = called or _inside(root, roots) or type(root).__name__
+            number, full = 2, prefix
+            while full in taken:
+                full, number = f"{prefix}_{number}", number + 1
+            self._prefixes[root] = full
+            taken.add(full)
+
+
+def _free(name: str, taken: Mapping[str, object]) -> str:
+    number, full = 2, name
+    while full in taken:
+        full, number = f"{name} ({number})", number + 1
+    return full
+
+
+def _unwrapped(root: nn.Module) -> nn.Module:
+    while type(root).__name__ in _WRAPPERS:
+        inner = root._modules.get("module") or root._modules.get("_orig_mod")
+        if inner is None:
+            break
+        root = inner
+    return root
+
+
+def _variables(frames: list[FrameType]) -> Iterator[tuple[str, Any]]:
+    """What the frames' variables hold, innermost first; of ``self`` its attributes too."""
+    spaces: list[Mapping[str, Any]] = [frame.f_locals for frame in frames]
+    if frames:
+        spaces.append(frames[-1].f_globals)
+    seen: set[int] = set()
+    for space in spaces:
+        for name, value in list(space.items()):
+            if name.startswith("__"):
+                continue
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+            if name in ("self", "cls") and not isinstance(value, nn.Module):
+                for attribute, inner in list(getattr(value, "__dict__", {}).items()):
+                    if id(inner) not in seen:
+                        seen.add(id(inner))
+                        yield attribute, inner
+
+
+def _tensors(variables: list[tuple[str, Any]]) -> Iterator[tuple[str, Tensor]]:
+    """The tensors among variables, those in lists and dicts included."""
+    for name, value in variables:
+        if isinstance(value, Tensor):
+            yield name, value
+        elif type(value) in (list, tuple) and len(value) < 10_000:
+            yield from ((f"{name}[{i}]", item) for i, item in enumerate(value) if isinstance(item, Tensor))
+        elif type(value) is dict and len(value) < 10_000:
+            yield from ((f"{name}[{key!r}]", item) for key, item in value.items() if isinstance(item, Tensor))
+
+
+def _inside(root: nn.Module, roots: list[nn.Module]) -> str | None:
+    """``layers.0`` for a module in a plain list of another module: registered nowhere, which is why it is outermost."""
+    for other in roots:
+        for path, module in other.named_modules():
+            for attribute, value in module.__dict__.items():
+                if attribute in ("_modules", "_parameters", "_buffers"):
+                    continue
+                items = (
+                    value.items() if type(value) is dict else enumerate(value) if type(value) in (list, tuple) else ()
+                )
+                for key, item in items:
+                    if item is root:
+                        return ".".join(part for part in (path, attribute, str(key)) if part)
+                if value is root:
+                    return ".".join(part for part in (path, attribute) if part)
+    return None
+
+
+def parameters_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """What an optimizer holds."""
+    return [tensor for group in optimizer.param_groups for tensor in group["params"]]

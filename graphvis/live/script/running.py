@@ -1,0 +1,112 @@
+"""One watched run of a program."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from graphvis.analysis.judging import Optimizers
+from graphvis.live.recorder import record
+from graphvis.live.script.launching import Program, own_traceback
+from graphvis.live.script.watching import Stopped, Watch
+from graphvis.model import Diagnosis, Location
+from graphvis.model.run import Failure
+
+_COMPILED = "torch.compile ran its functions eagerly: compiled code would hide their calls"
+
+
+@dataclass
+class Outcome:
+    """What a run left.
+
+    Attributes:
+        diagnoses: one for each line that starts a backward, graphs included.
+        optimizers: who holds which parameters.
+        aliases: other names by which a parameter may be meant.
+        stopped: the line that came round again; None where the script ran to its end.
+        error: what the script raised, ``SystemExit`` included; None where it raised nothing.
+        notes: what was run otherwise than the script alone would have.
+    """
+
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    optimizers: Optimizers = field(default_factory=Optimizers)
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stopped: Location | None = None
+    error: BaseException | None = None
+    notes: tuple[str, ...] = ()
+
+
+def run(
+    program: Program,
+    *,
+    go_on: bool = False,
+    announce: Callable[[Location], None] = lambda _: None,
+    within: AbstractContextManager[Any] | None = None,
+) -> Outcome:
+    """Run a program to its end, or until it has shown what it does.
+
+    Args:
+        program: what to run.
+        go_on: whether it is to run on, unrecorded, when there is nothing new to see.
+        announce: called with the line at which the script is stopped, before it is.
+        within: what else is to be in force around it, e.g. ``without_cuts``.
+
+    Returns:
+        What was seen; an exception that the program raised is in it.
+    """
+    outcome = Outcome()
+    notes: list[str] = []
+    recording = record()
+    watch = Watch(recording, go_on=go_on, announce=announce)
+    try:
+        with _eager(notes), watch, recording, within or nullcontext():
+            program.run()
+    except Stopped:
+        pass
+    except BaseException as error:  # the script's own, whatever it is: it is told, not lost
+        outcome.error = error
+    outcome.diagnoses = watch.diagnoses
+    outcome.optimizers = Optimizers(held=watch.held, waiting=watch.waiting, any=bool(watch.optimizers))
+    outcome.aliases = {name: tuple(sorted(others)) for name, others in sorted(watch.names.aliases.items())}
+    outcome.stopped = watch.over
+    outcome.notes = tuple(notes)
+    return outcome
+
+
+def ending(error: BaseException | None) -> tuple[Failure | None, int]:
+    """What ended a script, and the status that Python would have ended with."""
+    if error is None:
+        return None, 0
+    if isinstance(error, SystemExit):
+        code = error.code
+        if code is None or isinstance(code, int):
+            return None, code or 0
+        return Failure(type="SystemExit", message=str(code)), 1
+    return Failure(type=type(error).__name__, message=str(error), traceback=own_traceback(error)), 1
+
+
+@contextmanager
+def _eager(notes: list[str]) -> Iterator[None]:
+    """Have ``torch.compile`` give functions that run eagerly.
+
+    Its own stance is set only where the script compiles: setting it imports the compiler, which takes seconds.
+    """
+    original = torch.compile
+
+    @functools.wraps(original)
+    def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001  # stands in for torch's
+        if not notes:
+            notes.append(_COMPILED)
+            torch.compiler.set_stance("force_eager")
+        return original(*args, **kwargs)
+
+    torch.compile = compile
+    try:
+        yield
+    finally:
+        torch.compile = original

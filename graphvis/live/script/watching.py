@@ -1,0 +1,190 @@
+"""Watching a script train: each line that starts a backward is diagnosed when it first runs, and then it is enough."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.optim import optimizer as optimizers
+
+from graphvis.live.recorder import Recording
+from graphvis.live.recorder.frames import USER, locate
+from graphvis.live.recorder.recording import BackwardEvent
+from graphvis.live.script.examining import Examination
+from graphvis.live.script.naming import Names, parameters_of
+from graphvis.model import Diagnosis, Location
+
+MOST_ROUNDS = 20
+"""How often a line may start a backward before the script is stopped, whether every optimizer has stepped or not."""
+
+
+class Stopped(BaseException):  # as KeyboardInterrupt: `except Exception` must let it through
+    """The script has shown what it does: it is ended from inside, so that its ``finally`` blocks run."""
+
+
+@dataclass
+class Site:
+    """A line that starts a backward.
+
+    Attributes:
+        location: the line.
+        rounds: how often it came round again.
+        examination: what was seen at its first execution.
+    """
+
+    location: Location
+    rounds: int = 0
+    examination: Examination | None = None
+
+
+@dataclass
+class Held:
+    """An optimizer and what is known of it.
+
+    Attributes:
+        optimizer: it, as long as the script keeps it.
+        names: of its parameters.
+        steps: how many steps it has finished.
+    """
+
+    optimizer: weakref.ref[Any]
+    names: set[str] = field(default_factory=set)
+    steps: int = 0
+
+
+class Watch:
+    """What is told to it by a recording becomes diagnoses.
+
+    Args:
+        recording: the recording that runs.
+        go_on: whether the script is to run on, unrecorded, when there is nothing new to see.
+        announce: called with the line at which the script is stopped, before it is.
+    """
+
+    def __init__(self, recording: Recording, *, go_on: bool, announce: Callable[[Location], None]) -> None:
+        self.recording = recording
+        self.names = Names()
+        self.sites: dict[tuple[int, int], Site] = {}
+        self.optimizers: list[Held] = []
+        self.over: Location | None = None
+        self._go_on, self._announce = go_on, announce
+        self._stepping: list[Any] = []
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Watch:
+        self.recording.on_backward(self._backward)
+        self.recording.on_optimizer(self._built)
+        self._handles = [
+            optimizers.register_optimizer_step_pre_hook(self._begin_step),
+            optimizers.register_optimizer_step_post_hook(self._end_step),
+        ]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    @property
+    def diagnoses(self) -> list[Diagnosis]:
+        """One for each site, in the order in which they first ran."""
+        seen = [site.examination for site in self.sites.values() if site.examination is not None]
+        return [diagnosis for examination in seen if (diagnosis := examination.diagnosis) is not None]
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The parameters that some optimizer holds."""
+        return frozenset(name for held in self.optimizers for name in held.names)
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Those of them whose optimizers have not stepped."""
+        stepped = {name for held in self.optimizers if held.steps or self._is_stepping(held) for name in held.names}
+        return self.held - stepped
+
+    # what the recording tells
+
+    def _backward(self, event: BackwardEvent) -> None:
+        if self.over is not None:
+            return
+        call = self.recording.calls[event.call]
+        key = (event.place, call[7])
+        site = self.sites.get(key)
+        if event.done:
+            if site is not None and site.examination is not None:
+                site.examination.finish(event)
+            return
+        if site is None:
+            site = self.sites[key] = Site(locate(self.recording.frames.places[event.place]))
+            site.examination = self._examine(event, site)
+            return
+        if any(held.steps == 0 for held in self._in_progress()):
+            return  # a closure that its optimizer calls again and again within one step, as LBFGS does
+        site.rounds += 1
+        alive = [held for held in self.optimizers if held.optimizer() is not None]
+        if all(held.steps for held in alive) or site.rounds >= MOST_ROUNDS:
+            self._stop(site)
+
+    def _stop(self, site: Site) -> None:
+        self.over = site.location
+        self.recording.pause()
+        if not self._go_on:
+            self._announce(site.location)
+            raise Stopped
+
+    def _built(self, what: str, optimizer: Any) -> None:
+        if what == "built" and self.over is None and not any(held.optimizer() is optimizer for held in self.optimizers):
+            self.optimizers.append(Held(weakref.ref(optimizer)))
+
+    def _begin_step(self, optimizer: Any, *_: Any) -> None:
+        self._stepping.append(optimizer)
+
+    def _end_step(self, optimizer: Any, *_: Any) -> None:
+        if self._stepping and self._stepping[-1] is optimizer:
+            self._stepping.pop()
+        if self.over is None:
+            self._built("built", optimizer)
+            held = next(held for held in self.optimizers if held.optimizer() is optimizer)
+            held.steps += 1
+            if held.steps == 1:
+                self._find()
+
+    def _in_progress(self) -> list[Held]:
+        return [held for held in self.optimizers if self._is_stepping(held)]
+
+    def _is_stepping(self, held: Held) -> bool:
+        optimizer = held.optimizer()
+        return any(optimizer is other for other in self._stepping)
+
+    # what is looked up
+
+    def _examine(self, event: BackwardEvent, site: Site) -> Examination | None:
+        parameters = self._find()
+        if event.inputs is not None:
+            asked = {id(tensor) for tensor in event.inputs}
+            parameters = {name: tensor for name, tensor in parameters.items() if id(tensor) in asked}
+            if not parameters:
+                return None  # a gradient with respect to data: nothing is trained by it
+        return Examination(self.recording, event, parameters, site.location)
+
+    def _find(self) -> dict[str, torch.Tensor]:
+        """The parameters now, and who holds them."""
+        frames: list[FrameType] = []
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if self.recording.frames.kind(frame.f_code.co_filename) == USER:
+                frames.append(frame)
+            frame = frame.f_back
+        alive = [(held, optimizer) for held in self.optimizers if (optimizer := held.optimizer()) is not None]
+        ran = [module for reference in self.recording.modules if (module := reference()) is not None]
+        everything = [tensor for _, optimizer in alive for tensor in parameters_of(optimizer)]
+        with torch._C.DisableTorchFunction():
+            found = self.names.find(frames, ran, everything, loose=not self.optimizers)
+        by_id = {id(tensor): name for name, tensor in found.items()}
+        for held, optimizer in alive:
+            held.names |= {by_id[id(tensor)] for tensor in parameters_of(optimizer) if id(tensor) in by_id}
+        return found
