@@ -174,9 +174,7 @@ class Diagnosis(
             raise DocumentError("a verdict of the diagnosis refers to a cut that it does not hold")
 
     def __str__(self) -> str:
-        from graphvis import draw
-
-        return draw.to_report(self)
+        return self._told()
 
     def __repr__(self) -> str:
         counts: dict[str, int] = {}

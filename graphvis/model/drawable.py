@@ -59,6 +59,12 @@ class Drawable(Document, frozen=True, kw_only=True):
 
         draw.save(self, path, theme=theme, engine=engine)
 
+    def _told(self) -> str:
+        """This as a report; here and not with the diagnosis, so that one place alone knows of drawing."""
+        from graphvis import draw
+
+        return draw.to_report(self)
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None, **_: Any) -> dict[str, str]:
         """What a notebook shows (IPython's display protocol)."""
         return {"image/svg+xml": self.to_svg(), "text/plain": repr(self)}
