@@ -18,6 +18,8 @@ _KEEP_RESULT = frozenset(
 _KEEP_OTHERS = frozenset(["mul", "div", "true_divide", "addcmul", "addcdiv", "lerp", "masked_fill", "where", "pow"])
 _KEEP_INPUTS = frozenset(["mul", "div", "pow", "sin", "cos", "log", "abs", "addcmul", "addcdiv", "tan", "erf", "log2"])
 _DETACHED = "detached"
+# Which argument a node saved, by the names that derivatives.yaml gives them.
+_PLACES = {"self": 0, "input": 0, "mat1": 1, "batch1": 1, "mat2": 1, "other": 1, "weight": 1, "vec": 1}
 
 
 def find_conflicts(graph: Graph, trace: Trace | None, stop: int | None = None) -> tuple[Conflict, ...]:
@@ -41,7 +43,8 @@ class _Search:
         self.writes: dict[int, list[tuple[int, Write]]] = {}
         self.severed: dict[int, list[int]] = {}
         self.counters: list[int] = []
-        self.inputs: list[int] = []  # where checkpoints saved what they were given
+        self.checkpointed: set[int] = set()  # calls that backward will run again
+        self.remade: set[int] = set()  # the tensors that they make
         if trace is not None:
             self.calls = calls_of_nodes(graph, trace)
             self._read(trace, len(trace.calls) if stop is None else stop)
@@ -49,12 +52,16 @@ class _Search:
     def _read(self, trace: Trace, stop: int) -> None:
         """Note the writes by storage, the calls of ``detach_``, and which tensors share a version counter."""
         self.counters = list(range(len(trace.tensors)))
+        depth = 0
         for index, call in enumerate(trace.calls[:stop]):
             for write in call.writes:
                 if write.storage is not None:
                     self.writes.setdefault(write.storage, []).append((index, write))
-            if call.function == "Function.apply (_NoopSaveInputs)":
-                self.inputs.append(index)
+            if call.function.startswith("torch.utils.checkpoint "):
+                depth += 1 if call.function.endswith("(True)") else -1
+            elif depth:
+                self.checkpointed.add(index)
+                self.remade.update(number for number in call.outputs if number not in call.inputs)
             if short(call) == "detach_" and call.inputs:
                 self.severed.setdefault(call.inputs[0], []).append(index)
             own_counter = classify(trace, index) in ("data", "numpy", "copy") or short(call) in ("data", "set_", "__set__")
@@ -74,7 +81,7 @@ class _Search:
                 conflict = self._of_saved(node, one)
                 if conflict is not None:
                     yield conflict
-            hidden = self._of_hidden(node) if not saved else self._of_checkpoint(node, saved)
+            hidden = None if saved else self._of_hidden(node)
             if hidden is not None:
                 yield hidden
 
@@ -84,6 +91,8 @@ class _Search:
             return self._conflict(node, saved, "raises", call, self._detached_at(call))
         if saved.state == "overwritten":
             return self._conflict(node, saved, "raises", call, self._written_at(call, saved, counted=True))
+        if saved.state == "unknown" and call in self.checkpointed and call is not None:
+            return self._of_checkpoint(node, saved, call)
         if saved.state == "intact" and call is not None:
             wrote = self._written_at(call, saved, counted=False)
             if wrote is not None:
@@ -164,21 +173,22 @@ class _Search:
                     return index
         return None
 
-    def _of_checkpoint(self, node: int, saved: tuple[Saved, ...]) -> Conflict | None:
-        """The conflict of a checkpoint's first node: its input was overwritten, and backward wants to run it again."""
-        call = self.calls.get(node)
-        if self.trace is None or call is None or not self.inputs or saved[0].state != "unknown":
+    def _of_checkpoint(self, node: int, saved: Saved, call: int) -> Conflict | None:
+        """The conflict of a node in a checkpoint: backward runs it again, and finds what came from outside overwritten."""
+        assert self.trace is not None
+        place = _PLACES.get(saved.name)
+        made = self.trace.calls[call]
+        if place is None or place >= len(made.inputs) or made.inputs[place] in self.remade:
             return None
-        place = max((index for index in self.inputs if index < call), default=None)
-        if place is None:
+        number = made.inputs[place]
+        tensor = self.trace.tensors[number]
+        if tensor.storage is None:
             return None
-        for number in self.trace.calls[place].inputs:
-            storage = self.trace.tensors[number].storage
-            wrote = None if storage is None else self._first(storage, None, place, number)
-            if wrote is not None and wrote > call:
-                self.inputs.remove(place)
-                return self._conflict(node, Saved(name="inputs of the checkpoint"), "raises", place, wrote)
-        return None
+        wrote = self._first(tensor.storage, None, call, number)
+        if wrote is not None:
+            return self._conflict(node, saved, "raises", call, wrote)
+        wrote = self._first(tensor.storage, region_of(tensor), call, None)
+        return None if wrote is None else self._conflict(node, saved, "wrong gradient", call, wrote)
 
     def _of_hidden(self, node: int) -> Conflict | None:
         """The conflict of a node that does not show what it saves."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.utils.dlpack
+from torch.utils import checkpoint
 from torch._C._autograd import _get_sequence_nr
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def _replace_all() -> None:
         _replace(kind, "__reduce_ex__", _wrap_pickling(kind.__reduce_ex__))
     _replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
     _replace_inference_mode()
+    _replace_checkpoint()
     _replace_swap()
     _replace_optimizer()
     _replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
@@ -201,6 +203,29 @@ def _replace_inference_mode() -> None:
 
     @functools.wraps(leave)
     def __exit__(self: Any, *args: Any) -> Any:  # noqa: N807  # stands in for it
+        return leave(self, *args)
+
+    _replace(owner, "__enter__", __enter__)
+    _replace(owner, "__exit__", __exit__)
+
+
+def _replace_checkpoint() -> None:
+    """A non-reentrant checkpoint saves nothing: what it runs will be run again by backward."""
+    owner = getattr(checkpoint, "_checkpoint_hook", None)
+    if owner is None:
+        return
+    enter, leave = owner.__enter__, owner.__exit__
+
+    @functools.wraps(enter)
+    def __enter__(self: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in _listening():
+            recording.note_mode("torch.utils.checkpoint", True, 3)
+        return enter(self)
+
+    @functools.wraps(leave)
+    def __exit__(self: Any, *args: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in _listening():
+            recording.note_mode("torch.utils.checkpoint", False, 3)
         return leave(self, *args)
 
     _replace(owner, "__enter__", __enter__)
