@@ -17,7 +17,7 @@ def chromium() -> str:
     return found
 
 
-def take(browser: Browser, source: Path, target: Path, *, dark: bool = False, width: int = 0, scale: int = 2) -> None:
+def take(browser: Browser, source: Path, target: Path, *, dark: bool = False, width: int = 0, scale: float = 2) -> None:
     """Write a PNG of the file as an ``<img>`` on a page in the light or dark colour scheme.
 
     Args:
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--width", type=int, default=0)
-    parser.add_argument("--scale", type=int, default=2)
+    parser.add_argument("--scale", type=float, default=2)
     given = parser.parse_args()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])

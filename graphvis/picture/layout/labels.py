@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from graphvis.picture.curves import pieces, point_at
 from graphvis.picture.geometry import Place, Point
-from graphvis.picture.layout.placement import Placement, Track, fit
+from graphvis.picture.layout.placement import Placement, Track, extent, sample
 from graphvis.picture.layout.presence import Presence
-from graphvis.picture.measure import Label, Measured
+from graphvis.picture.measure import Label, Measured, fonts, width
+from graphvis.picture.measure.boxes import LABEL_START
 
 _LANES = 8.0
 """What a lane takes on each side of the middle of its track."""
@@ -29,17 +29,20 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
     """
     tracks = dict(placement.tracks)
     homeless = set()
-    ways = {i: _points(track) for i, track in tracks.items()}
-    width = fit(placement).width
-    left = min([place.left for place in placement.boxes.values()] + [x for way in ways.values() for x, _ in way])
-    sides = (left, left + width, max(room, width))
+    ways = {i: sample(track, _SAMPLES) for i, track in tracks.items()}
+    left, right = extent(placement)
+    sides = (left, right, max(room, right - left))
     for i, label in measured.labels.items():
         if i not in tracks or tracks[i].label is not None:
             continue
         halves = there.labels[i]
         taken = there.obstacles(placement, halves) + there.words(tracks, halves)
         others = {k: way for k, way in ways.items() if k != i and there.links[k] & halves}
-        free = [place for place in _places(ways[i], label) if _is_free(place, others, taken)]
+        free = [
+            place
+            for place, scissors in _places(ways[i], label)
+            if _is_free(place, others, taken) and _is_free(scissors, others, taken)
+        ]
         if not free:
             homeless.add(i)
             continue
@@ -49,17 +52,16 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
     return msgspec.structs.replace(placement, tracks=tracks), homeless
 
 
-def _points(track: Track) -> list[Point]:
-    return [point_at(piece, k / _SAMPLES) for piece in pieces(track.points) for k in range(_SAMPLES + 1)]
-
-
 def _keeps(place: Place, sides: tuple[float, float, float]) -> bool:
     left, right, room = sides
     return max(right, place.right) - min(left, place.left) <= room + 0.5
 
 
-def _places(way: list[Point], label: Label) -> Iterator[Place]:
-    """Places beside the way: where it runs straight down before where it leans, right before left, middle first."""
+def _places(way: list[Point], label: Label) -> Iterator[tuple[Place, Place]]:
+    """Places beside the way, each with that of its scissors.
+
+    Where the way runs straight down comes before where it leans, right before left, the middle first.
+    """
     top, bottom = way[0][1] + label.height / 2 + _AIR, way[-1][1] - label.height / 2 - _AIR
     middle = (top + bottom) / 2
     steps = range(int(max(0.0, bottom - top) / 2 / _STEP) + 1)
@@ -73,9 +75,10 @@ def _places(way: list[Point], label: Label) -> Iterator[Place]:
         lean = max(beside) - min(beside)
         for side, edge in ((1, max(beside)), (-1, min(beside) - _LANES)):
             place = Place(edge + side * label.width / 2, y, label.width, label.height)
-            found.append(((lean > _LEAN, -side, round(lean), abs(k)), place))
+            scissors = Place(sum(beside) / len(beside) + LABEL_START / 2, y, LABEL_START - 6, 14.0)
+            found.append(((lean > _LEAN, -side, round(lean), abs(k)), (place, scissors)))
     # Sorting is stable, so equals stay in order.
-    return (place for _, place in sorted(found, key=lambda pair: pair[0]))
+    return (places for _, places in sorted(found, key=lambda pair: pair[0]))
 
 
 def _is_free(place: Place, ways: Ways, taken: list[Place]) -> bool:
@@ -93,3 +96,26 @@ def _meet(one: Place, other: Place) -> bool:
         abs(one.x - other.x) < (one.width + other.width) / 2 + _AIR
         and abs(one.y - other.y) < (one.height + other.height) / 2 + _AIR
     )
+
+
+def name_frames(placement: Placement) -> Placement:
+    """The placement with a place for each frame's name: the first along its edges that no link runs through.
+
+    Where there is none the name gets less room.
+    """
+    ways = {i: sample(track, _SAMPLES) for i, track in placement.tracks.items()}
+    taken = [*placement.boxes.values(), *(t.label for t in placement.tracks.values() if t.label is not None)]
+    names = {}
+    for path, frame in placement.frames.items():
+        wide = min(width(path, fonts.FRAME_NAME), frame.width - 18)
+        along = [place for share in (1.0, 0.7, 0.4) for place in _along(frame, wide * share)]
+        names[path] = next((place for place in along if _is_free(place, ways, taken)), along[0])
+    return msgspec.structs.replace(placement, names=names)
+
+
+def _along(frame: Place, wide: float) -> Iterator[Place]:
+    """Places at the upper side, the lower side, then just outside, from the left."""
+    first, last = frame.left + 9 + wide / 2, max(frame.left + 9 + wide / 2, frame.right - 9 - wide / 2)
+    for y in (frame.top + 12, frame.bottom - 11, frame.top - 10, frame.bottom + 11):
+        for step in range(int((last - first) / _STEP) + 1):
+            yield Place(first + step * _STEP, y, wide, 12.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from graphvis.picture.curves import point_at
+from graphvis.picture.curves import pieces, point_at
 from graphvis.picture.geometry import Place, Point
 
 
@@ -29,6 +29,7 @@ class Placement(msgspec.Struct, frozen=True):
         boxes: by box id.
         tracks: by index into the scene's links; absent where a link joins a box with itself or none.
         frames: by cluster.
+        names: where each frame's name stands, by cluster.
     """
 
     width: float
@@ -36,21 +37,18 @@ class Placement(msgspec.Struct, frozen=True):
     boxes: dict[str, Place]
     tracks: dict[int, Track]
     frames: dict[str, Place]
+    names: dict[str, Place] = {}
 
 
 def fit(placement: Placement) -> Placement:
     """The placement moved and sized so that it holds all that is in it, and no more, from side to side."""
-    xs = [side for place in _places(placement) for side in (place.left, place.right)]
-    xs += [x for track in placement.tracks.values() for x, _ in _bounds(track)]
-    if not xs:
-        return placement
-    left = min(xs)
+    left, right = extent(placement)
 
     def shift(place: Place) -> Place:
         return Place(place.x - left, place.y, place.width, place.height)
 
     return Placement(
-        max(xs) - left,
+        right - left,
         placement.height,
         {box: shift(place) for box, place in placement.boxes.items()},
         {
@@ -58,16 +56,19 @@ def fit(placement: Placement) -> Placement:
             for i, track in placement.tracks.items()
         },
         {path: shift(place) for path, place in placement.frames.items()},
+        {path: shift(place) for path, place in placement.names.items()},
     )
 
 
-def _places(placement: Placement) -> list[Place]:
+def extent(placement: Placement) -> tuple[float, float]:
+    """The x of the leftmost and the rightmost thing."""
     labels = [track.label for track in placement.tracks.values() if track.label is not None]
-    return [*placement.boxes.values(), *placement.frames.values(), *labels]
+    places = [*placement.boxes.values(), *placement.frames.values(), *labels]
+    xs = [side for place in places for side in (place.left, place.right)]
+    xs += [x for track in placement.tracks.values() for x, _ in sample(track)]
+    return min(xs, default=0.0), max(xs, default=placement.width)
 
 
-def _bounds(track: Track) -> list[Point]:
-    """Points of the track itself: its control points may lie far outside."""
-    points = track.points
-    at = [(points[i], points[i + 1], points[i + 2], points[i + 3]) for i in range(0, len(points) - 3, 3)]
-    return [point_at(piece, k / 8) for piece in at for k in range(9)]
+def sample(track: Track, steps: int = 12) -> list[Point]:
+    """Points of a track: its control points may lie far outside of it."""
+    return [point_at(piece, k / steps) for piece in pieces(track.points) for k in range(steps + 1)]

@@ -39,7 +39,7 @@ def lay_out(measured: Measured, engine: str | None = None) -> Placement:
     there = presence(measured)
     if len(measured.scene.boxes) > FINE:
         placement = _pass(measured, _SPACINGS[0], Ports(), engine, measured.labels)
-        return fit(storage.connect(measured, placement, there))
+        return fit(labels.name_frames(storage.connect(measured, placement, there)))
     loosest: Placement | None = None
     for spacing in _SPACINGS:
         placement = _refine(measured, there, spacing, engine)
@@ -71,7 +71,7 @@ def _finish(measured: Measured, there: Presence, placement: Placement) -> tuple[
     # What the engine made room for and we did not place better stays as the engine has it.
     tracks = labelled.tracks | {i: track for i, track in reserved.items() if i in homeless}
     whole = storage.connect(measured, msgspec.structs.replace(labelled, tracks=tracks), there)
-    return fit(whole), homeless - reserved.keys()
+    return fit(labels.name_frames(whole)), homeless - reserved.keys()
 
 
 def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Placement | None:

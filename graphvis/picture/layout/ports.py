@@ -88,7 +88,7 @@ def _preferred(scope: _Scope, i: int, tail: Place, head: Place) -> float:
 
 def _reach(scope: _Scope, box: str) -> float:
     """How far from its middle a box may be touched."""
-    share = {"ellipse": 0.3, "rectangle": 0.42, "rounded": 0.4, "bare": 0.0}[scope.measured.sizes[box].shape]
+    share = {"ellipse": 0.3, "rectangle": 0.43, "rounded": 0.44, "bare": 0.0}[scope.measured.sizes[box].shape]
     return share * scope.placement.boxes[box].width
 
 

@@ -46,7 +46,7 @@ def _place(document: dict[str, Any], measured: Measured) -> Placement:
             box = scene.boxes[int(name[1:])]
             size = measured.sizes[box.id]
             x, y = flip(*_pair(item["pos"]))
-            boxes[box.id] = Place(x - size.behind / 2, y + size.behind / 2, size.width, size.height)
+            boxes[box.id] = Place(x - size.behind / 2, y, size.width, size.height)
     if len(boxes) != len(scene.boxes):
         raise ValueError("boxes are missing")
     tracks = {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
-from graphvis.picture.curves import pieces, point_at
 from graphvis.picture.geometry import Place, Point
-from graphvis.picture.layout.placement import Placement, Track
+from graphvis.picture.layout.placement import Placement, Track, sample
 from graphvis.picture.layout.presence import Presence
 from graphvis.picture.layout.source import Ports
 from graphvis.picture.measure import Measured
@@ -27,6 +27,7 @@ def route(measured: Measured, placement: Placement, ports: Ports, there: Presenc
     """The placement with each link's track from its port to its port."""
     links = measured.scene.links
     tracks = dict(placement.tracks)
+    laid: dict[int, _Box] = {}
     for i, offset in ports.below.items():
         tail, head = placement.boxes[links[i].tail], placement.boxes[links[i].head]
         start, end = (tail.x + offset, tail.bottom), (head.x + ports.above[i], head.top)
@@ -36,12 +37,47 @@ def route(measured: Measured, placement: Placement, ports: Ports, there: Presenc
         halves = there.links[i]
         others = there.obstacles(placement, halves, but=(links[i].tail, links[i].head))
         others += there.words(placement.tracks, halves, but=i)
-        way = next((w for w in _ways(start, end) if _is_clear(w, others)), None)
-        tracks[i] = Track(way or _between_ports(track.points, start, end), track.label)
+        clear = [way for way in _ways(start, end, track.points) if _is_clear(way, others)]
+        if len(clear) > 1:
+            lanes = [laid[k] for k in laid if there.links[k] & halves]
+            clear = [min(clear, key=lambda way: _crossings(way, lanes))]
+        tracks[i] = Track(clear[0] if clear else _between_ports(track.points, start, end), track.label)
+        laid[i] = _Box(sample(tracks[i], _SAMPLES))
     return msgspec.structs.replace(placement, tracks=tracks)
 
 
-def _ways(start: Point, end: Point) -> Iterator[Way]:
+class _Box:
+    """Points of a way with the rectangle that holds them."""
+
+    def __init__(self, points: list[Point]) -> None:
+        self.points = points
+        self.left, self.right = min(x for x, _ in points), max(x for x, _ in points)
+        self.top, self.bottom = min(y for _, y in points), max(y for _, y in points)
+
+
+def _crossings(way: Way, lanes: list[_Box]) -> int:
+    """How many of the lanes a way crosses."""
+    own = _Box(sample(Track(way), _SAMPLES))
+    near = [
+        lane
+        for lane in lanes
+        if lane.left < own.right and own.left < lane.right and lane.top < own.bottom and own.top < lane.bottom
+    ]
+    return sum(_cross(own.points, lane.points) for lane in near)
+
+
+def _cross(one: list[Point], other: list[Point]) -> bool:
+    return any(_sides(a, b, c, d) and _sides(c, d, a, b) for a, b in pairwise(one) for c, d in pairwise(other))
+
+
+def _sides(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether `c` and `d` lie on different sides of the line through `a` and `b`."""
+    x, y = b[0] - a[0], b[1] - a[1]
+    return (x * (c[1] - a[1]) - y * (c[0] - a[0]) > 0) != (x * (d[1] - a[1]) - y * (d[0] - a[0]) > 0)
+
+
+def _ways(start: Point, end: Point, engine: Way) -> Iterator[Way]:
+    """Ways from the most to the least pleasing; `engine` is the one that the engine found."""
     (x0, y0), (x1, y1) = start, end
     if abs(x0 - x1) < _STRAIGHT:
         x = (x0 + x1) / 2
@@ -53,6 +89,18 @@ def _ways(start: Point, end: Point) -> Iterator[Way]:
     yield (*_swing(start, (x1, y0 + _SWING)), *_down(x1, y0 + _SWING, y1))
     yield (*_down(x0, y0, y1 - _SWING, whole=True), *_swing((x0, y1 - _SWING), end)[1:])
     yield _swing(start, end)
+    # Around what is in the way, down the channel that the engine took.
+    aside = _middle(engine)
+    for high in (_SWING, _SWING / 2):
+        first, last = y0 + high, y1 - high
+        if first < last:
+            yield (*_swing(start, (aside, first)), *_down(aside, first, last), *_swing((aside, last), end)[1:])
+
+
+def _middle(way: Way) -> float:
+    """The x of a way at half its height."""
+    middle = (way[0][1] + way[-1][1]) / 2
+    return min(sample(Track(way), _SAMPLES), key=lambda point: abs(point[1] - middle))[0]
 
 
 def _swing(start: Point, end: Point) -> Way:
@@ -67,7 +115,7 @@ def _down(x: float, top: float, bottom: float, whole: bool = False) -> Way:
 
 
 def _is_clear(way: Way, others: list[Place]) -> bool:
-    points = [point_at(piece, k / _SAMPLES) for piece in pieces(way) for k in range(_SAMPLES + 1)]
+    points = sample(Track(way), _SAMPLES)
     left, right = min(x for x, _ in points) - _CLEAR, max(x for x, _ in points) + _CLEAR
     top, bottom = points[0][1], points[-1][1]
     near = [p for p in others if p.left < right and p.right > left and p.top < bottom and p.bottom > top]

@@ -111,7 +111,7 @@ def _write_boxes(
 def _box_attributes(size: Size) -> dict[str, str]:
     return {
         "width": f"{(size.width + size.behind) / POINTS:.4f}",
-        "height": f"{(size.height + size.behind) / POINTS:.4f}",
+        "height": f"{size.height / POINTS:.4f}",
         "shape": "ellipse" if size.shape == "ellipse" else "box",
     }
 
@@ -123,7 +123,7 @@ def _cells(measured: Measured, box: str, ports: Ports) -> str:
     below = [(x, f"o{i}") for i, x in ports.below.items() if measured.scene.links[i].tail == box]
     if not above and not below:
         return ""
-    wide, high = int(size.width + size.behind), int(size.height + size.behind)
+    wide, high = int(size.width + size.behind), int(size.height)
     rows = [_row(sorted(above), wide, high // 2), _row(sorted(below), wide, high - high // 2)]
     return (
         f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" WIDTH="{wide}"'

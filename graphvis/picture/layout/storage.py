@@ -6,13 +6,15 @@ are laid last, along the first of a few simple ways that touches nothing, or tou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
 from graphvis.picture.curves import point_at
 from graphvis.picture.geometry import Place, Point
-from graphvis.picture.layout.placement import Placement, Track
+from graphvis.picture.layout.placement import Placement, Track, extent, sample
 from graphvis.picture.layout.presence import Presence
 from graphvis.picture.measure import Measured
 
@@ -27,30 +29,37 @@ Way = tuple[Point, Point, Point, Point]
 def connect(measured: Measured, placement: Placement, there: Presence) -> Placement:
     """The placement with a track for each link of shared storage."""
     tracks = dict(placement.tracks)
+    sides = extent(placement)
     for i, link in enumerate(measured.scene.links):
-        if link.kind == "storage" and link.tail in placement.boxes and link.head in placement.boxes:
-            tail, head = placement.boxes[link.tail], placement.boxes[link.head]
-            if tail != head:
-                others = there.obstacles(placement, there.links[i], but=(link.tail, link.head))
-                others += there.words(placement.tracks, there.links[i])
-                tracks[i] = Track(_least_touching(placement, tail, head, others))
+        if link.kind != "storage" or link.tail == link.head:
+            continue
+        if link.tail not in placement.boxes or link.head not in placement.boxes:
+            continue
+        halves = there.links[i]
+        near = there.obstacles(placement, halves, but=(link.tail, link.head)) + there.words(placement.tracks, halves)
+        lanes = [sample(track) for k, track in placement.tracks.items() if there.links[k] & halves]
+        upper, lower = sorted((placement.boxes[link.tail], placement.boxes[link.head]), key=lambda place: place.y)
+        ways = list(_ways(upper, lower, near))
+        tracks[i] = Track(min(ways, key=lambda way: _cost(way, near, lanes, sides)))
     return msgspec.structs.replace(placement, tracks=tracks)
 
 
-def _least_touching(placement: Placement, tail: Place, head: Place, others: list[Place]) -> Way:
-    if tail.y > head.y:
-        tail, head = head, tail
-    best: tuple[float, Way] | None = None
-    for way in _ways(tail, head, placement):
-        crossings = sum(_touches(way, place) for place in others)
-        if best is None or crossings < best[0]:
-            best = crossings, way
-    assert best is not None
-    return best[1]
+def _cost(way: Way, near: list[Place], lanes: list[list[Point]], sides: tuple[float, float]) -> float:
+    """How ill a way suits: over boxes and words above all, then over lanes, then what it adds to the width."""
+    points = [point_at(way, k / _SAMPLES) for k in range(_SAMPLES + 1)]
+    hits = sum(_touches(points, place) for place in near)
+    crossings = sum(_meet(points, lane) for lane in lanes)
+    wider = max(0.0, sides[0] - min(x for x, _ in points)) + max(0.0, max(x for x, _ in points) - sides[1])
+    long = sum(math.dist(p, q) for p, q in pairwise(points))
+    return 1000 * hits + 120 * crossings + 2 * wider + 0.25 * long
 
 
-def _ways(upper: Place, lower: Place, placement: Placement) -> Iterator[Way]:
-    """Ways from the most to the least pleasing."""
+def _meet(points: list[Point], lane: list[Point]) -> bool:
+    return any(abs(x - u) < _CLEAR and abs(y - v) < _CLEAR for x, y in points for u, v in lane)
+
+
+def _ways(upper: Place, lower: Place, others: list[Place]) -> Iterator[Way]:
+    """Ways of few bends."""
     if abs(upper.y - lower.y) < (upper.height + lower.height) / 2:
         left, right = sorted((upper, lower), key=lambda place: place.x)
         y = (max(left.top, right.top) + min(left.bottom, right.bottom)) / 2
@@ -66,8 +75,10 @@ def _ways(upper: Place, lower: Place, placement: Placement) -> Iterator[Way]:
         yield _bracket((here, upper.y), (there, lower.y), side, max(here * side, there * side) + _OUT)
     for side in (1, -1):
         here, there = (upper.right, lower.right) if side > 0 else (upper.left, lower.left)
-        edge = placement.width if side > 0 else 0.0
-        yield _bracket((here, upper.y), (there, lower.y), side, edge * side + _OUT / 2)
+        between = [place for place in others if place.top < lower.y and place.bottom > upper.y]
+        edges = [place.right if side > 0 else -place.left for place in (upper, lower, *between)]
+        yield _bracket((here, upper.y), (there, lower.y), side, max(edges) + _OUT)
+        yield _bracket((here, upper.y), (there, lower.y), side, max(edges) + 2 * _OUT)
 
 
 def _line(start: Point, end: Point) -> Way:
@@ -89,8 +100,8 @@ def _bracket(start: Point, end: Point, side: int, reach: float) -> Way:
     return start, (x, start[1]), (x, end[1]), end
 
 
-def _touches(way: Way, place: Place) -> bool:
+def _touches(points: list[Point], place: Place) -> bool:
     return any(
         place.left - _CLEAR < x < place.right + _CLEAR and place.top - _CLEAR < y < place.bottom + _CLEAR
-        for x, y in (point_at(way, k / _SAMPLES) for k in range(_SAMPLES + 1))
+        for x, y in points
     )

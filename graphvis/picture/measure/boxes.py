@@ -40,7 +40,7 @@ class Size(msgspec.Struct, frozen=True):
         height: outer height, likewise.
         shape: what the engine clips edges at.
         inset: how far the text's own rectangle lies inside: a leaf's second border.
-        behind: room for the sheets at the right and above.
+        behind: room for the sheets at the right.
     """
 
     width: float

@@ -84,7 +84,7 @@ def arrange(scene: Scene, placement: Placement, narrow: bool, half: int | None) 
     cards: tuple[findings.Card, ...] = ()
     at = (0.0, 0.0, 0.0)
     if scene.findings:
-        at = (need, top + 16, wide - need - page.MARGIN) if at_right else (page.MARGIN, bottom, wide - 2 * page.MARGIN)
+        at = (need + 8, top + 14, wide - need - 8 - page.MARGIN) if at_right else (page.MARGIN, bottom, wide - 2 * page.MARGIN)
         cards = findings.wrap_all(scene.findings, at[2])
         bottom = max(bottom, at[1] + findings.height(cards) + page.MARGIN)
     entries = key.occurring(scene, indices)

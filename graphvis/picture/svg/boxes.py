@@ -31,7 +31,7 @@ def draw(parent: Element, box: Box, face: Face, place: Place, size: Size, prefix
     made = group(parent, classes, face.tooltip or face.heading, id=f"{prefix}-{box.id}")
     made.set("data-node", box.id)
     for sheet in range(box.sheets, 0, -1):
-        _outline(made, face, _moved(place, sheet * SHEET, -sheet * SHEET), size, 0.9)
+        _outline(made, face, _behind(place, sheet), size, 0.9)
     if size.shape == "bare":
         text(made, place.x, place.y + 4, face.heading, fonts.FUNCTION, palette.GRADIENT, "middle")
         return
@@ -50,8 +50,9 @@ def _badge(parent: Element, place: Place, size: Size) -> None:
     marks.octagon(parent, place.x + across * place.width / 2 - 6, place.y - up * place.height / 2 - 10)
 
 
-def _moved(place: Place, x: float, y: float) -> Place:
-    return Place(place.x + x, place.y + y, place.width, place.height)
+def _behind(place: Place, sheet: int) -> Place:
+    """A sheet that looks out at the right, so that arrows still meet the front one."""
+    return Place(place.x + sheet * SHEET, place.y, place.width, place.height - 5 * sheet)
 
 
 def _stroke(face: Face) -> float:

@@ -132,5 +132,5 @@ def _draw_code(parent: Element, row: _Row, left: float, start: float, baseline: 
     first, last = (min(column, len(row.words)) for column in span)
     made = text(parent, start, baseline, row.words[:first], fonts.SOURCE, palette.INK)
     # One text: in another mono font the bold part must still follow on what is before it.
-    marked = child(made, "tspan", font_weight="bold", text_decoration="underline")
+    marked = child(made, "tspan", font_weight="bold", text_decoration="underline", fill=palette.RED)
     marked.text, marked.tail = row.words[first:last], row.words[last:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphvis.picture.scene import Box, Face, Half, Line, Link, Row, Scene, Span, Strip, Wire
+from graphvis.picture.scene import Box, Entry, Face, Finding, Half, Line, Link, Row, Scene, Span, Strip, Wire
 
 FLOW = Wire(value="flow", gradient="flow")
 NEVER = Wire(value="flow", gradient="never")
@@ -126,3 +126,106 @@ def row_seven() -> Scene:
             both("n3", "n4"), both("n4", "n5"), both("n5", "n6"), both("n6", "n7", START, kind="start"),
         ),
     )  # fmt: skip
+
+
+def diagnosis() -> Scene:
+    """A whole model folded around one cut, with its findings."""
+
+    def module(box: str, heading: str, caption: str, *, cluster: str = "", sheets: int = 0, pale: bool = False) -> Box:
+        spans = (Span(caption),) if caption else ()
+        face = Face(look="module", heading=heading, caption=spans, pale=pale, tooltip=f"{heading}  (model.py:55)")
+        return Box(id=box, faces=(face,), cluster=cluster, sheets=sheets)
+
+    def plus(box: str) -> Box:
+        return Box(id=box, faces=(Face(look="function", heading="+", tooltip="AddBackward0"),), cluster=BLOCK)
+
+    lost = "2 parameters: no gradient"
+    boxes = (
+        module("n0", "wte + wpe", "2 parameters"), module("n1", "blocks 0–4", "5 blocks, 60 parameters", sheets=2),
+        module("n2", "ln_1, attn", "6 parameters", cluster=BLOCK), plus("n3"),
+        module("n4", "ln_2", lost, cluster=BLOCK, pale=True), module("n5", "mlp.fc", lost, cluster=BLOCK, pale=True),
+        module("n6", "gelu", "", cluster=BLOCK, pale=True), module("n7", "mlp.proj", lost, cluster=BLOCK, pale=True),
+        plus("n8"), module("n9", "blocks 6–11", "6 blocks, 72 parameters", sheets=2),
+        module("n10", "ln_f, head, cross_entropy", "2 parameters, head tied to wte"),
+        Box(id="n11", faces=(Face(look="start", heading="loss.backward()"),)),
+    )  # fmt: skip
+    cut = Wire(value="flow", gradient="cut", label=("detach()", "model.py:42"), tooltip="h = h.detach()  (model.py:42)")
+
+    def link(tail: int, head: int, wire: Wire = FLOW, kind: str = "lanes") -> Link:
+        return Link(tail=f"n{tail}", head=f"n{head}", wires=(wire,), kind=kind)  # type: ignore[arg-type]
+
+    shapes = {
+        "ln_2.weight": "[768]", "ln_2.bias": "[768]", "mlp.fc.weight": "[3072, 768]", "mlp.fc.bias": "[3072]",
+        "mlp.proj.weight": "[768, 3072]", "mlp.proj.bias": "[768]",
+    }  # fmt: skip
+    return Scene(
+        name="gpt2", title="6 of 148 parameters get no gradient: detach() at model.py:42",
+        description="detach() at model.py:42 cuts six parameters of encoder.blocks.5 off.", halves=(Half(),), boxes=boxes,
+        links=(
+            link(0, 1), link(1, 2), link(1, 3), link(2, 3), link(3, 4, NEVER), link(4, 5, NEVER), link(5, 6, NEVER),
+            link(6, 7, NEVER), link(7, 8, cut), link(3, 8), link(8, 9), link(9, 10), link(10, 11, START, "start"),
+        ),
+        findings=(
+            Finding(heading="The cut: model.py:42, in MLP.forward", bad=True, entries=(
+                Entry(kind="code", aside="40", text="h = self.proj(F.gelu(self.fc(x)))"),
+                Entry(kind="code", aside="41", text="if self.probe:"),
+                Entry(kind="code", aside="42", text="    h = h.detach()", span=(8, 18)),
+                Entry(kind="note", text="called by Block.forward at model.py:56, in encoder.blocks.5"),
+            )),
+            Finding(heading="What it cost", entries=(
+                Entry(kind="group", text=BLOCK),
+                *(Entry(kind="item", text=name, aside=shape) for name, shape in shapes.items()),
+                Entry(kind="note", text="4,723,968 of 124,439,808 numbers"),
+            )),
+            Finding(heading="What still learns", entries=(
+                Entry(text="The other 142 parameters: the residual path goes around the MLP, so training runs on."),)),
+            Finding(heading="Way out", entries=(
+                Entry(text="Build blocks.5 with probe=False, or detach a copy that only the probe reads."),)),
+        ),
+    )  # fmt: skip
+
+
+BLOCK = "encoder.blocks.5"
+
+HOSTILE = (
+    '"><script>alert(1)</script>', "a\nb\tc", "R&D &amp; <b>", "x" * 200, "\x1b[31mred\x00", "abc\u202edef", "\ud800\uffff",
+    "中文张量的名字很长很长很长很长", "שלום עולם", "مرحبا بالعالم", "日本語テンソル", "한국어 텐서", "e\u0301\u0302 é", "🔥🔥 loss",
+    "{{a|b}} %% --> ;", "`code` #quot;", "\\N \\l \\G", "<<TABLE>>", "--", "",
+)  # fmt: skip
+
+
+def hostile() -> Scene:
+    """Names that break out of markup, turn text around, or are wider than they look, in every place for a name."""
+    boxes = []
+    links = []
+    for i, name in enumerate(HOSTILE):
+        look = ("leaf", "tensor", "constant", "function", "conflict", "module")[i % 6]
+        caption = (Span(name), Span(f"slot 1: {name}", "bad")) if i % 6 > 2 else ()
+        rows = (Row("", name), Row("grad_fn", name, "changed"), Row(name, "None", "bad")) if i % 6 < 3 else ()
+        face = Face(look=look, heading=name, aside=name, rows=rows, caption=caption, badge=i % 6 == 4, tooltip=f"{name}\nline 2")  # type: ignore[arg-type]
+        boxes.append(Box(id=f"n{i}", faces=(face, face), cluster=HOSTILE[0] if i in (1, 2) else ""))
+        if i:
+            cut = Wire(value="flow", gradient="cut", label=(name, name), tooltip=name)
+            links.append(both(f"n{(i - 1) // 2}", f"n{i}", FLOW, cut))
+    strip = Strip(good=False, headline=HOSTILE[3], lines=tuple(Line(name, mono=bool(i % 2)) for i, name in enumerate(HOSTILE)))
+    half = Half(title="BEFORE", code=HOSTILE[:8], note=" ".join(HOSTILE[:6]), strip=strip)
+    return Scene(
+        name=HOSTILE[0], title=" ".join(HOSTILE), description="\n".join(HOSTILE),
+        halves=(half, half), boxes=tuple(boxes), links=tuple(links), metadata='{"name": "</metadata>\ufffe"}',
+    )  # fmt: skip
+
+
+def plain(nodes: int, width: int = 3) -> Scene:
+    """A graph as a walk gives it: the gradient lane alone, no words around it."""
+    boxes = [Box(id=f"n{i}", faces=(Face(look="function" if i % 7 else "leaf", heading=f"AddBackward{i}"),)) for i in range(nodes)]
+    wire = (Wire(gradient="flow"),)
+    links = [Link(tail=f"n{i}", head=f"n{i + 1}", wires=wire) for i in range(nodes - 1)]
+    links += [Link(tail=f"n{i}", head=f"n{i + width}", wires=wire) for i in range(0, nodes - width, width)]
+    return Scene(name="plain", halves=(Half(),), boxes=tuple(boxes), links=tuple(links))
+
+
+EVERY = {
+    "detach_zero": row_four, "data_zero": lambda: row_four("silent"), "detach_": row_seven, "diagnosis": diagnosis,
+    "hostile": hostile, "plain": lambda: plain(12),
+}  # fmt: skip
+"""Each scene by name, made when asked for."""
