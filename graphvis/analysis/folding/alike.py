@@ -1,0 +1,87 @@
+"""Numbered siblings that are alike: the same functions in the same order on parameters of the same shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphvis.analysis.folding.tree import Modules
+from graphvis.analysis.folding.whole import NONE, Whole
+
+_OUTSIDE = -2
+
+
+class Alike:
+    """Compares modules.
+
+    Args:
+        whole: the units.
+        modules: their modules.
+        ranks: the place of each unit in forward order.
+        marked: modules that somebody wants open: they are alike only among each other.
+    """
+
+    def __init__(self, whole: Whole, modules: Modules, ranks: Sequence[int], marked: frozenset[int]) -> None:
+        self._whole = whole
+        self._modules = modules
+        self._ranks = ranks
+        self._marked = marked
+        self._faces: dict[object, int] = {}
+        self._looks = _looks(whole, self._faces)
+        self._members: dict[int, list[int]] = {}
+
+    def members(self, module: int) -> list[int]:
+        """The units of a module in forward order: those of alike modules stand at the same places."""
+        if module not in self._members:
+            self._members[module] = sorted(self._modules.units(module), key=self._ranks.__getitem__)
+        return self._members[module]
+
+    def rows(self, children: Sequence[int]) -> list[list[int]]:
+        """Siblings in rows of alike ones that follow each other by number; the others in rows of one."""
+        numbered = sorted((child for child in children if self._modules.name(child).isdigit()), key=self._number)
+        rows: list[list[int]] = []
+        last: tuple[int, ...] = ()
+        for child in numbered:
+            signature = self._signature(child) if len(numbered) > 1 else ()
+            if rows and signature == last and signature:
+                rows[-1].append(child)
+            else:
+                rows.append([child])
+            last = signature
+        place = {row[0]: row for row in rows}
+        inside = {child for row in rows for child in row[1:]}
+        return [place.get(child, [child]) for child in children if child not in inside]
+
+    def _number(self, module: int) -> int:
+        return int(self._modules.name(module))
+
+    def _signature(self, module: int) -> tuple[int, ...]:
+        inputs, looks, homes = self._whole.inputs, self._looks, self._modules.homes
+        members = self.members(module)
+        places = {unit: place for place, unit in enumerate(members)}
+        labels = self._labels(module)
+        found: list[int] = []
+        for unit in members:
+            found += (looks[unit], labels[homes[unit]], len(inputs[unit]))
+            found += [places.get(one, _OUTSIDE) if one != NONE else NONE for one in inputs[unit]]
+        return tuple(found)
+
+    def _labels(self, module: int) -> dict[int, int]:
+        """A number for the path of each module inside, seen from `module`, and for whether it is marked."""
+        cut = len(self._modules.paths[module])
+        return {
+            one: self._faces.setdefault((self._modules.paths[one][cut:], one in self._marked), len(self._faces))
+            for one in self._modules.inside(module)
+        }
+
+
+def _looks(whole: Whole, faces: dict[object, int]) -> list[int]:
+    """A number for what each unit is, apart from where it stands: equal ones look alike."""
+    found = [0] * len(whole.units)
+    sources = {source for source, _ in whole.cuts}
+    targets = {target for _, target in whole.cuts}
+    for unit in {*whole.units}:
+        info = whole.tensors.get(unit)
+        what: object = whole.names[unit] if info is None else (info.shape, info.dtype, info.requires_grad)
+        face = (whole.kinds[unit], what, whole.classes[unit], unit in sources, unit in targets, unit in whole.held)
+        found[unit] = faces.setdefault(face, len(faces))
+    return found

@@ -1,0 +1,190 @@
+"""The quotient of a graph by a partition of its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from graphvis.analysis.folding.words import operations
+from graphvis.model import Fold, Graph, ValueEdge
+from graphvis.model.graph import FoldKind, GhostReason, NodeKind
+
+Station = tuple[tuple[int, int], ...]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A group that is drawn as one box though it is more than one thing.
+
+    Attributes:
+        name: what the box is called.
+        kind: see :class:`~graphvis.model.graph.Fold`.
+        modules: see there.
+        times: see there.
+    """
+
+    name: str
+    kind: FoldKind
+    modules: tuple[str, ...] = ()
+    times: int = 1
+
+
+class Folding(msgspec.Struct, frozen=True, kw_only=True):
+    """A partition of the nodes of a graph, or of the union of two.
+
+    Attributes:
+        groups: for each node the number of its group; groups count from 0 in the order of their first nodes.
+        parts: the groups that stand for more than one node; every other has one node and stays as it is.
+        clusters: for each group the frame that it stands in, where it stands in one.
+        stations: for each node which seats it has: an index into `seats`.
+        seats: ``(row, place)`` for each opened row of alike modules that a node lies in, outer ones first.
+        dropped: groups that are left out of the picture.
+    """
+
+    groups: tuple[int, ...]
+    parts: dict[int, Part]
+    clusters: dict[int, str]
+    stations: tuple[int, ...]
+    seats: tuple[Station, ...] = ((),)
+    dropped: frozenset[int] = frozenset()
+
+
+def apply(graph: Graph, folding: Folding, places: Sequence[int] | None = None) -> Graph:
+    """The graph with one node for each group.
+
+    Args:
+        graph: what to fold.
+        folding: a partition of its nodes, or of those of a union that it is a side of.
+        places: for each node of the graph its number in the union; None where the graph is the whole.
+
+    Returns:
+        A graph with the groups as nodes, in the order of their first nodes. Gradient edges between two groups are one,
+        value edges too, but for those with different cuts.
+    """
+    return _Quotient(graph, folding, range(len(graph.kinds)) if places is None else places).run()
+
+
+class _Quotient:
+    def __init__(self, graph: Graph, folding: Folding, places: Sequence[int]) -> None:
+        self.graph = graph
+        self.folding = folding
+        groups = folding.groups
+        self.members: dict[int, list[int]] = {}
+        for node, place in enumerate(places):
+            if groups[place] not in folding.dropped:
+                self.members.setdefault(groups[place], []).append(node)
+        self.order = list(self.members)
+        self.numbers = {group: number for number, group in enumerate(self.order)}
+        self.of = [self.numbers.get(groups[place], -1) for place in places]
+        self.stations = [folding.stations[place] for place in places]
+        self.single = {number for number, group in enumerate(self.order) if group not in folding.parts}
+
+    def run(self) -> Graph:
+        graph = self.graph
+        sources, slots, targets, output_nrs = self._edges()
+        alone = {self.members[self.order[number]][0]: number for number in self.single}
+        firsts = {number: self.members[group][0] for number, group in enumerate(self.order)}
+        kinds: list[NodeKind] = []
+        names: list[str] = []
+        for number, group in enumerate(self.order):
+            part = self.folding.parts.get(group)
+            kinds.append(graph.kinds[firsts[number]] if part is None else "function")
+            names.append(graph.names[firsts[number]] if part is None else part.name)
+        return msgspec.structs.replace(
+            graph,
+            kinds=tuple(kinds),
+            names=tuple(names),
+            sources=sources,
+            slots=slots,
+            targets=targets,
+            output_nrs=output_nrs,
+            roots=tuple(dict.fromkeys(self.of[root] for root in graph.roots if self.of[root] >= 0)),
+            tensors={alone[node]: info for node, info in graph.tensors.items() if node in alone},
+            saved={alone[node]: saved for node, saved in graph.saved.items() if node in alone},
+            values=self._values(),
+            locations={i: found for i, node in firsts.items() if (found := graph.locations.get(node))},
+            modules={i: found for i, node in firsts.items() if (found := graph.modules.get(node))},
+            sequence_nrs=tuple(graph.sequence_nrs[node] for node in firsts.values()) if graph.sequence_nrs else (),
+            ghosts=self._ghosts(),
+            calls={i: call for i, node in firsts.items() if (call := graph.calls.get(node)) is not None},
+            folds={self.numbers[group]: self._fold(group) for group in self.order if group in self.folding.parts},
+            clusters={i: path for i, group in enumerate(self.order) if (path := self.folding.clusters.get(group))},
+        )
+
+    def _edges(self) -> tuple[tuple[int, ...], ...]:
+        """The gradient edges between groups, grouped by source; a node that stands alone keeps all its slots."""
+        graph, of, single = self.graph, self.of, self.single
+        found: list[dict[int, None]] = [{} for _ in self.order]
+        kept: dict[int, list[tuple[int, int, int]]] = {number: [] for number in single}
+        for source, slot, target, nr in zip(graph.sources, graph.slots, graph.targets, graph.output_nrs, strict=True):
+            tail = of[source]
+            if tail < 0:
+                continue
+            head = of[target] if target >= 0 else -1
+            if target >= 0 and (head < 0 or self._is_repeated(source, target)):
+                continue
+            if tail in kept:
+                kept[tail].append((slot, head, nr if head in single else 0))
+            elif head >= 0 and head != tail:
+                found[tail][head] = None
+        rows = [
+            (tail, slot, head, nr)
+            for tail, heads in enumerate(found)
+            for slot, head, nr in kept.get(tail) or [(slot, head, 0) for slot, head in enumerate(heads)]
+        ]
+        return tuple(tuple(row[column] for row in rows) for column in range(4))
+
+    def _values(self) -> tuple[ValueEdge, ...]:
+        found: dict[tuple[int, int, int | None], ValueEdge] = {}
+        for edge in self.graph.values:
+            source, target = self.of[edge.source], self.of[edge.target]
+            inside = source == target and edge.cut is None
+            if source < 0 or target < 0 or inside or (edge.cut is None and self._is_repeated(edge.source, edge.target)):
+                continue
+            slot = edge.slot if target in self.single else None
+            found.setdefault((source, target, edge.cut), ValueEdge(source, target, edge.cut, edge.call, slot))
+        return tuple(found.values())
+
+    def _is_repeated(self, one: int, other: int) -> bool:
+        """Whether an edge leads from one of several alike modules to the next, or is drawn in their first already."""
+        here, there = self.stations[one], self.stations[other]
+        if not here or not there:
+            return False
+        for mine, its in zip(self.folding.seats[here], self.folding.seats[there], strict=False):
+            if mine[0] != its[0]:
+                return False
+            if mine[1] != its[1] or mine[1] > 0:
+                return True
+        return False
+
+    def _ghosts(self) -> dict[int, GhostReason]:
+        ghosts, found = self.graph.ghosts, {}
+        for number, group in enumerate(self.order):
+            reasons: list[GhostReason] = [ghosts[node] for node in self.members[group] if node in ghosts]
+            if len(reasons) == len(self.members[group]):
+                found[number] = "freed" if "freed" in reasons else reasons[0]
+        return found
+
+    def _fold(self, group: int) -> Fold:
+        graph, part, members = self.graph, self.folding.parts[group], self.members[group]
+        leaves = [node for node in members if graph.kinds[node] == "leaf"]
+        functions = [
+            node for node in members if graph.kinds[node] == "function" and graph.names[node] != "AccumulateGrad"
+        ]
+        return Fold(
+            kind=part.kind,
+            modules=part.modules,
+            times=part.times,
+            functions=len(functions),
+            parameters=len(leaves),
+            numel=sum(_numel(graph.tensors[node].shape) for node in leaves),
+            lost=sum(node not in graph.reached for node in leaves),
+            operations=operations(graph.names[node] for node in reversed(functions)),
+        )
+
+
+def _numel(shape: tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count

@@ -1,0 +1,94 @@
+"""The tree of modules, with what each holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphvis.analysis.folding.whole import Whole
+
+ROOT = 0
+
+
+class Modules:
+    """The modules that units belong to, and those around them; a module's number is higher than its parent's.
+
+    Attributes:
+        paths: dotted path of each; empty for the root.
+        parents: the module around each; -1 for the root.
+        children: those directly inside, in forward order.
+        own: the units directly inside, in forward order.
+        homes: the module of each unit.
+        sizes: how many units each holds, those of modules inside included.
+        functions: how many of them are functions.
+        masks: the classes of these.
+    """
+
+    def __init__(self, whole: Whole, labels: Sequence[str], order: Sequence[int]) -> None:
+        self.paths = [""]
+        self.parents = [-1]
+        self.children: list[list[int]] = [[]]
+        self.own: list[list[int]] = [[]]
+        self.homes = [ROOT] * len(labels)
+        self._numbers = {"": ROOT}
+        for unit in order:
+            home = self._numbers.get(labels[unit])
+            if home is None:
+                home = self._add(labels[unit])
+            self.homes[unit] = home
+            self.own[home].append(unit)
+        self.sizes = [len(units) for units in self.own]
+        self.functions = [sum(whole.kinds[unit] == "function" for unit in units) for units in self.own]
+        self.masks = [0] * len(self.paths)
+        for module, units in enumerate(self.own):
+            for unit in units:
+                self.masks[module] |= whole.classes[unit]
+        for module in range(len(self.paths) - 1, 0, -1):
+            parent = self.parents[module]
+            self.sizes[parent] += self.sizes[module]
+            self.functions[parent] += self.functions[module]
+            self.masks[parent] |= self.masks[module]
+
+    def _add(self, path: str) -> int:
+        """A new module, and those around it that are new too."""
+        parts = path.split(".")
+        module = ROOT
+        for end in range(1, len(parts) + 1):
+            inner = ".".join(parts[:end])
+            if inner in self._numbers:
+                module = self._numbers[inner]
+                continue
+            number = self._numbers[inner] = len(self.paths)
+            self.paths.append(inner)
+            self.parents.append(module)
+            self.children.append([])
+            self.own.append([])
+            self.children[module].append(number)
+            module = number
+        return module
+
+    def find(self, path: str) -> int | None:
+        """The module of that path."""
+        return self._numbers.get(path)
+
+    def name(self, module: int) -> str:
+        """The last part of its path."""
+        return self.paths[module].rpartition(".")[2]
+
+    def inside(self, module: int) -> list[int]:
+        """A module and all inside, outer ones first."""
+        found = [module]
+        for one in found:  # grows meanwhile
+            found.extend(self.children[one])
+        return found
+
+    def around(self, module: int) -> list[int]:
+        """A module and all around it, innermost first."""
+        found = []
+        while module >= 0:
+            found.append(module)
+            module = self.parents[module]
+        return found
+
+    def units(self, module: int) -> list[int]:
+        """All units of a module, those of modules inside included."""
+        return [unit for one in self.inside(module) for unit in self.own[one]]

@@ -1,0 +1,56 @@
+"""What boxes are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_SIGNS = {"add": "+", "mul": "×", "sub": "−", "div": "÷", "matmul": "@", "mm": "@", "bmm": "@"}
+_SPOKEN = {
+    "native_layer_norm": "layer_norm", "fused_rms_norm": "rms_norm", "native_batch_norm": "batch_norm",
+    "native_group_norm": "group_norm", "safe_softmax": "softmax", "nll_loss": "nll_loss", "addmm": "linear",
+    "max_pool2d_with_indices": "max_pool2d", "convolution": "conv", "mkldnn_convolution": "conv",
+}  # fmt: skip
+_SILENT = frozenset({
+    "view", "unsafe_view", "transpose", "t", "permute", "expand", "alias", "reshape", "reshape_alias", "squeeze",
+    "unsqueeze", "slice", "select", "clone", "to_copy", "as_strided", "split", "unbind", "contiguous", "flatten",
+    "accumulate_grad", "size", "chunk", "detach", "to", "float", "type_as", "expand_as", "view_as", "split_with_sizes",
+    "unsafe_split", "unflatten", "movedim", "narrow", "data", "getitem", "index",
+})  # fmt: skip
+"""Operations that move a value and do not change it: a reader is told of them only where there is nothing else."""
+
+_TELLING = 3
+_MOST_OPERATIONS = 8
+
+
+def operation(name: str) -> str:
+    """``softmax`` for ``SoftmaxBackward0``; a call's name stays as it is."""
+    short = re.sub(r"(Backward)?\d*$", "", name) if "Backward" in name else name
+    if not short[:1].isupper() or "Backward" not in name:
+        return short
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", short).lower()
+    if snake.startswith("scaled_dot_product"):
+        return "scaled_dot_product_attention"
+    return _SPOKEN.get(snake, snake)
+
+
+def operations(names: Iterable[str]) -> tuple[str, ...]:
+    """Each operation once, in order, at most eight."""
+    found = dict.fromkeys(operation(name) for name in names if name != "AccumulateGrad")
+    return tuple(found)[:_MOST_OPERATIONS]
+
+
+def telling(names: Sequence[str]) -> str:
+    """What a row of functions is called: its one to three telling operations."""
+    found: dict[str, None] = {}
+    for name in names:
+        spoken = operation(name)
+        if spoken not in _SILENT:
+            found[_SIGNS.get(spoken, spoken)] = None
+    told = list(found) or [operation(name) for name in names[-1:]]
+    return ", ".join(told) if len(told) <= _TELLING else ", ".join([*told[: _TELLING - 1], "…", told[-1]])
+
+
+def row(first: str, last: str) -> str:
+    """``h.0 … h.11``."""
+    return f"{first} … {last}"
