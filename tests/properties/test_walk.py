@@ -1,0 +1,105 @@
+"""Random programs: what the walk says of a graph is what torchviz draws and what backward does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from graphvis.live.walker import walk
+from graphvis.model import Graph
+from tests.properties import running
+from tests.properties.programs.generator import Truth, generate
+from tests.torchviz_oracle import drawn, walked
+
+pytestmark = pytest.mark.filterwarnings("ignore:distutils")
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Truth:
+    return generate(lambda n: draw(st.integers(0, n - 1)) if n > 1 else 0)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def run(truth: Truth) -> tuple[running.Model, torch.Tensor]:
+    program, _ = running.load(truth)
+    try:
+        return running.run(program)
+    except RuntimeError:
+        assume(False)  # PyTorch itself refuses the program: an in-place write that its rules for views forbid
+        raise
+
+
+@given(programs())
+def test_nodes_and_edges_are_those_that_torchviz_draws(truth: Truth) -> None:
+    model, loss = run(truth)
+    names = dict(model.named_parameters())
+
+    assert walked(loss, names) == drawn(loss, names)
+
+
+@given(programs())
+def test_a_leaf_is_reached_if_and_only_if_it_gets_a_gradient(truth: Truth) -> None:
+    """No Function in the programs returns None, so that each edge carries a gradient."""
+    model, loss = run(truth)
+
+    graph = walk(loss, module=model)
+
+    # A leaf without a name is one that the program made, by nn.Parameter(h).
+    reached = {graph.names[i] for i in graph.reached if graph.kinds[i] == "leaf" and graph.names[i]}
+    gradients = running.gradients(model, loss)
+    if not isinstance(gradients, str):
+        assert reached == {name for name, gradient in gradients.items() if gradient is not None}
+    assert reached == truth.reached
+
+
+@given(programs())
+def test_backward_raises_if_and_only_if_something_saved_cannot_be_handed_out(truth: Truth) -> None:
+    model, loss = run(truth)
+
+    graph = walk(loss, module=model)
+
+    refused = [
+        (graph.names[i], saved) for i in graph.reached for saved in graph.nodes[i].saved
+        if saved.state in ("overwritten", "detached")
+    ]  # fmt: skip
+    error = running.gradients(model, loss)
+    if refused:
+        assert isinstance(error, str)
+    if isinstance(error, str) and "CopySlices" not in graph.names:  # what in-place ops on views saved is not shown
+        assert refused
+        if "expected version" in error:
+            assert any(
+                f"is at version {saved.version}; expected version {saved.saved_version}" in error
+                for _, saved in refused
+            )
+
+
+@given(programs())
+def test_a_walk_changes_no_gradient_and_survives_json(truth: Truth) -> None:
+    model, loss = run(truth)
+    twin, other = run(truth)
+
+    graph = walk(loss, module=model)
+
+    assert Graph.from_json(graph.to_json()) == graph
+    assert walk(loss, module=model) == graph
+    walked_gradients, plain = running.gradients(model, loss), running.gradients(twin, other)
+    if isinstance(plain, str) or isinstance(walked_gradients, str):
+        assert walked_gradients == plain
+    else:
+        assert walked_gradients.keys() == plain.keys()
+        for name, gradient in plain.items():
+            found = walked_gradients[name]
+            assert (found is None) == (gradient is None)
+            assert gradient is None or found is None or torch.equal(found, gradient)
