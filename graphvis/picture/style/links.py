@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from graphvis.model import Comparison
 from graphvis.model.comparison import State
-from graphvis.picture.scene import Link, Wire
+from graphvis.picture.scene import GradientLane, Link, Wire
 from graphvis.picture.style.side import Side, standing
 from graphvis.picture.style.words import cut_label, source_line
 
@@ -87,7 +87,8 @@ class _Half:
                 found[key] = Wire(value="flow", gradient="cut", label=label, tooltip=words)
             elif key not in found:
                 stub = value.slot is not None and tail in side.behind_cut
-                found[key] = Wire(value="flow", gradient="stub" if stub else None, slot=value.slot if stub else None)
+                lane: GradientLane | None = "stub" if stub else "never" if side.freed(head) else None
+                found[key] = Wire(value="flow", gradient=lane, slot=value.slot if stub else None)
         return found
 
     def shared(self) -> Iterable[_Ends]:

@@ -121,6 +121,10 @@ class Side:
             return any((graph.targets[edge], graph.output_nrs[edge]) in self._receivers for edge in edges)
         return node in self._receiving_nodes
 
+    def freed(self, node: int) -> bool:
+        """Whether a backward node was made and is gone: the gradient had a way there once."""
+        return self.graph.ghosts.get(node) == "freed"
+
     def swallows(self, node: int) -> bool:
         """Whether backward ran this function and got no gradient from it, though it leads on to others."""
         edges = [edge for edge in self.graph.slots_of(node) if self.graph.targets[edge] >= 0]

@@ -62,7 +62,7 @@ def fold_words(fold: Fold) -> str:
         noun = "parameter" if fold.parameters == 1 else "parameters"
         lost = fold.lost and (": no gradient" if fold.lost == fold.parameters else f", {fold.lost} without gradient")
         told.append(f"{fold.parameters} {noun}{lost or ''}")
-    elif fold.functions > 1:
+    elif fold.functions > fold.times:
         told.append(f"{fold.functions} functions")
     return ", ".join(told)
 
