@@ -23,7 +23,7 @@ RED = "#b42f0e"
 RED_GROUND = "#fdeae4"
 CHANGED_GROUND = "#ffeaa7"
 PALE = "#8a939c"
-PALE_INK = "#69727c"
+PALE_INK = "#68717b"
 
 DARK = {
     PAGE: "#0d1117",
