@@ -92,9 +92,7 @@ class Watch:
         Returns:
             What was measured, by ``id``; only what is not plainly a gradient.
         """
-        leaves = {
-            id(node.variable): number for number, node in enumerate(self._nodes) if hasattr(node, "variable")
-        }
+        leaves = {id(node.variable): number for number, node in enumerate(self._nodes) if hasattr(node, "variable")}
         users: list[list[tuple[int, int]]] = [[] for _ in self._nodes]
         for number, node in enumerate(self._nodes):
             for slot, (following, _) in enumerate(node.next_functions):

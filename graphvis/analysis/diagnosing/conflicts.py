@@ -64,7 +64,11 @@ class _Search:
                 self.remade.update(number for number in call.outputs if number not in call.inputs)
             if short(call) == "detach_" and call.inputs:
                 self.severed.setdefault(call.inputs[0], []).append(index)
-            own_counter = classify(trace, index) in ("data", "numpy", "copy") or short(call) in ("data", "set_", "__set__")
+            own_counter = classify(trace, index) in ("data", "numpy", "copy") or short(call) in (
+                "data",
+                "set_",
+                "__set__",
+            )
             for output in call.outputs:
                 for source in call.inputs:
                     same = trace.tensors[source].storage == trace.tensors[output].storage

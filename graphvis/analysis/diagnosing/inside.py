@@ -37,9 +37,7 @@ class Inside:
 
     def _take(self, index: int) -> None:
         call = self._trace.calls[index]
-        live = [
-            at for at, number in enumerate(call.inputs) if call.connected[at] or number in self._would
-        ]
+        live = [at for at, number in enumerate(call.inputs) if call.connected[at] or number in self._would]
         if not live:
             return
         kind = cut_by_name(call)

@@ -84,7 +84,9 @@ def parts_of(whole: TracedTensor, parts: list[TracedTensor]) -> list[Region] | N
         dim
         for dim, size in enumerate(whole.shape)
         if sum(part.shape[dim] for part in parts) == size
-        and all(part.shape[:dim] == whole.shape[:dim] and part.shape[dim + 1 :] == whole.shape[dim + 1 :] for part in parts)
+        and all(
+            part.shape[:dim] == whole.shape[:dim] and part.shape[dim + 1 :] == whole.shape[dim + 1 :] for part in parts
+        )
     ]
     count = 1
     for size in whole.shape:

@@ -61,7 +61,9 @@ class Judgement:
         cuts: each cut once, in the order of their calls.
     """
 
-    def __init__(self, subjects: Sequence[Subject], trace: Trace | None, roots: Sequence[int], stop: int | None) -> None:
+    def __init__(
+        self, subjects: Sequence[Subject], trace: Trace | None, roots: Sequence[int], stop: int | None
+    ) -> None:
         """Judge.
 
         Args:
@@ -200,7 +202,9 @@ class Judgement:
         )
 
 
-def _finding(subject: Subject, status: str, certain: bool = True, at: Location | None = None, node: str = "") -> Finding:
+def _finding(
+    subject: Subject, status: str, certain: bool = True, at: Location | None = None, node: str = ""
+) -> Finding:
     count = 1
     for size in subject.shape:
         count *= size

@@ -6,6 +6,7 @@ import linecache
 import os
 import sys
 import sysconfig
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -115,6 +116,13 @@ class Frames:
             frame = frame.f_back
         return tuple(found)
 
+    def users(self, depth: int) -> FrameType | None:
+        """The innermost frame outside torch and the standard library."""
+        frame: FrameType | None = sys._getframe(depth)
+        while frame is not None and self.kind(frame.f_code.co_filename) == TORCH:
+            frame = frame.f_back
+        return frame
+
     def modules(self) -> list[Any]:
         """The modules whose forward is running, innermost first."""
         frame: FrameType | None = sys._getframe(1)
@@ -124,6 +132,18 @@ class Frames:
                 found.append(frame.f_locals["self"])
             frame = frame.f_back
         return found
+
+
+def names_in(frame: FrameType) -> dict[str, Any]:
+    """The tensors among a frame's variables by name, and the parameters of its modules by dotted path."""
+    from graphvis.live.moments.names import tensors_of  # that package builds on this one
+
+    variables = frame.f_locals
+    found = tensors_of(variables)
+    # Before Python 3.13 a function's frame keeps this copy of its variables, and with it tensors that die later.
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED and sys.getrefcount(variables) <= 3:
+        variables.clear()
+    return dict(found)
 
 
 def locate(place: Place) -> Location:

@@ -28,7 +28,8 @@ def freeze(recording: Recording) -> Trace:
     tensors = tuple(_tensor(recording, number, hollow) for number in range(len(recording.identities.shapes)))
     entries = _entries(recording)
     calls = tuple(
-        _call(recording, raw, tensors, places, paths, hollow, entries.get(i, ())) for i, raw in enumerate(recording.calls)
+        _call(recording, raw, tensors, places, paths, hollow, entries.get(i, ()))
+        for i, raw in enumerate(recording.calls)
     )
     return Trace(
         torch=str(torch.__version__),
@@ -59,9 +60,7 @@ def _entries(recording: Recording) -> dict[int, tuple[Entry, ...]]:
     }
 
 
-def _infer(
-    recording: Recording, chains: dict[tuple[int, ...], list[int]], found: dict[int, dict[int, bool]]
-) -> None:
+def _infer(recording: Recording, chains: dict[tuple[int, ...], list[int]], found: dict[int, dict[int, bool]]) -> None:
     """Add what the source tells of the values that left by each chain of frames."""
     first_seen = _first_seen(recording)
     places = recording.frames.places
@@ -129,9 +128,7 @@ def _call(
         caller=places[caller] if caller >= 0 else None,
         module=paths[module],
         sequence=(before, after),
-        writes=tuple(
-            _write(recording, tensors, function.special == "item", *raw_write) for raw_write in writes
-        ),
+        writes=tuple(_write(recording, tensors, function.special == "item", *raw_write) for raw_write in writes),
         entries=entries,
         forwarded=forwarded,
     )

@@ -43,7 +43,9 @@ _STEERING = _words(
     torch.allclose Tensor.__format__ Tensor.__repr__"""
 )
 _MEMORY = _words("Tensor.numpy Tensor.__array__ Tensor.__dlpack__")
-_ENTRIES = _words("torch.as_tensor torch.asarray torch.tensor torch.frombuffer Tensor.new_tensor torch.sparse_coo_tensor")
+_ENTRIES = _words(
+    "torch.as_tensor torch.asarray torch.tensor torch.frombuffer Tensor.new_tensor torch.sparse_coo_tensor"
+)
 
 
 class Function(NamedTuple):

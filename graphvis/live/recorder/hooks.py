@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.utils.dlpack
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils import checkpoint
 from torch._C._autograd import _get_sequence_nr
 
@@ -22,6 +23,9 @@ _MISSING = object()
 _lock = threading.RLock()
 _recordings: list[Recording] = []
 _replaced: list[tuple[Any, str, Any]] = []
+_handles: list[Any] = []
+# Threads that only move batches or draw progress bars.
+_QUIET_THREADS = ("tqdm", "torch.utils.data", "multiprocessing", "concurrent.futures.process", "queue")
 
 
 def install(recording: Recording) -> None:
@@ -47,6 +51,8 @@ def remove(recording: Recording) -> None:
 
 
 def _restore() -> None:
+    while _handles:
+        _handles.pop().remove()
     while _replaced:
         owner, name, original = _replaced.pop()
         if original is _MISSING:
@@ -78,6 +84,8 @@ def _replace_all() -> None:
     _replace_checkpoint()
     _replace_swap()
     _replace_optimizer()
+    _replace_thread()
+    _replace_scripted()
     _replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
 
 
@@ -260,7 +268,42 @@ def _replace_optimizer() -> None:
         for recording in _listening():
             recording.tell_optimizer("built", self)
 
+    def stepped(optimizer: Any, args: Any, kwargs: Any) -> None:
+        for recording in _listening():
+            recording.tell_optimizer("stepped", optimizer)
+
     _replace(owner, "__init__", __init__)
+    _handles.append(register_optimizer_step_post_hook(stepped))
+
+
+def _replace_thread() -> None:
+    original = threading.Thread.start
+
+    @functools.wraps(original)
+    def start(self: threading.Thread) -> None:
+        original(self)
+        if not type(self).__module__.startswith(_QUIET_THREADS) and not _runs_for(self, _QUIET_THREADS):
+            for recording in _listening():
+                recording.note_unseen("A thread was started: what it computes was not seen.")
+
+    _replace(threading.Thread, "start", start)
+
+
+def _runs_for(thread: threading.Thread, modules: tuple[str, ...]) -> bool:
+    target = getattr(thread, "_target", None)
+    return (getattr(target, "__module__", None) or "").startswith(modules)
+
+
+def _replace_scripted() -> None:
+    for owner in (torch._C.ScriptMethod, torch._C.ScriptFunction):
+        original = owner.__call__
+
+        def call(self: Any, *args: Any, _original: Any = original, **kwargs: Any) -> Any:
+            for recording in _listening():
+                recording.note_unseen("Scripted code ran: what it computes inside was not seen.")
+            return _original(self, *args, **kwargs)
+
+        _replace(owner, "__call__", call)
 
 
 def _only_subclasses(original: Any) -> Any:

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from graphvis.live.recorder import freezing, hooks, writing
 from graphvis.live.recorder.arguments import flag_of, flags_of, tensors_of
-from graphvis.live.recorder.frames import Frames, locate
+from graphvis.live.recorder.frames import Frames, locate, names_in
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
+_other_modes = torch._C._len_torch_function_stack
 _MOST_NUMBERS = 64  # looked at in a list of Python numbers
 
 
@@ -100,11 +101,19 @@ class Recording(TorchFunctionMode):
             super().__exit__(kind, error, traceback)
         finally:
             self._leave()
+        self._name_locals()
 
     def _leave(self) -> None:
         self._entered -= 1
         if not self._entered:
             hooks.remove(self)
+
+    def _name_locals(self) -> None:
+        """Take the names of the user's locals, and of the parameters of the modules among them."""
+        frame = self.frames.users(2)
+        if frame is not None:
+            with torch._C.DisableTorchFunction():
+                self.name(names_in(frame))
 
     def pause(self) -> None:
         """Stop writing down until as many :meth:`resume` have come."""
@@ -177,31 +186,55 @@ class Recording(TorchFunctionMode):
             return self._run_backward(index, function, func, args, kwargs)
         if function.special == "switch":
             index = self._named(f"{function.name} ({bool(args[0])})")
+        # The program's other modes and subclasses must not see us look.
+        guarded = bool(types) or _other_modes() > 0
+        if guarded:
+            with torch._C.DisableTorchFunction():
+                before = self._before(function, args, kwargs)
+        else:
+            before = self._before(function, args, kwargs)
+        result = func(*args, **kwargs) if kwargs else func(*args)
+        if guarded or type(result) is not _Tensor:
+            with torch._C.DisableTorchFunction():
+                self._after(index, function, args, before, result)
+        else:
+            self._after(index, function, args, before, result)
+        return result
+
+    def _before(self, function: Function, args: Any, kwargs: Any) -> tuple[Any, ...]:
+        """What must be looked at before a call runs."""
         tensors = tensors_of(args, kwargs)
         see = self.identities.see
-        inputs = tuple([see(tensor) for tensor in tensors])
-        flags = flags_of(tensors)
-        modes = self._modes()
-        written = writing.targets(function, tensors, args, kwargs) if function.writes or kwargs else ()
-        entries = self._entries(function, args, kwargs) if self.scalars or function.special == "entry" else ()
-        before = _get_sequence_nr()
-        result = func(*args, **kwargs) if kwargs else func(*args)
-        after = _get_sequence_nr()
+        return (
+            tensors,
+            tuple([see(tensor) for tensor in tensors]),
+            flags_of(tensors),
+            _grad_enabled() | _inference_enabled() << 1 | (self.depth > 0) << 2,
+            writing.targets(function, tensors, args, kwargs) if function.writes or kwargs else (),
+            self._entries(function, args, kwargs) if self.scalars or function.special == "entry" else (),
+            _get_sequence_nr(),
+        )
+
+    def _after(self, index: int, function: Function, args: Any, before: tuple[Any, ...], result: Any) -> None:
+        """Write down a call that has run."""
+        tensors, inputs, flags, modes, written, entries, first = before
+        last = _get_sequence_nr()
         outputs, results = self._number(result, tensors, inputs, function)
         writes = writing.note(self.identities, function, written, args) if written else ()
-        if function.special in ("exchange", "item"):
-            outputs, results = self._exchanged(function, args, outputs, results)
-        if outputs or writes or function.special in ("exit", "memory", "switch"):
-            if function.special in ("exit", "memory") and inputs:
-                self._left(function, tensors[0], result, 2)
-            elif function.special == "entry" and isinstance(result, _Tensor):
+        special = function.special
+        if special:
+            if special in ("exchange", "item"):
+                outputs, results = self._exchanged(function, args, outputs, results)
+            elif special in ("exit", "memory") and inputs:
+                self._left(function, tensors[0], result, 3)
+            elif special == "entry" and isinstance(result, _Tensor):
                 entries = self._adopt(result, entries)
-            place, caller, module = self.frames.find(2)
+        if outputs or writes or special in ("exit", "memory", "switch"):
+            place, caller, module = self.frames.find(3)
             self.calls.append(
                 (index, inputs, flags, outputs, results, modes, place, caller,
-                 0 if module is None else self._module(module), before, after, writes, entries, 0)
+                 0 if module is None else self._module(module), first, last, writes, entries, 0)
             )  # fmt: skip
-        return result
 
     def note_call(
         self, name: str, inputs: list[Any], outputs: Any, before: int, depth: int = 2, own: tuple[int, ...] = (),
@@ -357,14 +390,15 @@ class Recording(TorchFunctionMode):
 
     def _run_backward(self, index: int, function: Function, func: Any, args: Any, kwargs: Any) -> Any:
         """Run a backward, before and after which others are told."""
-        tensors = tensors_of(args, kwargs)
-        inputs = tuple([self.identities.see(tensor) for tensor in tensors])
         place, caller, module = self.frames.find(3)
         call, before = len(self.calls), _get_sequence_nr()
-        record = (
-            index, inputs, flags_of(tensors), (), 0, self._modes(), place, caller,
-            0 if module is None else self._module(module), before, before, (), (), 0,
-        )  # fmt: skip
+        with torch._C.DisableTorchFunction():
+            tensors = tensors_of(args, kwargs)
+            inputs = tuple([self.identities.see(tensor) for tensor in tensors])
+            record = (
+                index, inputs, flags_of(tensors), (), 0, self._modes(), place, caller,
+                0 if module is None else self._module(module), before, before, (), (), 0,
+            )  # fmt: skip
         self.calls.append(record)
         roots, wanted = _roots_of(function.name, args, kwargs or {})
         event = BackwardEvent(call, function.name, roots, wanted, place, caller)
@@ -376,7 +410,8 @@ class Recording(TorchFunctionMode):
             event.done = True
             self._tell_backward(event)
             raise
-        outputs, results = self._number(result, tensors, inputs, function)
+        with torch._C.DisableTorchFunction():
+            outputs, results = self._number(result, tensors, inputs, function)
         if outputs:
             self.calls[call] = (*record[:3], outputs, results, *record[5:9], before, _get_sequence_nr(), (), (), 0)
         event.done = True

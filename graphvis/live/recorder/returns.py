@@ -105,7 +105,9 @@ class Returns:
                 return
         for function in _functions(file).get(_called(node) or "", ()):
             positional = [*function.args.posonlyargs, *function.args.args]
-            skip = 1 if isinstance(node.func, ast.Attribute) and positional and positional[0].arg in ("self", "cls") else 0
+            skip = (
+                1 if isinstance(node.func, ast.Attribute) and positional and positional[0].arg in ("self", "cls") else 0
+            )
             own = self._names.setdefault(id(function), set())
             own.update(positional[i + skip].arg for i in handed if i + skip < len(positional))
             own.update(name for name in named if any(name == a.arg for a in [*positional, *function.args.kwonlyargs]))
