@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -148,7 +148,8 @@ def _out_of_the_way(wanted: bool) -> Iterator[IO[str]]:
     os.dup2(2, 1)
     with os.fdopen(kept, "w", encoding="utf-8") as stdout:
         try:
-            yield stdout
+            with redirect_stdout(sys.stderr):
+                yield stdout
         finally:
             sys.stdout.flush()
             stdout.flush()

@@ -26,7 +26,13 @@ class Names:
         self.aliases: dict[str, set[str]] = {}
 
     def find(
-        self, frames: list[FrameType], ran: Iterable[nn.Module], held: Iterable[Tensor], *, loose: bool
+        self,
+        frames: list[FrameType],
+        ran: Iterable[nn.Module],
+        held: Iterable[Tensor],
+        former: Mapping[int, str],
+        *,
+        loose: bool,
     ) -> dict[str, Tensor]:
         """The parameters that matter now.
 
@@ -34,6 +40,7 @@ class Names:
             frames: the script's own frames, innermost first.
             ran: modules whose forward ran.
             held: what the optimizers hold, in their order.
+            former: by ``id`` the names that these had when their optimizer was built.
             loose: whether leaves that require grad and that only a variable holds count as parameters.
 
         Returns:
@@ -58,7 +65,10 @@ class Names:
         for i, tensor in enumerate(held):
             if id(tensor) not in known:
                 known.add(id(tensor))
-                found[_free(named.get(id(tensor), f"optimizer.params[{i}]"), found)] = tensor
+                name = named.get(id(tensor))
+                if name is None:
+                    name = f"{former[id(tensor)]} (replaced)" if id(tensor) in former else f"optimizer.params[{i}]"
+                found[_free(name, found)] = tensor
         if loose:
             for name, tensor in _tensors(variables):
                 if id(tensor) not in known and tensor.requires_grad and tensor.is_leaf:
@@ -95,12 +105,12 @@ class Names:
         for root in roots:
             if root in self._prefixes:
                 continue
-            clashes = any(counts[name] > 1 for name, _ in _unwrapped(root).named_parameters())
-            if not clashes and ("" not in taken or len(roots) > 1):
+            inside = _inside(root, roots)
+            if inside is None and all(counts[name] == 1 for name, _ in _unwrapped(root).named_parameters()):
                 self._prefixes[root] = ""
                 continue
             called = next((name for name, value in variables if value is root), None)
-            prefix = called or _inside(root, roots) or type(root).__name__
+            prefix = inside or called or type(root).__name__
             number, full = 2, prefix
             while full in taken:
                 full, number = f"{prefix}_{number}", number + 1

@@ -49,11 +49,13 @@ class Held:
     Attributes:
         optimizer: it, as long as the script keeps it.
         names: of its parameters.
+        former: the names that they had when it was built, by ``id``; it keeps them alive.
         steps: how many steps it has finished.
     """
 
     optimizer: weakref.ref[Any]
     names: set[str] = field(default_factory=set)
+    former: dict[int, str] = field(default_factory=dict)
     steps: int = 0
 
 
@@ -138,7 +140,11 @@ class Watch:
 
     def _built(self, what: str, optimizer: Any) -> None:
         if what == "built" and self.over is None and not any(held.optimizer() is optimizer for held in self.optimizers):
-            self.optimizers.append(Held(weakref.ref(optimizer)))
+            held = Held(weakref.ref(optimizer))
+            self.optimizers.append(held)
+            by_id = {id(tensor): name for name, tensor in self._find().items()}
+            held.former = {id(tensor): by_id[id(tensor)] for tensor in parameters_of(optimizer) if id(tensor) in by_id}
+            held.names.clear()
 
     def _begin_step(self, optimizer: Any, *_: Any) -> None:
         self._stepping.append(optimizer)
@@ -183,7 +189,8 @@ class Watch:
         ran = [module for reference in self.recording.modules if (module := reference()) is not None]
         everything = [tensor for _, optimizer in alive for tensor in parameters_of(optimizer)]
         with torch._C.DisableTorchFunction():
-            found = self.names.find(frames, ran, everything, loose=not self.optimizers)
+            former = {key: name for held, _ in alive for key, name in held.former.items()}
+            found = self.names.find(frames, ran, everything, former, loose=not self.optimizers)
         by_id = {id(tensor): name for name, tensor in found.items()}
         for held, optimizer in alive:
             held.names |= {by_id[id(tensor)] for tensor in parameters_of(optimizer) if id(tensor) in by_id}
