@@ -10,8 +10,8 @@ import torch
 from graphvis.analysis import diagnosing
 from graphvis.analysis.diagnosing import Subject
 from graphvis.errors import GraphvisError
+from graphvis.live import counterfactual, walker
 from graphvis.live import probe as probing
-from graphvis.live import walker
 from graphvis.live.recorder import Recording
 from graphvis.model import Diagnosis, Graph, Location, Trace
 
@@ -57,7 +57,7 @@ def diagnose(
     memory = None if trace is None else trace.memory
     if trace is not None:
         trace.pause()
-        trace.name({name: tensor for name, tensor in named.items()})
+        trace.name(named)
     try:
         graph = walker.walk(loss, named, also=named, number=number, memory=memory)
         frozen = None if trace is None else trace.freeze()
@@ -65,7 +65,8 @@ def diagnose(
         if parameters is None:
             named = {}
         subjects = subjects_of(graph, frozen, named, measured)
-        return diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
+        found = diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
+        return found if verify is None else counterfactual.verify(found, verify, named)
     finally:
         if trace is not None:
             trace.resume()

@@ -1,0 +1,185 @@
+"""Without its cuts a program builds the graph that would have been; everything else stays as it is."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from graphvis.live.counterfactual import NEUTRALISED, NeutraliseError, without_cuts
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
+from tests.causes.asking import ask
+from tests.causes.case import Case
+from tests.causes.overwritten import CONFLICTS, HARMLESS, Overwritten
+from tests.causes.programs import CAUSES
+from tests.causes.quiet import QUIET
+
+# This one asserts in its own body that its view has no graph.
+ASSERTING = "no_grad_view_that_says_requires_grad"
+CUT = [case for case in CAUSES if "cut" in case.verdicts.values()]
+POSSIBLE = [case for case in CUT if not case.probe and all(cut.kind in NEUTRALISED for cut in ask(case.step, case.build).cuts)]
+
+
+def gradients(model: nn.Module, loss: Tensor) -> dict[str, Tensor | None]:
+    model.zero_grad()
+    loss.sum().backward()
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+@pytest.mark.parametrize("case", POSSIBLE, ids=lambda case: case.name)
+def test_without_all_cuts_the_lost_get_their_gradient(case: Case) -> None:
+    if case.name.startswith("numpy") or case.name in (ASSERTING, "data_of_the_parameter", "data_copied_into", "data_assigned", "no_grad_copy_into_a_buffer",
+                     "no_grad_write_of_a_slice", "no_grad_with_out", "saved_and_loaded_state", "deepcopied_module",
+                     "parameter_made_in_forward"):  # fmt: skip
+        pytest.skip("a write, or .data of a leaf: left alone")
+    torch.manual_seed(7)
+    model, grad_mode = case.build(), torch.is_grad_enabled()
+    try:
+        with without_cuts():
+            loss = case.step(model)
+    finally:
+        torch.set_grad_enabled(grad_mode)
+    found = gradients(model, loss)
+    assert {name for name, status in case.verdicts.items() if status == "cut" and found[name] is None} == set()
+
+
+@pytest.mark.parametrize("case", [c for c in CAUSES + QUIET if c.name != ASSERTING], ids=lambda case: case.name)
+def test_the_values_stay_the_same(case: Case) -> None:
+    torch.manual_seed(7)
+    model, grad_mode = case.build(), torch.is_grad_enabled()
+    twin = copy.deepcopy(model)
+    try:
+        torch.manual_seed(5)
+        loss = case.step(model)
+        torch.set_grad_enabled(grad_mode)
+        torch.manual_seed(5)
+        with without_cuts():
+            other = case.step(twin)
+    finally:
+        torch.set_grad_enabled(grad_mode)
+    assert torch.equal(loss.detach(), other.detach())
+
+
+def test_one_cut_by_its_location() -> None:
+    def step(a: Tensor, b: Tensor) -> Tensor:
+        one = (a * 2).detach()
+        other = (b * 3).detach()
+        return (one + other).sum()
+
+    a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    with record() as trace:
+        loss = step(a, b)
+    diagnosis = diagnose(loss, trace, {"a": a, "b": b}, verify=lambda: step(a, b))
+    assert [cut.parameters for cut in diagnosis.cuts] == [("a",), ("b",)]
+    assert [advice.gained for advice in diagnosis.advice] == [("a",), ("b",)]
+    with without_cuts(diagnosis.cuts[1].location):
+        grads = torch.autograd.grad(step(a, b), [a, b], allow_unused=True)
+    assert grads[0] is None
+    assert grads[1] is not None
+
+
+def test_a_whole_no_grad_block_by_its_first_line() -> None:
+    layers = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2))
+
+    def step() -> Tensor:
+        with torch.no_grad():
+            h = layers[0](torch.ones(1, 2))
+            h = layers[1](h)
+        return layers[2](h).sum()
+
+    with record() as trace:
+        loss = step()
+    diagnosis = diagnose(loss, trace, layers, verify=step)
+    (advice,) = diagnosis.advice
+    assert advice.gained == ("0.weight", "0.bias")
+    assert diagnosis.cuts[0].since is not None
+    assert diagnosis.cuts[0].since.text == "with torch.no_grad():"
+
+
+def test_inference_mode() -> None:
+    w = torch.ones(2, requires_grad=True)
+
+    def step() -> Tensor:
+        with torch.inference_mode():
+            h = w * 2
+        return h + torch.zeros(2)
+
+    with record() as trace:
+        loss = step()
+    (advice,) = diagnose(loss, trace, {"w": w}, verify=step).advice
+    assert advice.gained == ("w",)
+    assert step().is_inference() is False
+    assert not step().requires_grad
+
+
+def test_training_goes_on_as_it_does() -> None:
+    def train(counterfactual: bool) -> list[Tensor]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+        nn.init.kaiming_normal_(model[0].weight)
+        model.load_state_dict(copy.deepcopy(model.state_dict()))
+        optimizers = [torch.optim.SGD(model[0].parameters(), lr=0.1, momentum=0.9), torch.optim.Adam(model[2].parameters())]
+        for _ in range(3):
+            loss = model(torch.randn(5, 4)).square().mean()
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in optimizers:
+                optimizer.step()
+        return [tensor.detach().clone() for tensor in model.state_dict().values()]
+
+    expected = train(False)
+    with without_cuts():
+        found = train(True)
+    for one, other in zip(expected, found, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_cannot_be_taken_out_is_said() -> None:
+    with pytest.raises(NeutraliseError, match="item") as caught:
+        without_cuts(kinds={"item"})
+    assert "detach" in caught.value.fix
+    w = torch.ones(2, requires_grad=True)
+
+    def step() -> Tensor:
+        return (torch.ones(2) * w.sum().item()).sum()
+
+    with record() as trace:
+        loss = step()
+    (advice,) = diagnose(loss, trace, {"w": w}, verify=step).advice
+    assert not advice.neutralised
+
+
+WRONG = [case for case in CONFLICTS if case.effect == "wrong gradient"]
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
+def test_a_comparison_run_makes_a_wrong_gradient_certain(case: Overwritten) -> None:
+    torch.manual_seed(7)
+    model = case.build()
+    state, modes = copy.deepcopy(model.state_dict()), [module.training for module in model.modules()]
+    with record() as trace:
+        loss = case.step(model, True)
+
+    def again() -> Tensor:
+        model.load_state_dict(state)
+        for module, training in zip(model.modules(), modes, strict=True):
+            module.training = training
+        return case.step(model, True)
+
+    conflicts = diagnose(loss, trace, model, verify=again).conflicts
+    assert conflicts
+    assert all(conflict.certain for conflict in conflicts)
+
+
+@pytest.mark.parametrize("case", HARMLESS, ids=lambda case: case.name)
+def test_a_comparison_run_clears_the_harmless(case: Overwritten) -> None:
+    torch.manual_seed(7)
+    model = case.build()
+    with record() as trace:
+        loss = case.step(model, True)
+    assert diagnose(loss, trace, model, verify=lambda: case.step(model, True)).conflicts == ()
