@@ -6,6 +6,8 @@ gradient does not come is dashed. ``class`` holds what a thing is and what becam
 
 from __future__ import annotations
 
+import re
+
 import graphviz
 
 from graphvis.picture import palette
@@ -16,6 +18,7 @@ from graphvis.picture.scene import Box, Face, Half, Link, Scene, Wire
 from graphvis.picture.union import face_of, wire_of
 
 _LINE = 11.0
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 _BROAD = 460.0
 
 
@@ -27,7 +30,7 @@ def write(scene: Scene, half: int | None = None) -> str:
         half: only this one; None for the union: each thing as it is after, or was before it went, with its state.
     """
     name = scene.name if half is None or len(scene.halves) == 1 else f"{scene.name}_{('before', 'after')[half]}"
-    graph = graphviz.Digraph(clean(name))
+    graph = graphviz.Digraph(graphviz.escape(clean(name)))
     graph.attr("graph", rankdir="TB", labelloc="t", labeljust="l", fontname="Helvetica", label=_heading(scene, half))
     graph.attr("node", shape="box", style="filled", fontname="Courier", fontsize="11", fontcolor=palette.INK)
     graph.attr("edge", fontname="Courier", fontsize="11", arrowsize="0.7", fontcolor=palette.RED)
@@ -50,13 +53,20 @@ def write(scene: Scene, half: int | None = None) -> str:
     return str(graph.source)
 
 
-def _text(*lines: str, end: str = "\\l") -> str:
-    """Lines as a plain label: nothing in them is an escape, none is taken for HTML."""
-    return "".join(f"{graphviz.escape(clean(line))}{end}" for line in lines)
+def _text(*lines: str) -> str:
+    """Lines as a plain label, to the left: nothing in them is an escape, none is taken for HTML."""
+    label: str = graphviz.nohtml("".join(f"{_literal(line)}\\l" for line in lines))
+    return label
 
 
 def _centred(*lines: str) -> str:
-    return "\\n".join(graphviz.escape(clean(line)) for line in lines)
+    label: str = graphviz.nohtml("\\n".join(map(_literal, lines)))
+    return label
+
+
+def _literal(line: str) -> str:
+    """Graphviz reads backslashes as escapes and entities as characters."""
+    return _ENTITY.sub("&amp;", graphviz.escape(clean(line)))
 
 
 def _heading(scene: Scene, half: int | None) -> str:
@@ -76,7 +86,7 @@ def _words(half: Half) -> list[str]:
 
 
 def _frame(path: str) -> graphviz.Digraph:
-    frame = graphviz.Digraph(f"cluster_{clean(path)}")
+    frame = graphviz.Digraph(graphviz.escape(f"cluster_{clean(path)}"))
     frame.attr(label=_text(path), style="rounded", color=palette.FRAME, fontname="Courier", fontsize="11")
     return frame
 

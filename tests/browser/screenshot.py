@@ -29,7 +29,9 @@ def take(browser: Browser, source: Path, target: Path, *, dark: bool = False, wi
         scale: device pixels for a CSS pixel.
     """
     page = browser.new_page(
-        color_scheme="dark" if dark else "light", device_scale_factor=scale, viewport={"width": width or 760, "height": 600}
+        color_scheme="dark" if dark else "light",
+        device_scale_factor=scale,
+        viewport={"width": width or 760, "height": 600},
     )
     if source.suffix == ".html":
         page.goto(source.resolve().as_uri())

@@ -103,7 +103,9 @@ def _crossed(found: dict[str, list]) -> list[str]:
         left, top, right, bottom = ink(text["at"])
         if any(left < x < right and top < y < bottom for line in found["lines"] for x, y in line):
             said.append(f"a line runs through {text['text']!r}")
-        if text["free"] and any(left < o[2] and o[0] < right and top < o[3] and o[1] < bottom for o in found["outlines"]):
+        if text["free"] and any(
+            left < o[2] and o[0] < right and top < o[3] and o[1] < bottom for o in found["outlines"]
+        ):
             said.append(f"{text['text']!r} stands on a box")
     return said
 

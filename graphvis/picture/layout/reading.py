@@ -9,6 +9,7 @@ import msgspec
 from graphvis.errors import EngineError
 from graphvis.picture.geometry import Place, Point
 from graphvis.picture.layout.placement import Placement, Track
+from graphvis.picture.layout.source import clusters
 from graphvis.picture.measure import Measured
 
 _POINTS = 72.0
@@ -35,13 +36,13 @@ def _place(document: dict[str, Any], measured: Measured) -> Placement:
     def flip(x: float, y: float) -> Point:
         return x - left, top - y
 
-    scene = measured.scene
+    scene, paths = measured.scene, clusters(measured)
     boxes: dict[str, Place] = {}
     frames: dict[str, Place] = {}
     for item in document.get("objects", []):
         name = item["name"]
         if name.startswith("cluster_"):
-            frames[name.removeprefix("cluster_")] = _frame(item["bb"], flip)
+            frames[paths[int(name.removeprefix("cluster_"))]] = _frame(item["bb"], flip)
         else:
             box = scene.boxes[int(name[1:])]
             size = measured.sizes[box.id]

@@ -92,9 +92,9 @@ def _write_boxes(
 ) -> None:
     """The boxes of a cluster, and its inner clusters, in scene order."""
     open_graphs = {"": graph}
-    order = list(dict.fromkeys(box.cluster for box in measured.scene.boxes))
+    order = clusters(measured)
     for path in sorted(tree, key=lambda p: (p.count("."), order.index(p))):
-        open_graphs[path] = graphviz.Digraph(f"cluster_{path}")
+        open_graphs[path] = graphviz.Digraph(f"cluster_{order.index(path)}")
         label_room = width(path, fonts.FRAME_NAME)
         open_graphs[path].attr(
             label=_room(label_room, 14.0), labeljust="l", margin="10"
@@ -167,6 +167,11 @@ def _write_link(
     if i in ports.below:
         attributes |= {"tailport": f"o{i}:s", "headport": f"i{i}:n"}
     graph.edge(names[link.tail], names[link.head], **attributes)
+
+
+def clusters(measured: Measured) -> list[str]:
+    """The clusters in the order of their numbers: names of people's modules are not put into DOT."""
+    return list(dict.fromkeys(box.cluster for box in measured.scene.boxes))
 
 
 def touching(links: tuple[Link, ...]) -> Iterator[int]:

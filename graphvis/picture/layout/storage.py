@@ -39,8 +39,8 @@ def connect(measured: Measured, placement: Placement, there: Presence) -> Placem
         near = there.obstacles(placement, halves, but=(link.tail, link.head)) + there.words(placement.tracks, halves)
         lanes = [sample(track) for k, track in placement.tracks.items() if there.links[k] & halves]
         upper, lower = sorted((placement.boxes[link.tail], placement.boxes[link.head]), key=lambda place: place.y)
-        ways = list(_ways(upper, lower, near))
-        tracks[i] = Track(min(ways, key=lambda way: _cost(way, near, lanes, sides)))
+        costs = [(_cost(way, near, lanes, sides), way) for way in _ways(upper, lower, near)]
+        tracks[i] = Track(min(costs)[1])
     return msgspec.structs.replace(placement, tracks=tracks)
 
 

@@ -73,7 +73,9 @@ def test_hand_built_scenes_are_legible(name: str) -> None:
         source = svg.write(scene, placement, narrow=narrow)
         assert complaints(source) == []
     if name == "detach_zero":
-        assert {palette.RED_GROUND, palette.CHANGED_GROUND, palette.LEAF_GROUND} <= {ground for _, ground in pairs(source)}
+        assert {palette.RED_GROUND, palette.CHANGED_GROUND, palette.LEAF_GROUND} <= {
+            ground for _, ground in pairs(source)
+        }
 
 
 def test_the_gallery_is_legible() -> None:

@@ -68,7 +68,7 @@ def test_a_failing_engine_gives_one_clear_message(program, body: str, words: str
 
 
 def test_an_engine_that_writes_something_else_is_told_apart(program) -> None:  # type: ignore[no-untyped-def]
-    for body in ("echo '{\"bb\": \"0,0,1,1\"}'", "echo not json", "echo '[1]'"):
+    for body in ('echo \'{"bb": "0,0,1,1"}\'', "echo not json", "echo '[1]'"):
         with pytest.raises(EngineError, match="not a layout"):
             lay_out(measure(scenes.row_four()), program(body))
 
@@ -108,7 +108,9 @@ def test_an_engine_that_does_not_read_blocks_nobody(program) -> None:  # type: i
     assert engine.run(source, "json0", program("echo done")) == b"done\n"
 
 
-def test_without_the_embedded_engine_the_system_s_dot_is_used_and_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_the_embedded_engine_the_system_s_dot_is_used_and_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     dot = tmp_path / "dot"
     dot.write_text("#!/bin/sh\necho drawn\n")
     dot.chmod(0o755)

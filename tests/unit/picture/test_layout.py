@@ -34,8 +34,10 @@ def points(placement: Placement, i: int) -> list[tuple[float, float]]:
 def test_boxes_have_their_size_and_stand_apart(measured: Measured, placement: Placement) -> None:
     for box, place in placement.boxes.items():
         assert (place.width, place.height) == (measured.sizes[box].width, measured.sizes[box].height)
-        assert place.left >= -0.1 and place.right <= placement.width + 0.1
-        assert place.top >= -0.1 and place.bottom <= placement.height + 0.1
+        assert place.left >= -0.1
+        assert place.right <= placement.width + 0.1
+        assert place.top >= -0.1
+        assert place.bottom <= placement.height + 0.1
     assert not [pair for pair in combinations(placement.boxes.values(), 2) if meet(*pair)]
 
 
@@ -45,8 +47,10 @@ def test_ways_lead_from_tail_to_head_and_through_no_other_box(measured: Measured
         tail, head = placement.boxes[link.tail], placement.boxes[link.head]
         way = points(placement, i)
         if link.kind != "storage":
-            assert abs(way[0][0] - tail.x) <= tail.width / 2 and abs(way[0][1] - tail.bottom) < tail.height / 2 + 1
-            assert abs(way[-1][0] - head.x) <= head.width / 2 and abs(way[-1][1] - head.top) < head.height / 2 + 1
+            assert abs(way[0][0] - tail.x) <= tail.width / 2
+            assert abs(way[0][1] - tail.bottom) < tail.height / 2 + 1
+            assert abs(way[-1][0] - head.x) <= head.width / 2
+            assert abs(way[-1][1] - head.top) < head.height / 2 + 1
         halves = {h for h, wire in enumerate(link.wires) if wire}
         others = [
             placement.boxes[b.id]
@@ -77,7 +81,7 @@ def test_lanes_of_the_article_s_pictures_run_straight_down() -> None:
 
 
 def test_slots_enter_in_the_order_in_which_their_tensors_stand() -> None:
-    measured, placement = LAID["detach_"]
+    _measured, placement = LAID["detach_"]
     m, w = placement.boxes["n2"], placement.boxes["n3"]
     entries = [placement.tracks[i].points[-1][0] for i in (2, 3)]
     assert (m.x < w.x) == (entries[0] < entries[1])
@@ -102,7 +106,8 @@ def test_nested_clusters_nest() -> None:
     frames = lay_out(measure(Scene(name="s", halves=(Half(),), boxes=boxes, links=links))).frames
     assert set(frames) == {"a", "a.b", "a.b.c.d", "e"}
     for outer, inner in (("a", "a.b"), ("a.b", "a.b.c.d")):
-        assert frames[outer].left < frames[inner].left and frames[inner].right < frames[outer].right
+        assert frames[outer].left < frames[inner].left
+        assert frames[inner].right < frames[outer].right
     assert not meet(frames["a"], frames["e"])
 
 

@@ -17,7 +17,9 @@ def scene_of(*boxes: Box, links: tuple[Link, ...] = ()) -> Scene:
 
 def test_a_box_has_room_for_the_larger_of_its_faces() -> None:
     small = Face(look="tensor", heading="m", rows=(Row("", "1."),))
-    large = Face(look="leaf", heading="m", aside="leaf, [3]", rows=(Row("grad_fn", "MulBackward0"), Row("_version", "0")))
+    large = Face(
+        look="leaf", heading="m", aside="leaf, [3]", rows=(Row("grad_fn", "MulBackward0"), Row("_version", "0"))
+    )
     sizes = [measure(scene_of(Box(id="n0", faces=faces))).sizes["n0"] for faces in ((small,), (large,), (small, large))]
     assert sizes[2].width >= max(sizes[0].width, sizes[1].width)
     assert sizes[2].height == sizes[1].height > sizes[0].height
@@ -30,8 +32,11 @@ def test_a_long_name_is_shortened_and_whole_in_the_tooltip() -> None:
     measured = measure(scene_of(Box(id="n0", faces=(face,))))
     fitted = measured.scene.boxes[0].faces[0]
     assert fitted is not None
-    assert "…" in fitted.heading and "…" in fitted.rows[0].value and "…" in fitted.caption[0].text
-    assert fitted.tooltip.split("\n")[0] == name and fitted.tooltip.endswith("t.py:3")
+    assert "…" in fitted.heading
+    assert "…" in fitted.rows[0].value
+    assert "…" in fitted.caption[0].text
+    assert fitted.tooltip.split("\n")[0] == name
+    assert fitted.tooltip.endswith("t.py:3")
     assert measured.sizes["n0"].width <= WIDEST_TEXT + 16
 
 

@@ -43,7 +43,12 @@ def test_it_is_one_well_formed_document_with_unique_ids(name: str, options: dict
     ids = Counter(element.get("id") for element in root.iter() if element.get("id"))
     assert [key for key, count in ids.items() if count > 1] == []
     assert root.get("viewBox") == "0 0 {} {}".format(root.get("width"), root.get("height"))
-    assert not {element.tag for element in root.iter()} & {f"{SVG}script", f"{SVG}foreignObject", f"{SVG}a", f"{SVG}image"}
+    assert not {element.tag for element in root.iter()} & {
+        f"{SVG}script",
+        f"{SVG}foreignObject",
+        f"{SVG}a",
+        f"{SVG}image",
+    }
 
 
 @every
@@ -51,13 +56,14 @@ def test_a_reader_who_cannot_see_it_hears_the_finding(name: str) -> None:
     root, scene = drawn(name), PLACED[name][0]
     assert root.get("role") == "img"
     told = [root.find(f".//*[@id='{key}']") for key in root.get("aria-labelledby", "").split()]
-    assert told and all(element is not None and (element.text or "").strip() for element in told)
+    assert told
+    assert all(element is not None and (element.text or "").strip() for element in told)
     if name == "detach_zero":
         assert [element.text for element in told if element is not None] == [scene.title, scene.description]
 
 
 def test_each_node_has_one_key_in_both_halves_and_in_single_ones_at_the_same_place() -> None:
-    scene, placement = PLACED["detach_zero"]
+    scene, _placement = PLACED["detach_zero"]
     pair, before, after = (drawn("detach_zero", **options) for options in ({}, {"half": 0}, {"half": 1}))
     keys = [box.id for box in scene.boxes]
     assert [node.get("data-node") for node in nodes(pair)] == keys * 2
@@ -67,7 +73,9 @@ def test_each_node_has_one_key_in_both_halves_and_in_single_ones_at_the_same_pla
     def places(root: ElementTree.Element, half: str) -> dict[str | None, list[str]]:
         group = next(g for g in root.iter(f"{SVG}g") if g.get("class") == f"half {half}")
         return {
-            node.get("data-node"): [shape.get(k, "") for shape in node for k in ("x", "y", "cx", "cy", "width", "rx")][:12]
+            node.get("data-node"): [shape.get(k, "") for shape in node for k in ("x", "y", "cx", "cy", "width", "rx")][
+                :12
+            ]
             for node in nodes(group)
         }
 
@@ -77,7 +85,9 @@ def test_each_node_has_one_key_in_both_halves_and_in_single_ones_at_the_same_pla
 
 
 def test_two_pictures_on_one_page_share_no_id() -> None:
-    found = [{e.get("id") for e in drawn(name).iter() if e.get("id")} for name in ("detach_zero", "data_zero", "detach_")]
+    found = [
+        {e.get("id") for e in drawn(name).iter() if e.get("id")} for name in ("detach_zero", "data_zero", "detach_")
+    ]
     found.append({e.get("id") for e in drawn("detach_zero", half=0).iter() if e.get("id")})
     assert sum(map(len, found)) == len(set().union(*found))
 
@@ -114,7 +124,8 @@ def test_what_a_node_is_and_became_are_its_classes_and_its_source_the_tooltip() 
     assert ("n1", "node function kept") in by_class
     assert ("n1", "node conflict kept") in by_class
     leaf = nodes(root)[0].find(f"{SVG}title")
-    assert leaf is not None and leaf.text == scenes.A_SOURCE
+    assert leaf is not None
+    assert leaf.text == scenes.A_SOURCE
 
 
 def test_the_cut_lane_is_dashed_and_red_and_has_scissors_on_it_and_nowhere_else() -> None:
@@ -139,7 +150,8 @@ def test_scissors_touch_the_gradient_lane_and_stay_clear_of_the_value_lane() -> 
             assert gradient[0] - value[0] == pytest.approx(7.2, abs=0.15)
             scissors = next(g for g in edge if g.get("class") == "scissors")
             at = re.match(r"translate\((-?[\d.]+) ", scissors.get("transform", ""))
-            assert at is not None and float(at[1]) == pytest.approx(gradient[0], abs=0.1)
+            assert at is not None
+            assert float(at[1]) == pytest.approx(gradient[0], abs=0.1)
 
 
 def test_the_key_holds_what_occurs_and_nothing_else() -> None:
@@ -149,14 +161,17 @@ def test_the_key_holds_what_occurs_and_nothing_else() -> None:
 
     assert entries("plain") == ["gradient comes back"]
     assert entries("detach_", half=0) == ["value goes on", "gradient comes back"]
-    assert "slot holds None" in entries("detach_") and "same storage" not in entries("detach_")
-    assert "same storage" in entries("detach_zero") and "changed" in entries("detach_zero")
+    assert "slot holds None" in entries("detach_")
+    assert "same storage" not in entries("detach_")
+    assert "same storage" in entries("detach_zero")
+    assert "changed" in entries("detach_zero")
 
 
 def test_themes() -> None:
     auto, light, dark = (svg.write(*PLACED["detach_zero"], theme=theme) for theme in ("auto", "light", "dark"))
     assert "prefers-color-scheme" in auto
-    assert "prefers-color-scheme" not in light and "prefers-color-scheme" not in dark
+    assert "prefers-color-scheme" not in light
+    assert "prefers-color-scheme" not in dark
     body = dark[dark.index("</style>") :]
     assert not [colour for colour in palette.DARK if f'"{colour}"' in body]
     assert not set(re.findall(r'"(#[0-9a-f]+)"', body)) - set(palette.DARK.values())
@@ -170,7 +185,8 @@ def test_every_colour_has_a_dark_partner() -> None:
 
 def test_a_style_sheet_says_nothing_outside_of_media_blocks() -> None:
     style = drawn("detach_zero").find(f"{SVG}style")
-    assert style is not None and style.text is not None
+    assert style is not None
+    assert style.text is not None
     depth, outside = 0, ""
     for part in re.split(r"([{}])", style.text):
         depth += {"{": 1, "}": -1}.get(part, 0)
@@ -200,7 +216,10 @@ def test_the_same_scene_gives_the_same_bytes_under_any_hash_seed(name: str, tmp_
     )
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", program, str(path)], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+            [sys.executable, "-c", program, str(path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
         ).stdout
         for seed in ("0", "1", "77")
     }

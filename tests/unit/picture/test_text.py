@@ -51,7 +51,9 @@ def test_a_tooltip_may_keep_its_lines() -> None:
 def test_shortening_keeps_both_ends() -> None:
     name = "encoder.blocks.11.attention.query.weight"
     short = shorten(name, 120, MONO)
-    assert short.startswith("encoder.") and short.endswith("weight") and ELLIPSIS in short
+    assert short.startswith("encoder.")
+    assert short.endswith("weight")
+    assert ELLIPSIS in short
     assert width(short, MONO) <= 120
     assert shorten(name, 1000, MONO) == name
 
