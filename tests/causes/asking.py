@@ -1,0 +1,29 @@
+"""Asking graphvis about a program."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from graphvis.live.diagnosis import diagnose
+from torch import Tensor, nn
+
+from graphvis.live.recorder import record
+from tests.causes.case import Build
+
+
+def ask(step: Callable[[nn.Module], Tensor], build: Build, *, probe: bool = False) -> Any:
+    """The diagnosis of one recorded run from a fixed seed; the grad mode is put back."""
+    torch.manual_seed(7)
+    model = build()
+    grad_mode = torch.is_grad_enabled()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with record() as trace:
+                loss = step(model)
+        return diagnose(loss, trace, parameters=model, probe=probe)
+    finally:
+        torch.set_grad_enabled(grad_mode)
