@@ -30,7 +30,8 @@ def command(name: str) -> None:
     \b
     Examples:
       graphvis show detach_zero
-      graphvis show my_scenario.py | less -R
+      graphvis show my_scenario.py
+      FORCE_COLOR=1 graphvis show detach_zero | less -R
     """
     from graphvis.cli.running import compare
     from graphvis.scenario import find

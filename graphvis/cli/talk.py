@@ -34,8 +34,13 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def has_colours(stream: IO[str]) -> bool:
-    """Whether colours make sense there: a terminal that shows them, and a reader who has not said no."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether colours make sense there: a terminal that shows them, or a reader who says so.
+
+    ``NO_COLOR`` and ``FORCE_COLOR`` are what other programs go by too; the first wins.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def say(text: str, **style: object) -> None:

@@ -92,6 +92,11 @@ def test_colours_only_on_a_terminal_that_wants_them(environment: dict[str, str],
     assert (b"\x1b[" in shown) == coloured
 
 
+def test_colours_into_a_pager_by_force(spawn: Call) -> None:
+    assert "\x1b[" in spawn("show", "plain", FORCE_COLOR="1").out
+    assert "\x1b[" not in spawn("show", "plain", FORCE_COLOR="1", NO_COLOR="1").out
+
+
 def test_warning_of_pytorch_is_one_line_without_our_code(call: Call) -> None:
     result = call("show", "checkpoint_reentrant")
     assert [line for line in result.err.splitlines() if "warning: None of the inputs have requires_grad=True" in line]

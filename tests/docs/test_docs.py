@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
+from graphvis.errors import FormatError
+from graphvis.picture import raster
 from graphvis.scenario import find_scenarios
 
 ROOT = Path(__file__).parents[2]
@@ -68,8 +70,19 @@ def run(block: Block, checkout: Path) -> str:
     return done.stdout
 
 
+def can_draw_png() -> bool:
+    """Whether this machine has fonts: without them no renderer of SVG can write text."""
+    try:
+        raster.to_png('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+    except FormatError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_page(page: Path, checkout: Path) -> None:
+    if "png" in page.read_text() and not can_draw_png():
+        pytest.skip(f"{page.name} NOT TESTED: it draws a PNG, and there are no fonts here")
     printed = ""
     for block in blocks_of(page):
         if block.words == "output":
