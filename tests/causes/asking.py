@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from graphvis.live.diagnosis import diagnose
 from torch import Tensor, nn
 
+from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
 from tests.causes.case import Build
 

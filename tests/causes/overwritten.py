@@ -363,6 +363,19 @@ def input_of_a_checkpoint_overwritten(m, write):
     return y.sum()
 
 
+def _linear():
+    return nn.Linear(4, 4, dtype=torch.float64)
+
+
+@conflict("raises", build=_linear)
+def input_of_a_checkpointed_module_overwritten(m, write):
+    h = x().sin()
+    y = checkpoint(m, h, use_reentrant=False)  # SAVED
+    if write:
+        h.mul_(2)  # WROTE
+    return y.sum()
+
+
 # harmless
 
 

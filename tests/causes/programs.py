@@ -484,6 +484,14 @@ def overwritten_by_an_ellipsis(m):
 
 
 @cause(w="unused", v="gradient")
+def overwritten_by_an_out_argument(m):
+    buffer = (x() @ m.w).detach().clone()
+    with torch.no_grad():
+        torch.cos(x(), out=buffer)
+    return (buffer @ m.v).sum()
+
+
+@cause(w="unused", v="gradient")
 def overwritten_after_it_came_back_from_numpy(m):
     buffer = torch.from_numpy(np.tanh((x() @ m.w).detach().numpy()))
     buffer.fill_(0.25)

@@ -50,7 +50,6 @@ def test_asking_does_not_change_what_backward_does(case: Overwritten) -> None:
 
     def asked(model: torch.nn.Module, write: bool) -> torch.Tensor:
         from graphvis.live.diagnosis import diagnose
-
         from graphvis.live.recorder import record
 
         with record() as trace:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.properties.programs.values import Group, State, Value, join, severed
+from tests.properties.programs.values import SHOWN, Group, State, Value, join, severed, shown, source
 
 # Draws a number below its argument: Hypothesis in the tests, random.Random in a long soak.
 Choose = Callable[[int], int]
@@ -62,6 +62,8 @@ class Truth:
         reached: parameters to which a gradient edge leads.
         flows: parameters whose value reaches the loss.
         lines: for each cut parameter the lines of its cuts.
+        shown: the same, of the ways that PyTorch's own calls show: no value that came back from Python or NumPy by
+            their own means.
         kinds: for each line the kinds that a cut there may be told as.
         exact: whether a change of a parameter that flows must change the loss (no comparison, argmax, rounding).
         uncounted: the lines of writes that the version counter does not see.
@@ -72,6 +74,7 @@ class Truth:
     reached: frozenset[str]
     flows: frozenset[str]
     lines: dict[str, frozenset[int]]
+    shown: dict[str, frozenset[int]]
     kinds: dict[int, frozenset[str]]
     exact: bool
     uncounted: frozenset[int]
@@ -81,10 +84,9 @@ class Truth:
 class Writer:
     """The program as written so far."""
 
-    def __init__(self, choose: Choose, counting: Counting, inferred: bool) -> None:
+    def __init__(self, choose: Choose, counting: Counting) -> None:
         self.choose = choose
         self.counting = counting
-        self.inferred = inferred
         self.lines = HEAD.splitlines()
         self.values: list[Value] = []
         self.kinds: dict[int, set[str]] = {}
@@ -100,11 +102,11 @@ class Writer:
 
     def _declare(self, name: str, shape: tuple[int, ...], parameter: str) -> Value:
         group = Group({parameter}, live=True)
-        return self.add(name, shape, "float", {parameter: (0, frozenset())}, group, writable=False)
+        return self.add(name, shape, "float", source(parameter), group, writable=False)
 
     def parameter(self, name: str) -> Value:
         """A parameter that a module reads: known to no local."""
-        return Value(name, (1,), "float", -1, [0], [{name: (0, frozenset())}], Group({name}, live=True), False)
+        return Value(name, (1,), "float", -1, [0], [source(name)], Group({name}, live=True), False)
 
     # writing
 
@@ -183,6 +185,7 @@ class Writer:
     def call(
         self, text: str, inputs: list[Value], shape: tuple[int, ...], *, kind: str = "float", mixes: bool = False,
         cut: tuple[str, ...] = (), name: str | None = None, line: int | None = None, writable: bool = True,
+        hidden: bool = False,
     ) -> Value:  # fmt: skip
         """Write ``name = text``, a call that makes a value in memory of its own.
 
@@ -190,6 +193,7 @@ class Writer:
             mixes: whether each element of the result depends on every element of the inputs.
             cut: the kinds of cut that the call is, whatever the grad mode.
             line: the line of the cut, where that is in a helper.
+            hidden: whether the value goes its way through Python or NumPy, unseen.
         """
         if name is None:
             name = self.name()
@@ -209,7 +213,8 @@ class Writer:
             group.live = any(value.group.live for value in inputs)
             group.parameters = set().union(*(value.group.parameters for value in inputs))
         uneven = any(value.patchy or not value.uniform for value in inputs)
-        return self.add(name, shape, kind, join(states), group, patchy=uneven and not mixes, writable=writable)
+        state = shown(join(states)) if hidden else join(states)
+        return self.add(name, shape, kind, state, group, patchy=uneven and not mixes, writable=writable)
 
     def view(
         self, text: str, source: Value, cells: list[int], shape: tuple[int, ...], *, writable: bool = True
@@ -268,13 +273,11 @@ class Writer:
         line = self.emit(text)
         self.writes.add(line)
         states = []
-        for source in sources:
-            state = source.state
-            if not self.grad and source.group.live and not target.group.live:
-                state = self.through(state, source.group, line, ("no_grad",), explicit=False)
-            elif not self.grad and source.group.live:
-                # The target carries a gradient of its own, none of it from the source.
-                state = self.through(state, source.group, line, ("no_grad",), explicit=False)
+        for origin in sources:
+            state = origin.state
+            if not self.grad and origin.group.live:
+                # Whether the target carries a gradient of its own or not: it has none of this one's.
+                state = self.through(state, origin.group, line, ("no_grad",), explicit=False)
             states.append(state)
         incoming = join(states)
         touched = {target.cells[cell]: target.states[cell] for cell in cells}
@@ -291,18 +294,11 @@ class Writer:
         return line
 
 
-def generate(choose: Choose, counting: Counting = "live", *, inferred: bool = True) -> Truth:
-    """A random program and what is true of it.
-
-    Args:
-        choose: draws the choices.
-        counting: when a cut counts.
-        inferred: whether a value that leaves PyTorch and comes back by Python's or NumPy's own means (a number, a new
-            array) flows; without, the truth is that of what PyTorch alone can show.
-    """
+def generate(choose: Choose, counting: Counting = "live") -> Truth:
+    """A random program and what is true of it."""
     from tests.properties.programs.statements import STATEMENTS
 
-    writer = Writer(choose, counting, inferred)
+    writer = Writer(choose, counting)
     for _ in range(5 + choose(18)):
         statement = STATEMENTS[choose(len(STATEMENTS))]
         statement(writer)
@@ -313,11 +309,13 @@ def generate(choose: Choose, counting: Counting = "live", *, inferred: bool = Tr
     loss = writer.values[-1]
     writer.emit(f"return {loss.name}")
     state = loss.state
+    told = {name: lines for name, (_, lines) in state.items() if name.removesuffix(SHOWN) not in loss.group.parameters}
     return Truth(
         source="\n".join(writer.lines) + "\n",
         reached=frozenset(loss.group.parameters),
-        flows=frozenset(state),
-        lines={name: lines for name, (_, lines) in state.items() if name not in loss.group.parameters},
+        flows=frozenset(name for name in state if not name.endswith(SHOWN)),
+        lines={name: lines for name, lines in told.items() if not name.endswith(SHOWN)},
+        shown={name.removesuffix(SHOWN): lines for name, lines in told.items() if name.endswith(SHOWN)},
         kinds={line: frozenset(kinds) for line, kinds in writer.kinds.items()},
         exact=writer.exact,
         uncounted=frozenset(writer.uncounted),
