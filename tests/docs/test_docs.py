@@ -1,4 +1,8 @@
-"""Every command and every snippet of the manual is run as it stands."""
+"""Every command and every snippet of the manual is run as it stands.
+
+A fence may say more than its language: ``file=NAME`` writes the block to a file, ``exit=1`` is the code that a command
+must end with, ``output`` is all that the command before printed, ``part`` a part of it.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +70,8 @@ def run(block: Block, checkout: Path) -> str:
     else:
         command = [sys.executable, "-c", block.text]
     done = subprocess.run(command, cwd=checkout, env=environment_of(checkout), capture_output=True, text=True)
-    assert done.returncode == 0, f"{block.text}\n{done.stdout}\n{done.stderr}"
+    expected = int(block.words.removeprefix("exit=") or 0)
+    assert done.returncode == expected, f"{block.text}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
@@ -87,6 +92,8 @@ def test_page(page: Path, checkout: Path) -> None:
     for block in blocks_of(page):
         if block.words == "output":
             assert block.text.strip() == printed.strip()
+        elif block.words == "part":
+            assert block.text.strip() in printed
         elif block.words.startswith("file="):
             (checkout / block.words.removeprefix("file=")).write_text(block.text)
         elif block.language in ("sh", "python"):
