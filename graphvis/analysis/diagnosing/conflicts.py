@@ -18,8 +18,12 @@ _KEEP_RESULT = frozenset(
 _KEEP_OTHERS = frozenset(["mul", "div", "true_divide", "addcmul", "addcdiv", "lerp", "masked_fill", "where", "pow"])
 _KEEP_INPUTS = frozenset(["mul", "div", "pow", "sin", "cos", "log", "abs", "addcmul", "addcdiv", "tan", "erf", "log2"])
 _DETACHED = "detached"
-# Which argument a node saved, by the names that derivatives.yaml gives them.
-_PLACES = {"self": 0, "input": 0, "mat1": 1, "batch1": 1, "mat2": 1, "other": 1, "weight": 1, "vec": 1}
+# Which argument a node saved, by the names that derivatives.yaml gives them; one more where a sum comes first.
+_PLACES = {
+    "self": 0, "input": 0, "mat1": 0, "batch1": 0, "tensor1": 1,
+    "mat2": 1, "batch2": 1, "other": 1, "weight": 1, "vec": 1, "vec2": 1, "tensor2": 2,
+}  # fmt: skip
+_SUM_FIRST = frozenset({"addmm", "baddbmm", "addbmm", "addmv"})
 
 
 def find_conflicts(graph: Graph, trace: Trace | None, stop: int | None = None) -> tuple[Conflict, ...]:
@@ -180,8 +184,10 @@ class _Search:
     def _of_checkpoint(self, node: int, saved: Saved, call: int) -> Conflict | None:
         """The conflict of a node in a checkpoint: backward runs it again, and finds what came from outside overwritten."""
         assert self.trace is not None
-        place = _PLACES.get(saved.name)
         made = self.trace.calls[call]
+        place = _PLACES.get(saved.name)
+        if place is not None and short(made) in _SUM_FIRST:
+            place += 1
         if place is None or place >= len(made.inputs) or made.inputs[place] in self.remade:
             return None
         number = made.inputs[place]

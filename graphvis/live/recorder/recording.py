@@ -203,7 +203,7 @@ class Recording(TorchFunctionMode):
 
     def _before(self, function: Function, args: Any, kwargs: Any) -> tuple[Any, ...]:
         """What must be looked at before a call runs."""
-        tensors = tensors_of(args, kwargs)
+        tensors = tensors_of(args, kwargs if not kwargs or "out" not in kwargs else _without_out(kwargs))
         see = self.identities.see
         return (
             tensors,
@@ -219,7 +219,9 @@ class Recording(TorchFunctionMode):
         """Write down a call that has run."""
         tensors, inputs, flags, modes, written, entries, first = before
         last = _get_sequence_nr()
-        outputs, results = self._number(result, tensors, inputs, function)
+        # What was given as out= comes out again, and is not among the inputs: its old value does not flow.
+        existing = function.existing or bool(written and not function.writes)
+        outputs, results = self._number(result, tensors, inputs, existing)
         writes = writing.note(self.identities, function, written, args) if written else ()
         special = function.special
         if special:
@@ -255,7 +257,7 @@ class Recording(TorchFunctionMode):
             index = self._named(name)
             numbers = tuple([self.identities.see(tensor) for tensor in inputs])
             flags = flags_of(inputs)
-            found, results = self._number(outputs, inputs, numbers, self.functions[index])
+            found, results = self._number(outputs, inputs, numbers, False)
             place, caller, module = self.frames.find(depth)
             self.calls.append(
                 (index, numbers + own, flags, found, results, self._modes(), place, caller,
@@ -372,7 +374,7 @@ class Recording(TorchFunctionMode):
         return index
 
     def _number(
-        self, result: Any, tensors: list[Any], inputs: tuple[int, ...], function: Function
+        self, result: Any, tensors: list[Any], inputs: tuple[int, ...], existing: bool
     ) -> tuple[tuple[int, ...], int]:
         """Number what came out: the numbers, and the flags, two bits each, the first lowest."""
         outputs: list[int] = []
@@ -383,7 +385,7 @@ class Recording(TorchFunctionMode):
                     outputs.append(known)
                     break
             else:
-                outputs.append(self.identities.see(item) if function.existing else self.identities.add(item))
+                outputs.append(self.identities.see(item) if existing else self.identities.add(item))
             flags |= flag_of(item) << shift
             shift += 2
         return tuple(outputs), flags
@@ -411,7 +413,7 @@ class Recording(TorchFunctionMode):
             self._tell_backward(event)
             raise
         with torch._C.DisableTorchFunction():
-            outputs, results = self._number(result, tensors, inputs, function)
+            outputs, results = self._number(result, tensors, inputs, False)
         if outputs:
             self.calls[call] = (*record[:3], outputs, results, *record[5:9], before, _get_sequence_nr(), (), (), 0)
         event.done = True
@@ -430,6 +432,10 @@ class Recording(TorchFunctionMode):
 def record() -> Recording:
     """Watch the calls of the block: ``with graphvis.record() as trace: loss = step(model, batch)``."""
     return Recording()
+
+
+def _without_out(kwargs: Any) -> dict[str, Any]:
+    return {key: value for key, value in kwargs.items() if key != "out"}
 
 
 def _roots_of(name: str, args: Any, kwargs: Any) -> tuple[list[Any], list[Any] | None]:
