@@ -15,6 +15,7 @@ from graphvis.errors import DocumentError, EngineError, FormatError
 from graphvis.model import Comparison, Diagnosis, Drawable, Graph, Moment
 from graphvis.model.document import parse
 from graphvis.model.drawable import Theme
+from graphvis.model.view import MOST_BOXES, View
 
 if TYPE_CHECKING:
     from graphvis.picture.layout import Placement
@@ -24,6 +25,9 @@ Variant = Literal["pair", "narrow", "before", "after"]
 FORMATS = ("svg", "dot", "png", "pdf", "mmd", "json", "html")
 """Suffixes of the files that can be written."""
 
+_WHOLE = View()
+_MOST_UNFOLDED = 60
+"""Nodes up to which a picture is drawn as it is."""
 _SIDES: dict[Variant, int] = {"before": 0, "after": 1}
 
 
@@ -44,6 +48,7 @@ def render(
     theme: Theme = "auto",
     engine: str | None = None,
     variant: Variant = "pair",
+    view: View = _WHOLE,
 ) -> bytes:
     """A drawable as the bytes of a file.
 
@@ -53,12 +58,14 @@ def render(
         theme: for svg, png, pdf and html.
         engine: None for the embedded layout engine, ``"dot"`` for the system's, or a path.
         variant: one of those that :func:`variants` gives.
+        view: how much of it is shown.
 
     Raises:
-        FormatError: if there is no such format, or it needs an extra that is not installed.
+        FormatError: if there is no such format, or it needs an extra that is not installed, or the picture would be
+            too big to open.
         EngineError: if the layout engine is missing or fails.
     """
-    return Drawing(drawable, theme=theme, engine=engine).render(format, variant)
+    return Drawing(drawable, theme=theme, engine=engine, view=view).render(format, variant)
 
 
 class Drawing:
@@ -68,12 +75,16 @@ class Drawing:
         drawable: a Graph, Moment, Comparison or Diagnosis.
         theme: for svg, png, pdf and html.
         engine: None for the embedded layout engine, ``"dot"`` for the system's, or a path.
+        view: how much of it is shown.
     """
 
-    def __init__(self, drawable: Drawable, *, theme: Theme = "auto", engine: str | None = None) -> None:
+    def __init__(
+        self, drawable: Drawable, *, theme: Theme = "auto", engine: str | None = None, view: View = _WHOLE
+    ) -> None:
         self.drawable = drawable
         self.theme = theme
         self.engine = engine
+        self.view = view
 
     def render(self, format: str, variant: Variant = "pair") -> bytes:  # noqa: A002  # Graphviz's own word
         """One file; arguments and errors as of :func:`render`."""
@@ -83,7 +94,7 @@ class Drawing:
         if format == "json":
             return _json(self.drawable, variant)
         if format == "dot":
-            return dot.write(self._scene, half).encode()
+            return dot.write(self._scene if self.view.asked else self._whole, half).encode()
         if format == "mmd":
             return mermaid.write(self._scene, half).encode()
         if format == "svg":
@@ -113,10 +124,30 @@ class Drawing:
         return svg.write(scene, self._placement, theme=theme, narrow=narrow, half=half)
 
     @cached_property
-    def _scene(self) -> Scene:
+    def _whole(self) -> Scene:
+        """All of it, for tools."""
         from graphvis.picture.style import scene_of
 
         return scene_of(self.drawable)
+
+    @cached_property
+    def _scene(self) -> Scene:
+        """What a person is shown."""
+        from graphvis.picture.style import scene_of
+
+        view = self.view
+        if view.asked or (view.fold and _size(self.drawable) > _MOST_UNFOLDED):
+            from graphvis.analysis.folding import fold
+
+            scene = scene_of(fold(self.drawable, depth=view.depth, expand=view.expand, focus=view.focus))
+        else:
+            scene = self._whole
+        if view.limit and len(scene.boxes) > MOST_BOXES:
+            raise FormatError(
+                f"the picture would have {len(scene.boxes):,} boxes, more than a browser opens well",
+                "Fold it (--depth N), look at a part (--focus NAME), save it with -f json, or insist (--no-limit).",
+            )
+        return scene
 
     @cached_property
     def _placement(self) -> Placement:
@@ -132,6 +163,7 @@ def to_svg(
     engine: str | None = None,
     narrow: bool = False,
     half: int | None = None,
+    view: View = _WHOLE,
 ) -> str:
     """A drawable as one SVG document; arguments as in :func:`render`.
 
@@ -141,24 +173,19 @@ def to_svg(
         engine: which layout engine.
         narrow: 360 px wide, halves stacked.
         half: 0 for the half before alone, 1 for after; None for the whole.
+        view: how much of it is shown.
     """
-    return Drawing(drawable, engine=engine).to_svg(theme, narrow=narrow, half=half)
+    return Drawing(drawable, engine=engine, view=view).to_svg(theme, narrow=narrow, half=half)
 
 
-def to_dot(drawable: Drawable, *, half: int | None = None) -> str:
-    """A drawable in Graphviz's DOT language; `half` as in :func:`to_svg`."""
-    from graphvis.picture import dot
-    from graphvis.picture.style import scene_of
-
-    return dot.write(scene_of(drawable), half)
+def to_dot(drawable: Drawable, *, view: View = _WHOLE) -> str:
+    """A drawable in Graphviz's DOT language: all of it, unless `view` asks for a certain folding."""
+    return Drawing(drawable, view=view).render("dot").decode()
 
 
-def to_mermaid(drawable: Drawable, *, half: int | None = None) -> str:
-    """A drawable as a Mermaid flowchart; `half` as in :func:`to_svg`."""
-    from graphvis.picture import mermaid
-    from graphvis.picture.style import scene_of
-
-    return mermaid.write(scene_of(drawable), half)
+def to_mermaid(drawable: Drawable, *, view: View = _WHOLE) -> str:
+    """A drawable as a Mermaid flowchart; `view` as in :func:`to_svg`."""
+    return Drawing(drawable, view=view).render("mmd").decode()
 
 
 def render_source(source: str, format: str, *, engine: str | None = None) -> bytes:  # noqa: A002
@@ -199,7 +226,14 @@ def to_report(diagnosis: Drawable, *, color: bool = False, width: int | None = N
     return report.write(diagnosis, color=color, width=width)
 
 
-def save(drawable: Drawable, path: str | os.PathLike[str], *, theme: Theme = "auto", engine: str | None = None) -> None:
+def save(
+    drawable: Drawable,
+    path: str | os.PathLike[str],
+    *,
+    theme: Theme = "auto",
+    engine: str | None = None,
+    view: View = _WHOLE,
+) -> None:
     """Write a drawable to `path`, in the format of its suffix; the file is replaced whole or not at all.
 
     Raises:
@@ -211,7 +245,7 @@ def save(drawable: Drawable, path: str | os.PathLike[str], *, theme: Theme = "au
     if suffix not in FORMATS:
         shown = f"the suffix .{suffix}" if suffix else "a name without suffix"
         raise FormatError(f"{os.fspath(path)}: no format for {shown}", f"Choose one of .{', .'.join(FORMATS)}.")
-    files.write(path, render(drawable, suffix, theme=theme, engine=engine))
+    files.write(path, render(drawable, suffix, theme=theme, engine=engine, view=view))
 
 
 def read(path: str | os.PathLike[str]) -> Drawable:
@@ -228,6 +262,14 @@ def read(path: str | os.PathLike[str]) -> Drawable:
         return parse(content, *_documents())
     except DocumentError as error:
         raise DocumentError(f"{os.fspath(path)}: {error.what}", error.fix) from None
+
+
+def _size(drawable: Drawable) -> int:
+    """How many nodes there are to draw."""
+    if isinstance(drawable, Comparison):
+        return len(drawable.nodes)
+    graph = drawable.graph if isinstance(drawable, (Moment, Diagnosis)) else drawable
+    return len(graph.kinds) if isinstance(graph, Graph) else 0
 
 
 def _documents() -> tuple[type[Drawable], ...]:

@@ -10,7 +10,7 @@ import msgspec
 from graphvis import version
 from graphvis.analysis.comparing import single
 from graphvis.errors import DocumentError
-from graphvis.model import Conflict, Cut, Diagnosis, Graph, Location, Moment
+from graphvis.model import Conflict, Cut, Diagnosis, Graph, Location, Moment, ValueEdge
 from graphvis.model import Finding as Told
 from graphvis.picture.report import groups
 from graphvis.picture.report.frames import source_around
@@ -21,6 +21,11 @@ from graphvis.picture.style.drawing import picture_of
 from graphvis.picture.style.side import Side
 from graphvis.picture.style.words import cut_label, place, shape_words
 
+_HEADINGS = {
+    "unused": "Not used by this backward",
+    "unreached": "Not reached",
+    "zero": "A gradient of exactly zero",
+}
 _MOST_ITEMS = 12
 """Parameters that a finding lists by name; of more it lists modules."""
 
@@ -37,7 +42,7 @@ def scene_of_diagnosis(diagnosis: Diagnosis, graph: Graph | None = None) -> Scen
     """
     drawn = graph or diagnosis.graph
     if drawn is None:
-        raise DocumentError("the diagnosis holds no graph to draw", "Save it with Diagnosis.to_json(), which keeps the graph.")
+        raise DocumentError("the diagnosis holds no graph to draw", "Diagnosis.to_json() saves it with its graph.")
     told, _ = groups.severed(diagnosis, ())
     findings = [
         *(_conflict(conflict) for conflict in diagnosis.conflicts),
@@ -89,11 +94,12 @@ def _called(cut: Cut) -> str:
 def _marked(graph: Graph, diagnosis: Diagnosis) -> Graph:
     """The graph with only those cuts that cost something: others are no news."""
     costly = {_key(cut) for cut in diagnosis.cuts}
-    values = tuple(
-        msgspec.structs.replace(edge, cut=None) if edge.cut is not None and _key(graph.cuts[edge.cut]) not in costly else edge
-        for edge in graph.values
-    )
-    return msgspec.structs.replace(graph, values=values)
+
+    def marked(edge: ValueEdge) -> ValueEdge:
+        free = edge.cut is not None and _key(graph.cuts[edge.cut]) not in costly
+        return msgspec.structs.replace(edge, cut=None) if free else edge
+
+    return msgspec.structs.replace(graph, values=tuple(marked(edge) for edge in graph.values))
 
 
 def _key(cut: Cut) -> tuple[str, str, int]:
@@ -134,7 +140,8 @@ def _cut(diagnosis: Diagnosis, group: groups.Severed) -> Iterator[Finding]:
             entries.append(Entry(text="inferred: the value left PyTorch here and came back", kind="note"))
         yield Finding(heading=f"The cut: {_where(cut.location)}", bad=True, entries=tuple(entries))
     yield Finding(heading="What it cost", entries=tuple(_cost(diagnosis, group.findings)))
-    yield Finding(heading="Way out", entries=(Entry(text=_sentence(ways_out(list(group.cuts), len(group.findings) > 1))),))
+    way_out = ways_out(list(group.cuts), len(group.findings) > 1)
+    yield Finding(heading="Way out", entries=(Entry(text=_sentence(way_out)),))
 
 
 def _cost(diagnosis: Diagnosis, lost: tuple[Told, ...]) -> Iterator[Entry]:
@@ -172,14 +179,15 @@ def _conflict(conflict: Conflict) -> Finding:
     if conflict.saved_at is not None:
         entries.append(Entry(text=f"{conflict.node} saved it at {_where(conflict.saved_at)}", kind="note"))
     if conflict.expected_version is not None and conflict.version is not None:
-        entries.append(Entry(text=f"saved at version {conflict.expected_version}, now at {conflict.version}", kind="note"))
-    what = "raises" if conflict.effect == "raises" else "a wrong gradient"
+        versions = f"saved at version {conflict.expected_version}, now at {conflict.version}"
+        entries.append(Entry(text=versions, kind="note"))
+    what = "makes backward raise" if conflict.effect == "raises" else "backward does not notice"
     at = f": {_where(where)}" if where else ""
-    return Finding(heading=f"The write that {'makes backward raise' if what == 'raises' else 'backward does not notice'}{at}", bad=True, entries=tuple(entries))
+    return Finding(heading=f"The write that {what}{at}", bad=True, entries=tuple(entries))
 
 
 def _without_use(diagnosis: Diagnosis) -> Iterator[Finding]:
-    for status, heading in (("unused", "Not used by this backward"), ("unreached", "Not reached"), ("zero", "A gradient of exactly zero")):
+    for status, heading in _HEADINGS.items():
         found = [finding for finding in diagnosis.findings if finding.status == status]
         if found:
             yield Finding(heading=heading, entries=tuple(_cost(diagnosis, tuple(found))))
@@ -190,7 +198,8 @@ def _rest(diagnosis: Diagnosis) -> Iterator[Finding]:
     frozen = sum(finding.status == "frozen" for finding in diagnosis.findings)
     if 0 < learning < len(diagnosis.findings):
         also = f" {frozen} are frozen." if frozen else ""
-        yield Finding(heading="What still learns", entries=(Entry(text=f"The other {learning} parameters get a gradient.{also}"),))
+        told = f"The other {learning} parameters get a gradient.{also}"
+        yield Finding(heading="What still learns", entries=(Entry(text=told),))
     if diagnosis.notes:
         yield Finding(heading="Not seen", entries=tuple(Entry(text=note, kind="note") for note in diagnosis.notes))
 

@@ -27,7 +27,7 @@ def picture_of(
             faces=looks,
             state=comparison.nodes[place].state,
             sheets=faces.sheets(place),
-            cluster=clusters.get(comparison.nodes[place].after, "") if comparison.nodes[place].after is not None else "",
+            cluster=clusters.get(-1 if (after := comparison.nodes[place].after) is None else after, ""),
         )
         for place in range(len(comparison.nodes))
         if any(looks := faces.of(place))
