@@ -75,7 +75,8 @@ def _places(way: list[Point], label: Label) -> Iterator[tuple[Place, Place]]:
         lean = max(beside) - min(beside)
         for side, edge in ((1, max(beside)), (-1, min(beside) - _LANES)):
             place = Place(edge + side * label.width / 2, y, label.width, label.height)
-            scissors = Place(sum(beside) / len(beside) + LABEL_START / 2, y, LABEL_START - 6, 14.0)
+            at = min(way, key=lambda point: abs(point[1] - y))[0]
+            scissors = Place(at + LABEL_START / 2, y, LABEL_START - 6, 14.0)
             found.append(((lean > _LEAN, -side, round(lean), abs(k)), (place, scissors)))
     # Sorting is stable, so equals stay in order.
     return (places for _, places in sorted(found, key=lambda pair: pair[0]))

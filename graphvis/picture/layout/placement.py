@@ -41,7 +41,7 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 def fit(placement: Placement) -> Placement:
-    """The placement moved and sized so that it holds all that is in it, and no more, from side to side."""
+    """The placement moved sideways and sized so that it holds all that is in it, and no more."""
     left, right = extent(placement)
 
     def shift(place: Place) -> Place:
@@ -49,7 +49,7 @@ def fit(placement: Placement) -> Placement:
 
     return Placement(
         right - left,
-        placement.height,
+        max(place.bottom for place in _places(placement)),
         {box: shift(place) for box, place in placement.boxes.items()},
         {
             i: Track(tuple((x - left, y) for x, y in track.points), track.label and shift(track.label))
@@ -62,11 +62,14 @@ def fit(placement: Placement) -> Placement:
 
 def extent(placement: Placement) -> tuple[float, float]:
     """The x of the leftmost and the rightmost thing."""
-    labels = [track.label for track in placement.tracks.values() if track.label is not None]
-    places = [*placement.boxes.values(), *placement.frames.values(), *labels]
-    xs = [side for place in places for side in (place.left, place.right)]
+    xs = [side for place in _places(placement) for side in (place.left, place.right)]
     xs += [x for track in placement.tracks.values() for x, _ in sample(track)]
     return min(xs, default=0.0), max(xs, default=placement.width)
+
+
+def _places(placement: Placement) -> list[Place]:
+    labels = [track.label for track in placement.tracks.values() if track.label is not None]
+    return [*placement.boxes.values(), *placement.frames.values(), *placement.names.values(), *labels]
 
 
 def sample(track: Track, steps: int = 12) -> list[Point]:

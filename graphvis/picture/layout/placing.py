@@ -7,7 +7,7 @@ from collections.abc import Collection
 import msgspec
 
 from graphvis.picture.layout import engine as engines
-from graphvis.picture.layout import labels, ports, routing, source, squeezing, storage
+from graphvis.picture.layout import labels, ports, routing, source, squeezing, starts, storage
 from graphvis.picture.layout.placement import Placement, Track, fit
 from graphvis.picture.layout.presence import Presence, presence
 from graphvis.picture.layout.reading import read
@@ -67,7 +67,8 @@ def _finish(measured: Measured, there: Presence, placement: Placement) -> tuple[
     reserved = {i: track for i, track in placement.tracks.items() if track.label is not None}
     routed = routing.route(measured, placement, ports.choose(measured, placement, there), there)
     own = {i: Track(track.points) for i, track in routed.tracks.items()}
-    labelled, homeless = labels.put(measured, msgspec.structs.replace(routed, tracks=own), there, _ROOM)
+    settled = starts.settle(measured, msgspec.structs.replace(routed, tracks=own), there)
+    labelled, homeless = labels.put(measured, settled, there, _ROOM)
     # What the engine made room for and we did not place better stays as the engine has it.
     tracks = labelled.tracks | {i: track for i, track in reserved.items() if i in homeless}
     whole = storage.connect(measured, msgspec.structs.replace(labelled, tracks=tracks), there)

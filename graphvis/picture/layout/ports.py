@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 
 import msgspec
 
-from graphvis.picture.geometry import Place
 from graphvis.picture.layout.placement import Placement
 from graphvis.picture.layout.presence import Presence
 from graphvis.picture.layout.source import Ports, touching
@@ -59,11 +58,11 @@ def _wanted(scope: _Scope, i: int) -> tuple[float, float]:
     """The x at which a link would like to leave its tail and enter its head."""
     link = scope.measured.scene.links[i]
     tail, head = scope.placement.boxes[link.tail], scope.placement.boxes[link.head]
-    reaches = _reach(scope, link.tail), _reach(scope, link.head)
+    reaches = [reach(scope.measured, scope.placement, box) for box in (link.tail, link.head)]
     low = max(tail.x - reaches[0], head.x - reaches[1])
     high = min(tail.x + reaches[0], head.x + reaches[1])
     if low <= high:
-        x = min(max(_preferred(scope, i, tail, head), low), high)
+        x = min(max(_preferred(scope, i, reaches), low), high)
         if _is_clear(scope, i, x):
             return x, x
     points = scope.placement.tracks[i].points
@@ -75,21 +74,22 @@ def _toward(here: float, there: float, engine: float) -> float:
     return there if (engine - here) * (there - here) >= 0 else engine
 
 
-def _preferred(scope: _Scope, i: int, tail: Place, head: Place) -> float:
-    """The middle of the box that has but one link there, else halfway."""
+def _preferred(scope: _Scope, i: int, reaches: list[float]) -> float:
+    """The middle of the box that has but one link there, or can be touched less far from it."""
     link = scope.measured.scene.links[i]
+    tail, head = scope.placement.boxes[link.tail], scope.placement.boxes[link.head]
     leaving, entering = scope.leaving[link.tail], scope.entering[link.head]
     if leaving > 1 and entering == 1:
         return head.x
     if leaving == 1 and entering > 1:
         return tail.x
-    return (tail.x + head.x) / 2
+    return tail.x if reaches[0] <= reaches[1] else head.x
 
 
-def _reach(scope: _Scope, box: str) -> float:
+def reach(measured: Measured, placement: Placement, box: str) -> float:
     """How far from its middle a box may be touched."""
-    share = {"ellipse": 0.3, "rectangle": 0.43, "rounded": 0.44, "bare": 0.0}[scope.measured.sizes[box].shape]
-    return share * scope.placement.boxes[box].width
+    share = {"ellipse": 0.3, "rectangle": 0.43, "rounded": 0.44, "bare": 0.0}[measured.sizes[box].shape]
+    return share * placement.boxes[box].width
 
 
 def _is_clear(scope: _Scope, i: int, x: float) -> bool:
@@ -104,18 +104,19 @@ def _is_clear(scope: _Scope, i: int, x: float) -> bool:
 
 def _spread(scope: _Scope, box: str, links: list[tuple[float, int]]) -> dict[int, float]:
     """Offsets from the box's middle near the wanted x; links of one half in order and not too close."""
-    place, reach, halves = scope.placement.boxes[box], _reach(scope, box), scope.there.links
+    place, halves = scope.placement.boxes[box], scope.there.links
+    most_aside = reach(scope.measured, scope.placement, box)
     ordered = sorted(links)
     most = max(sum(half in halves[i] for _, i in ordered) for half in range(len(scope.measured.scene.halves)))
     if most <= 1:
-        return {i: x - place.x if abs(x - place.x) <= reach else 0.0 for x, i in ordered}
-    apart = min(_LEAST_APART, 2 * reach / (most - 1))
-    offsets = [max(-reach, min(reach, x - place.x)) for x, _ in ordered]
+        return {i: x - place.x if abs(x - place.x) < most_aside + 0.01 else 0.0 for x, i in ordered}
+    apart = min(_LEAST_APART, 2 * most_aside / (most - 1))
+    offsets = [max(-most_aside, min(most_aside, x - place.x)) for x, _ in ordered]
     count = len(ordered)
     for k in range(count):
         before = [offsets[j] + apart for j in range(k) if halves[ordered[j][1]] & halves[ordered[k][1]]]
         offsets[k] = max([offsets[k], *before])
     for k in range(count - 1, -1, -1):
         after = [offsets[j] - apart for j in range(k + 1, count) if halves[ordered[j][1]] & halves[ordered[k][1]]]
-        offsets[k] = min([offsets[k], reach, *after])
+        offsets[k] = min([offsets[k], most_aside, *after])
     return {i: offset for (_, i), offset in zip(ordered, offsets, strict=True)}
