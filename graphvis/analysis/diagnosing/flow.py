@@ -8,12 +8,23 @@ every node the paths with the fewest cuts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from graphvis.analysis.cutting import classify, cut_by_name, flowing, is_checkpoint, overwrites, short
 from graphvis.analysis.diagnosing.inside import Inside
-from graphvis.analysis.diagnosing.regions import Region, covers, overlap, parts_of, region_of
+from graphvis.analysis.diagnosing.regions import (
+    Region,
+    Runs,
+    is_exact,
+    meet,
+    overlap,
+    parts_of,
+    region_of,
+    runs,
+    within,
+    without,
+)
 from graphvis.model import Call, Trace
 from graphvis.model.cut import CutKind
 
@@ -57,6 +68,10 @@ class _Wrote(NamedTuple):
     call: int
 
 
+# A way by which a value came, and the bytes of a tensor that came by it.
+_Piece = tuple[Edge, Runs]
+
+
 class Flow:
     """The value lane of a trace.
 
@@ -83,10 +98,8 @@ class Flow:
         self.exits: dict[int, list[Edge]] = {}
         self._sources = sources
         self._regions: list[Region | None] = [None] * len(trace.tensors)
-        self._made: dict[int, int] = {}
         self._writes: dict[int, list[_Wrote]] = {}
-        self._scanned: dict[int, tuple[int, list[Edge]]] = {}
-        self._born: dict[int, int] = {}  # how many writes its storage had seen when it was made
+        self._contents: dict[int, tuple[int, list[_Piece]]] = {}  # and how many writes they account for
         self._groups: list[int] = list(range(len(trace.tensors)))
         self._split: dict[int, CutKind] = {}
         self._backward: list[int] = []
@@ -97,33 +110,43 @@ class Flow:
     # -- what a tensor's value is made of, at the moment that is being looked at
 
     def makers(self, number: int, region: Region | None = None) -> list[Edge]:
-        """The nodes that the value of a tensor (or a part of it) is made of now."""
+        """The nodes that the value of a tensor (or of a part of it) is made of now."""
         if number in self._sources:
             return [Edge(self._source(number), None)]
-        wrote = self._writes.get(self._storage(number), [])
-        if region is not None:
-            return self._scan(number, region, wrote, self._born.get(number, 0), [self._maker(number)])
-        scanned, known = self._scanned.get(number) or (0, [self._maker(number)])
-        if scanned < len(wrote):
-            known = self._scan(number, self._region(number), wrote, scanned, known)
-            self._scanned[number] = (len(wrote), known)
-        return known
+        held = self._held(number)
+        if region is None:
+            return [edge for edge, _ in held]
+        part, whole = runs(region), runs(self._region(number))
+        return [edge for edge, rest in held if meet(rest, part) or not whole]
 
-    def _scan(self, number: int, region: Region, wrote: list[_Wrote], since: int, older: list[Edge]) -> list[Edge]:
-        """What a region is made of: the writes to it since it was last looked at, newest first, then what was known."""
-        found: list[Edge] = []
-        for place in range(len(wrote) - 1, since - 1, -1):
-            write = wrote[place]
+    def _held(self, number: int) -> list[_Piece]:
+        """What each part of a tensor's memory is made of: what was known, and the writes since."""
+        wrote = self._writes.get(self._storage(number), ())
+        known = self._contents.get(number)
+        if known is None:
+            known = (0, [(Edge(self._source(number), None), runs(self._region(number)))])
+        seen, held = known
+        if seen < len(wrote):
+            held = self._overwrite(number, wrote[seen:], held)
+            known = (len(wrote), held)
+        self._contents[number] = known
+        return held
+
+    def _overwrite(self, number: int, wrote: Sequence[_Wrote], held: list[_Piece]) -> list[_Piece]:
+        region, whole = self._region(number), runs(self._region(number))
+        for write in wrote:
             if not overlap(write.region, region):
                 continue
             foreign = self._groups[write.through] != self._groups[number]
-            found.append(Edge(write.node, self._through(write) if foreign else None))
             # Autograd knows nothing of a write through another door: the gradient still finds the old way,
             # and so does the value where the write read it.
             passes = foreign and not overwrites(self.trace.calls[write.call])
-            if covers(write.region, region) and not passes:
-                return found
-        return found + older
+            if is_exact(write.region) and not passes:
+                gone = runs(write.region)
+                held = [(edge, rest) for edge, before in held if (rest := without(before, gone))]
+            edge = Edge(write.node, self._through(write) if foreign else None)
+            held = [*held, (edge, within(whole, runs(write.region)))]
+        return held
 
     def _through(self, write: _Wrote) -> Blame | None:
         """The cut at a write through another door to the same memory, where its value had a gradient."""
@@ -134,9 +157,6 @@ class Flow:
         if not connected:
             return None
         return Blame(self._split.get(self._groups[write.through], "data"), write.call, write.through)
-
-    def _maker(self, number: int) -> Edge:
-        return Edge(self._made[number], None) if number in self._made else Edge(self._source(number), None)
 
     def _source(self, number: int) -> int:
         node = self.of_source.get(number)
@@ -166,6 +186,9 @@ class Flow:
         if name in ("backward",):
             self._backward = list(call.inputs)
             return
+        if name in ("detach_", "requires_grad_"):
+            self._pass(index, call)
+            return
         written = {write.tensor: write for write in call.writes}
         targets = [*call.outputs, *(number for number in written if number not in call.outputs)]
         if not targets:
@@ -180,11 +203,21 @@ class Flow:
         for target, edges in zip(targets, ways, strict=True):
             node = self._add(index)
             self.edges[node] = edges
-            self._bind(index, call, name, target, node, target in written)
+            self._bind(index, call, target, node, target in written)
             if target in written:
                 write = written[target]
                 region = region_of(write, write.shape) if write.stop or write.strides else self._region(target)
                 self._wrote(target, _Wrote(node, region, target, index))
+
+    def _pass(self, index: int, call: Call) -> None:
+        """Take a call that changes what a tensor is and not what it holds: each part keeps its way, and passes it."""
+        kind = classify(self.trace, index)
+        if kind is None or not call.inputs:
+            return
+        number = call.inputs[0]
+        blame = Blame(kind, index, number)
+        held = [(self._joined(edge, blame), rest) for edge, rest in self._held(number)]
+        self._contents[number] = (len(self._writes.get(self._storage(number), ())), held)
 
     def _wrote(self, number: int, write: _Wrote) -> None:
         self._writes.setdefault(self._storage(number), []).append(write)
@@ -198,24 +231,20 @@ class Flow:
         if regions is None:
             return False
         ways = [self._ways(index, call, name, 0, target, False, at) for at in range(len(call.inputs))]
-        self._bind(index, call, name, target, self._add(index), False)
+        self._bind(index, call, target, self._add(index), False)
         for region, edges in zip(regions, ways, strict=True):
             node = self._add(index)
             self.edges[node] = edges
             self._wrote(target, _Wrote(node, region, target, index))
         return True
 
-    def _bind(self, index: int, call: Call, name: str, target: int, node: int, written: bool) -> None:
-        """Note that a call made a tensor (or made it anew, as ``detach_`` does)."""
-        if target in call.inputs and (written or name not in ("detach_", "requires_grad_", "grad")):
-            if not written or target in self._made or target in self._sources:
-                return
-            self._source(target)
-            return
-        self._made[target] = node
+    def _bind(self, index: int, call: Call, target: int, node: int, written: bool) -> None:
+        """Note that a call made a tensor."""
         storage = self._storage(target)
-        self._born[target] = len(self._writes.get(storage, ()))
-        self._scanned[target] = (self._born[target], [Edge(node, None)])
+        count = len(self._writes.get(storage, ()))
+        if target in call.inputs or written:
+            return
+        self._contents[target] = (count, [(Edge(node, None), runs(self._region(target)))])
         kind = cut_by_name(call) or classify(self.trace, index)
         for number in call.inputs:
             if number != target and self._storage(number) == storage:
@@ -238,6 +267,8 @@ class Flow:
             for edge in self.makers(number, self._region(target) if view else None):
                 way = self._joined(edge, blame)
                 found[way] = None
+        if name == "grad" and target in self._contents:
+            found.update(dict.fromkeys(self.makers(target)))
         if name == "grad" and not call.function.startswith("torch.autograd"):
             for number in self._backward:
                 for edge in self.makers(number):

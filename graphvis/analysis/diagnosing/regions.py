@@ -8,6 +8,7 @@ import msgspec
 
 from graphvis.model import TracedTensor, Write
 
+Runs = tuple[tuple[int, int], ...]
 _MOST_RUNS = 4096  # beyond that a region is taken for one without gaps
 
 
@@ -42,38 +43,62 @@ def overlap(one: Region, other: Region) -> bool:
     """Whether two regions of one storage share a byte."""
     if one.stop <= other.start or other.stop <= one.start or one.start >= one.stop or other.start >= other.stop:
         return False
-    if not one.strides and not other.strides:
-        return True
-    mine, theirs = runs(one), runs(other)
+    return (not one.strides and not other.strides) or meet(runs(one), runs(other))
+
+
+def is_exact(region: Region) -> bool:
+    """Whether the gaps of a region are known; else :func:`runs` takes it for one without."""
+    return not region.strides or _count(region) <= _MOST_RUNS
+
+
+def meet(one: Runs, other: Runs) -> bool:
+    """Whether two ascending lists of stretches share a byte."""
+    if not one or not other or one[-1][1] <= other[0][0] or other[-1][1] <= one[0][0]:
+        return False
     i = j = 0
-    while i < len(mine) and j < len(theirs):
-        if mine[i][1] <= theirs[j][0]:
+    while i < len(one) and j < len(other):
+        if one[i][1] <= other[j][0]:
             i += 1
-        elif theirs[j][1] <= mine[i][0]:
+        elif other[j][1] <= one[i][0]:
             j += 1
         else:
             return True
     return False
 
 
-def covers(one: Region, other: Region) -> bool:
-    """Whether every byte of `other` lies in `one`."""
-    if other.start >= other.stop:
-        return True
-    if one.start > other.start or one.stop < other.stop:
-        return False
-    if not one.strides:
-        return True
-    mine, known = runs(one), _count(one)
-    if known > _MOST_RUNS:
-        return False  # its gaps were not looked at
+def without(one: Runs, other: Runs) -> Runs:
+    """What is left of `one` after `other` was taken away."""
+    if not one or not other or one[-1][1] <= other[0][0] or other[-1][1] <= one[0][0]:
+        return one
+    left: list[tuple[int, int]] = []
     j = 0
-    for start, stop in runs(other):
-        while j < len(mine) and mine[j][1] < stop:
+    for start, stop in one:
+        while j < len(other) and other[j][1] <= start:
             j += 1
-        if j == len(mine) or mine[j][0] > start:
-            return False
-    return True
+        at = j
+        while start < stop and at < len(other) and other[at][0] < stop:
+            if other[at][0] > start:
+                left.append((start, other[at][0]))
+            start = max(start, other[at][1])
+            at += 1
+        if start < stop:
+            left.append((start, stop))
+    return tuple(left)
+
+
+def within(one: Runs, other: Runs) -> Runs:
+    """What two ascending lists of stretches share."""
+    shared = []
+    i = j = 0
+    while i < len(one) and j < len(other):
+        start, stop = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
+        if start < stop:
+            shared.append((start, stop))
+        if one[i][1] < other[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(shared)
 
 
 def parts_of(whole: TracedTensor, parts: list[TracedTensor]) -> list[Region] | None:
@@ -114,14 +139,15 @@ def _count(region: Region) -> int:
 
 
 @lru_cache(maxsize=4096)
-def runs(region: Region) -> tuple[tuple[int, int], ...]:
+def runs(region: Region) -> Runs:
     """The stretches without gaps of a region, ascending and merged."""
     if not region.strides:
-        return ((region.start, region.stop),)
+        return ((region.start, region.stop),) if region.start < region.stop else ()
     dims = sorted(
         ((stride, size) for size, stride in zip(region.shape, region.strides, strict=True) if stride and size > 1)
     )
-    length, outer = region.itemsize, []
+    length = region.itemsize
+    outer: list[tuple[int, int]] = []
     for stride, size in dims:
         if not outer and stride <= length:
             length = (size - 1) * stride + length
