@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 import torch
 
 from graphvis.analysis import diagnosing
 from graphvis.analysis.diagnosing import Subject
+from graphvis.analysis.joining import join
 from graphvis.errors import GraphvisError
 from graphvis.live import counterfactual, walker
 from graphvis.live import probe as probing
@@ -66,6 +68,8 @@ def diagnose(
             named = {}
         subjects = subjects_of(graph, frozen, named, measured)
         found = diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
+        if frozen is not None:
+            found = msgspec.structs.replace(found, graph=join(graph, frozen))
         return found if verify is None else counterfactual.verify(found, verify, named)
     finally:
         if trace is not None:

@@ -81,7 +81,9 @@ def lines(page: Page, marks: list[Mark], ink: str, context: int = 2) -> list[str
             result.append(f"{page.ink(f'{number:>{gutter}} |', 'gutter')} {clean(text)}".rstrip())
         if excerpt:
             result.append(f"{bar} {_underline(page, mark, excerpt[-1][1], ink)}")
-            result.append(bar)
+        elif mark.says:
+            result.append(f"{bar} {page.ink(mark.says, ink if mark.main else 'gutter')}")
+        result.append(bar)
     return result
 
 

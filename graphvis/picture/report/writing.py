@@ -272,7 +272,13 @@ def _frozen(page: Page, diagnosis: Diagnosis) -> list[str]:
 
 
 def _notes(page: Page, diagnosis: Diagnosis) -> list[str]:
-    return [f"{page.ink('note', 'note')}: {clean(note)}" for note in diagnosis.notes]
+    if not diagnosis.traced:
+        return []  # that there is no trace is said where it matters
+    told: list[str] = []
+    for note in diagnosis.notes:
+        first, *rest = textwrap.wrap(f"note: {clean(note)}", page.width, subsequent_indent="      ")
+        told += [first.replace("note", page.ink("note", "note"), 1), *rest]
+    return told
 
 
 def _summary(page: Page, diagnosis: Diagnosis) -> list[str]:
