@@ -122,8 +122,8 @@ class Side:
         return node in self._receiving_nodes
 
     def freed(self, node: int) -> bool:
-        """Whether a backward node was made and is gone: the gradient had a way there once."""
-        return self.graph.ghosts.get(node) == "freed"
+        """Whether backward nodes were made and are gone: the gradient had a way there once."""
+        return self.graph.ghosts.get(node) == "freed" or (node in self.graph.folds and not self.reaches(node))
 
     def swallows(self, node: int) -> bool:
         """Whether backward ran this function and got no gradient from it, though it leads on to others."""
