@@ -68,7 +68,8 @@ def run(block: Block, checkout: Path) -> str:
     if block.language == "sh":
         command: list[str | Path] = ["bash", "-euo", "pipefail", "-c", block.text]
     else:
-        command = [sys.executable, "-c", block.text]
+        (checkout / "snippet.py").write_text(block.text)
+        command = [sys.executable, "snippet.py"]
     done = subprocess.run(command, cwd=checkout, env=environment_of(checkout), capture_output=True, text=True)
     expected = int(block.words.removeprefix("exit=") or 0)
     assert done.returncode == expected, f"{block.text}\n{done.stdout}\n{done.stderr}"
