@@ -48,3 +48,7 @@ class WalkError(GraphvisError, TypeError):
 
 class ScriptError(GraphvisError, ImportError):
     """There is no script, or no module, to run."""
+
+
+class SelectionError(GraphvisError, LookupError):
+    """A name or a pattern that nothing in the graph fits."""

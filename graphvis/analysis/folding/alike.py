@@ -37,7 +37,7 @@ class Alike:
 
     def rows(self, children: Sequence[int]) -> list[list[int]]:
         """Siblings in rows of alike ones that follow each other by number; the others in rows of one."""
-        numbered = sorted((child for child in children if self._modules.name(child).isdigit()), key=self._number)
+        numbered = sorted((child for child in children if self._modules.number(child) >= 0), key=self._modules.number)
         rows: list[list[int]] = []
         last: tuple[int, ...] = ()
         for child in numbered:
@@ -50,9 +50,6 @@ class Alike:
         place = {row[0]: row for row in rows}
         inside = {child for row in rows for child in row[1:]}
         return [place.get(child, [child]) for child in children if child not in inside]
-
-    def _number(self, module: int) -> int:
-        return int(self._modules.name(module))
 
     def _signature(self, module: int) -> tuple[int, ...]:
         inputs, looks, homes = self._whole.inputs, self._looks, self._modules.homes

@@ -7,10 +7,40 @@ from collections.abc import Sequence
 import msgspec
 
 from graphvis.analysis.folding.words import operations
-from graphvis.model import Fold, Graph, ValueEdge
+from graphvis.model import Fold, Graph, Moment, ValueEdge
 from graphvis.model.graph import FoldKind, GhostReason, NodeKind
 
 Station = tuple[tuple[int, int], ...]
+
+
+class Repeats:
+    """Tells which edges are drawn elsewhere already.
+
+    Args:
+        seats: see :class:`Folding`.
+    """
+
+    def __init__(self, seats: Sequence[Station]) -> None:
+        self._seats = seats
+        self._known: dict[tuple[int, int], bool] = {}
+
+    def between(self, one: int, other: int) -> bool:
+        """Whether an edge leads from one of several alike modules to the next, or is drawn in their first already."""
+        if not one or not other:
+            return False
+        known = self._known.get((one, other))
+        if known is None:
+            known = self._known[one, other] = _is_repeated(self._seats[one], self._seats[other])
+        return known
+
+
+def _is_repeated(one: Station, other: Station) -> bool:
+    for here, there in zip(one, other, strict=False):
+        if here[0] != there[0]:
+            return False
+        if here[1] != there[1] or here[1] > 0:
+            return True
+    return False
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +91,41 @@ def apply(graph: Graph, folding: Folding, places: Sequence[int] | None = None) -
         A graph with the groups as nodes, in the order of their first nodes. Gradient edges between two groups are one,
         value edges too, but for those with different cuts.
     """
-    return _Quotient(graph, folding, range(len(graph.kinds)) if places is None else places).run()
+    return quotient(graph, folding, places).graph
 
 
-class _Quotient:
+class Quotient(msgspec.Struct, frozen=True):
+    """A folded graph and where its nodes and edges come from.
+
+    Attributes:
+        graph: the folded graph.
+        groups: for each of its nodes the group that it stands for.
+        nodes: for each node of the whole graph the node that it went into; -1 where that was dropped.
+        edges: for each gradient edge of the whole graph the edge that it went into, where it did.
+    """
+
+    graph: Graph
+    groups: tuple[int, ...]
+    nodes: tuple[int, ...]
+    edges: dict[int, int]
+
+
+def quotient(graph: Graph, folding: Folding, places: Sequence[int] | None = None) -> Quotient:
+    """Like :func:`apply`, with where everything went."""
+    return _Folder(graph, folding, range(len(graph.kinds)) if places is None else places).run()
+
+
+def apply_to_moment(moment: Moment, folding: Folding, places: Sequence[int] | None = None) -> tuple[Moment, Quotient]:
+    """A moment with its graph folded, and what backward passed told of the folded edges."""
+    found = quotient(moment.graph, folding, places)
+    outcome = moment.outcome
+    if outcome is not None and outcome.passed is not None:
+        passed = sorted({found.edges[edge] for edge in outcome.passed if edge in found.edges})
+        outcome = msgspec.structs.replace(outcome, passed=tuple(passed))
+    return msgspec.structs.replace(moment, graph=found.graph, outcome=outcome), found
+
+
+class _Folder:
     def __init__(self, graph: Graph, folding: Folding, places: Sequence[int]) -> None:
         self.graph = graph
         self.folding = folding
@@ -77,11 +138,12 @@ class _Quotient:
         self.numbers = {group: number for number, group in enumerate(self.order)}
         self.of = [self.numbers.get(groups[place], -1) for place in places]
         self.stations = [folding.stations[place] for place in places]
+        self.repeats = Repeats(folding.seats)
         self.single = {number for number, group in enumerate(self.order) if group not in folding.parts}
 
-    def run(self) -> Graph:
+    def run(self) -> Quotient:
         graph = self.graph
-        sources, slots, targets, output_nrs = self._edges()
+        (sources, slots, targets, output_nrs), edges = self._edges()
         alone = {self.members[self.order[number]][0]: number for number in self.single}
         firsts = {number: self.members[group][0] for number, group in enumerate(self.order)}
         kinds: list[NodeKind] = []
@@ -90,7 +152,7 @@ class _Quotient:
             part = self.folding.parts.get(group)
             kinds.append(graph.kinds[firsts[number]] if part is None else "function")
             names.append(graph.names[firsts[number]] if part is None else part.name)
-        return msgspec.structs.replace(
+        folded = msgspec.structs.replace(
             graph,
             kinds=tuple(kinds),
             names=tuple(names),
@@ -103,36 +165,40 @@ class _Quotient:
             saved={alone[node]: saved for node, saved in graph.saved.items() if node in alone},
             values=self._values(),
             locations={i: found for i, node in firsts.items() if (found := graph.locations.get(node))},
-            modules={i: found for i, node in firsts.items() if (found := graph.modules.get(node))},
+            modules={i: module for i, node in firsts.items() if (module := graph.modules.get(node))},
             sequence_nrs=tuple(graph.sequence_nrs[node] for node in firsts.values()) if graph.sequence_nrs else (),
             ghosts=self._ghosts(),
             calls={i: call for i, node in firsts.items() if (call := graph.calls.get(node)) is not None},
             folds={self.numbers[group]: self._fold(group) for group in self.order if group in self.folding.parts},
             clusters={i: path for i, group in enumerate(self.order) if (path := self.folding.clusters.get(group))},
         )
+        return Quotient(folded, tuple(self.order), tuple(self.of), edges)
 
-    def _edges(self) -> tuple[tuple[int, ...], ...]:
-        """The gradient edges between groups, grouped by source; a node that stands alone keeps all its slots."""
+    def _edges(self) -> tuple[tuple[tuple[int, ...], ...], dict[int, int]]:
+        """The gradient edges between groups, grouped by source; a node that stands alone keeps all its slots.
+
+        With them, for each edge of the whole graph the one that it went into.
+        """
         graph, of, single = self.graph, self.of, self.single
-        found: list[dict[int, None]] = [{} for _ in self.order]
-        kept: dict[int, list[tuple[int, int, int]]] = {number: [] for number in single}
-        for source, slot, target, nr in zip(graph.sources, graph.slots, graph.targets, graph.output_nrs, strict=True):
+        heads: list[dict[tuple[int, int, int], list[int]]] = [{} for _ in self.order]
+        for edge, (source, slot, target, nr) in enumerate(
+            zip(graph.sources, graph.slots, graph.targets, graph.output_nrs, strict=True)
+        ):
             tail = of[source]
-            if tail < 0:
-                continue
             head = of[target] if target >= 0 else -1
-            if target >= 0 and (head < 0 or self._is_repeated(source, target)):
+            if tail < 0 or (target >= 0 and (head < 0 or self._is_repeated(source, target))):
                 continue
-            if tail in kept:
-                kept[tail].append((slot, head, nr if head in single else 0))
+            if tail in single:
+                heads[tail][slot, head, nr if head in single else 0] = [edge]
             elif head >= 0 and head != tail:
-                found[tail][head] = None
-        rows = [
-            (tail, slot, head, nr)
-            for tail, heads in enumerate(found)
-            for slot, head, nr in kept.get(tail) or [(slot, head, 0) for slot, head in enumerate(heads)]
-        ]
-        return tuple(tuple(row[column] for row in rows) for column in range(4))
+                heads[tail].setdefault((-1, head, 0), []).append(edge)
+        rows: list[tuple[int, int, int, int]] = []
+        edges: dict[int, int] = {}
+        for tail, found in enumerate(heads):
+            for place, ((slot, head, nr), old) in enumerate(found.items()):
+                edges.update(dict.fromkeys(old, len(rows)))
+                rows.append((tail, place if slot < 0 else slot, head, nr))
+        return tuple(tuple(row[column] for row in rows) for column in range(4)), edges
 
     def _values(self) -> tuple[ValueEdge, ...]:
         found: dict[tuple[int, int, int | None], ValueEdge] = {}
@@ -146,16 +212,7 @@ class _Quotient:
         return tuple(found.values())
 
     def _is_repeated(self, one: int, other: int) -> bool:
-        """Whether an edge leads from one of several alike modules to the next, or is drawn in their first already."""
-        here, there = self.stations[one], self.stations[other]
-        if not here or not there:
-            return False
-        for mine, its in zip(self.folding.seats[here], self.folding.seats[there], strict=False):
-            if mine[0] != its[0]:
-                return False
-            if mine[1] != its[1] or mine[1] > 0:
-                return True
-        return False
+        return self.repeats.between(self.stations[one], self.stations[other])
 
     def _ghosts(self) -> dict[int, GhostReason]:
         ghosts, found = self.graph.ghosts, {}

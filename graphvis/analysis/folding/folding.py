@@ -1,57 +1,97 @@
-"""Folding: which nodes are drawn as one box."""
+"""Folding: any drawable as one of the same kind that a person can read."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TypeVar, cast
 
-import msgspec
+from msgspec.structs import replace
 
-from graphvis.analysis.folding.alike import Alike
-from graphvis.analysis.folding.applying import Folding, apply
-from graphvis.analysis.folding.labels import label
-from graphvis.analysis.folding.loose import Loose
-from graphvis.analysis.folding.opening import Opening
-from graphvis.analysis.folding.partition import partition_by
-from graphvis.analysis.folding.tree import Modules
-from graphvis.analysis.folding.whole import Whole, whole_of
-from graphvis.model import Diagnosis, Drawable, Graph
+from graphvis.analysis.comparing import single, unite
+from graphvis.analysis.folding.applying import Folding, apply, apply_to_moment, quotient
+from graphvis.analysis.folding.partition import Wishes, partition
+from graphvis.analysis.folding.whole import places_of, whole_of, whole_of_graph
+from graphvis.model import Comparison, Conflict, Diagnosis, Drawable, Graph, Moment
 
-_D = TypeVar("_D", bound=Drawable)
+_Any = TypeVar("_Any", bound=Drawable)
+
+_LEAST = 20
+_LEAST_AROUND_FINDINGS = 12
+"""Where something is found, the rest is but its surroundings."""
 
 
 def fold(
-    drawable: _D,
+    drawable: _Any,
     *,
     depth: int | None = None,
+    expand: Collection[str] = (),
+    focus: str | None = None,
     most: int = 60,
-    least: int = 20,
-) -> _D:
-    """The same finding as a picture that a person can read."""
-    if isinstance(drawable, Diagnosis) and drawable.graph is not None:
-        graph = drawable.graph
-        whole = whole_of(graph)
-        whole.held.update(whole.units[conflict.index] for conflict in drawable.conflicts if conflict.index is not None)
-        folding = partition(whole, depth=depth, most=most, least=least)
-        return drawable if folding is None else msgspec.structs.replace(drawable, graph=apply(graph, folding))
+    least: int | None = None,
+) -> _Any:
+    """The same drawable with groups of its nodes as one node each.
+
+    What has few nodes comes back as it is. Around cuts, conflicts and parameters that get no gradient it stays open,
+    and nothing that a gradient reaches is in one box with something that none reaches.
+
+    Args:
+        drawable: a Graph, Moment, Comparison or Diagnosis.
+        depth: open every module down to this many levels, whatever comes of it.
+        expand: patterns of paths of modules that are to be open, e.g. ``h.3`` or ``h.*.attn``.
+        focus: the path of a module, or the name of a tensor or function: what has nothing to do with it is left out.
+        most: boxes that a reader can take in; more only where findings ask for it.
+        least: boxes below which more is shown; None for 20, and for 12 around the findings of a Diagnosis.
+
+    Raises:
+        SelectionError: if nothing fits `expand` or `focus`.
+        TypeError: if it is of a kind that cannot be folded.
+    """
+    around = isinstance(drawable, Diagnosis) and not drawable.ok
+    wanted = least if least is not None else _LEAST_AROUND_FINDINGS if around else _LEAST
+    wishes = Wishes(depth=depth, expand=tuple(expand), focus=focus, most=most, least=wanted)
+    if isinstance(drawable, Diagnosis):
+        return cast(_Any, _fold_diagnosis(drawable, wishes))
+    if not isinstance(drawable, (Graph, Moment, Comparison)):
+        raise TypeError(f"a {type(drawable).__name__} cannot be folded")
+    folding = partition(whole_of(drawable), wishes)
+    if folding is None:
+        return drawable
     if isinstance(drawable, Graph):
-        folding = partition(whole_of(drawable), depth=depth, most=most, least=least)
-        return drawable if folding is None else cast(_D, apply(drawable, folding))
-    return drawable
+        return cast(_Any, apply(drawable, folding))
+    if isinstance(drawable, Moment):
+        return cast(_Any, apply_to_moment(drawable, folding)[0])
+    return cast(_Any, _fold_comparison(drawable, folding))
 
 
-def partition(whole: Whole, *, depth: int | None = None, most: int = 60, least: int = 20) -> Folding | None:
-    """A partition into `least` to `most` groups, where findings allow it; None where nothing need be folded."""
-    order = whole.order()
-    if len(order) <= most and depth is None:
-        return None
-    modules = Modules(whole, label(whole, order), order)
-    ranks = [0] * len(whole.units)
-    for rank, unit in enumerate(order):
-        ranks[unit] = rank
-    marked: frozenset[int] = frozenset()
-    opening = Opening(whole, modules, Alike(whole, modules, ranks, marked), Loose(whole, modules.homes), marked)
-    if depth is None:
-        opening.choose(least, most)
-    else:
-        opening.deepen(depth)
-    return partition_by(whole, modules, opening)
+def _fold_diagnosis(diagnosis: Diagnosis, wishes: Wishes) -> Diagnosis:
+    graph = diagnosis.graph
+    if graph is None:
+        return diagnosis
+    whole = whole_of_graph(graph)
+    whole.held |= {whole.units[one.index] for one in diagnosis.conflicts if one.index is not None}
+    folding = partition(whole, wishes)
+    if folding is None:
+        return diagnosis
+    found = quotient(graph, folding)
+    conflicts = tuple(_moved(conflict, found.nodes) for conflict in diagnosis.conflicts)
+    return replace(diagnosis, graph=found.graph, conflicts=conflicts)
+
+
+def _moved(conflict: Conflict, nodes: Sequence[int]) -> Conflict:
+    if conflict.index is None:
+        return conflict
+    node = nodes[conflict.index]
+    return replace(conflict, index=None if node < 0 else node)
+
+
+def _fold_comparison(comparison: Comparison, folding: Folding) -> Comparison:
+    """Both sides by one partition, and their union anew."""
+    before, after = places_of(comparison)
+    moment, other = apply_to_moment(comparison.after, folding, after)
+    words = {"name": comparison.name, "title": comparison.title, "description": comparison.description}
+    if comparison.before is None:
+        return single(moment, **words)
+    earlier, one = apply_to_moment(comparison.before, folding, before)
+    nodes = {group: node for node, group in enumerate(other.groups)}
+    matched = {node: nodes[group] for node, group in enumerate(one.groups) if group in nodes}
+    return unite(earlier, moment, matched, comparison.matching, **words)

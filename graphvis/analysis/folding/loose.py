@@ -6,8 +6,13 @@ from collections.abc import Sequence
 
 from graphvis.analysis.folding.whole import NEUTRAL, Whole
 
+Group = list[int]
+
 _FEW_LEAVES = 4
 """Leaves of one module that are shown one by one."""
+_MANY_RUNS = 40
+"""Groups of functions in one module above which neighbours are put together."""
+_PARTS = 12
 
 
 class Loose:
@@ -21,20 +26,38 @@ class Loose:
     def __init__(self, whole: Whole, homes: Sequence[int]) -> None:
         self._whole = whole
         self._homes = homes
-        self._consumers = consumers_of(whole)
+        self._consumers = whole.consumers()
         self._cut = set(whole.cuts)
+        self._alone = whole.held | {unit for ends in whole.cuts for unit in ends}
 
-    def groups(self, units: Sequence[int]) -> list[list[int]]:
+    def groups(self, units: Sequence[int]) -> list[Group]:
         """The groups of one module's own units, which are given in forward order."""
         functions = [unit for unit in units if self._whole.kinds[unit] == "function"]
         others = [unit for unit in units if self._whole.kinds[unit] != "function"]
-        return [*self._runs(functions), *self._parameters(others)]
+        runs = self._runs(functions)
+        if len(runs) > _MANY_RUNS:
+            runs = self._parts(runs, _PARTS)
+        return [*runs, *self._parameters(others, runs)]
 
-    def _runs(self, functions: Sequence[int]) -> list[list[int]]:
+    def split(self, group: Group, most: int) -> list[Group]:
+        """A group in at most `most` smaller ones, in forward order; itself where it is one thing.
+
+        A part falls into runs; a run before each function that takes a parameter.
+        """
+        functions = [unit for unit in group if self._whole.kinds[unit] == "function"]
+        others = [unit for unit in group if self._whole.kinds[unit] != "function"]
+        pieces = self._runs(functions)
+        if len(pieces) == 1:
+            pieces = self._layers(functions)
+        if len(pieces) > most:
+            pieces = self._parts(pieces, most)
+        return [*pieces, *self._parameters(others, pieces)] if 1 < len(pieces) <= most else [group]
+
+    def _runs(self, functions: Sequence[int]) -> list[Group]:
         whole, homes = self._whole, self._homes
         classes = whole.classes
         group: dict[int, int] = {}
-        members: dict[int, list[int]] = {}
+        members: dict[int, Group] = {}
         kind: dict[int, int] = {}
         for unit in reversed(functions):  # consumers first
             into = self._consumers[unit]
@@ -56,27 +79,94 @@ class Loose:
         held = self._whole.held
         return unit not in held and into not in held and (unit, into) not in self._cut
 
-    def _parameters(self, others: Sequence[int]) -> list[list[int]]:
-        """Leaves one by one, or one group for each class where there are many; other tensors one by one."""
-        leaves: dict[int, list[int]] = {}
-        alone = []
-        for unit in others:
-            if self._whole.kinds[unit] == "leaf" and unit not in self._whole.held:
-                leaves.setdefault(self._whole.classes[unit], []).append(unit)
+    def _layers(self, run: Sequence[int]) -> list[Group]:
+        """A run in pieces that begin where parameters come in."""
+        kinds, inputs = self._whole.kinds, self._whole.inputs
+        pieces: list[Group] = [[]]
+        begun = False
+        for unit in run:
+            takes = any(one >= 0 and kinds[one] == "leaf" for one in inputs[unit])
+            if takes and begun:
+                pieces.append([])
+                begun = False
+            pieces[-1].append(unit)
+            begun = begun or len(inputs[unit]) > 1 or not takes  # what only reshapes a parameter begins nothing
+        return pieces
+
+    def _parts(self, runs: Sequence[Group], most: int) -> list[Group]:
+        """Neighbouring runs of one class put together, parted where the fewest values pass."""
+        crossing = self._crossing(runs)
+        size = max(2, -(-len(runs) // most))
+        parts: list[Group] = []
+        start = 0
+        while start < len(runs):
+            stop = min(len(runs), start + size)
+            if stop < len(runs):
+                stop = min(range(start + max(1, size // 2), stop + 1), key=lambda b: (crossing[b], -b))
+            parts += self._by_class(runs[start:stop])
+            start = stop
+        return parts
+
+    def _crossing(self, runs: Sequence[Group]) -> list[int]:
+        """For each place between two runs how many values pass from before it to behind it."""
+        places = {unit: place for place, run in enumerate(runs) for unit in run}
+        change = [0] * (len(runs) + 1)
+        for unit, place in places.items():
+            for one in self._whole.inputs[unit]:
+                came = places.get(one, place)
+                if came < place:
+                    change[came + 1] += 1
+                    change[place + 1] -= 1
+        total = 0
+        found = []
+        for step in change:
+            total += step
+            found.append(total)
+        return found
+
+    def _by_class(self, runs: Sequence[Group]) -> list[Group]:
+        """These runs as one group for each class; what must be seen stands alone."""
+        found: list[Group] = []
+        groups: dict[int, Group] = {}
+        for run in runs:
+            if any(unit in self._alone for unit in run):
+                found.append(list(run))
+                continue
+            mask = 0
+            for unit in run:
+                mask |= self._whole.classes[unit]
+            if mask not in groups:
+                groups[mask] = []
+                found.append(groups[mask])
+            groups[mask] += run
+        return found
+
+    def _parameters(self, others: Sequence[int], runs: Sequence[Group]) -> list[Group]:
+        """Leaves one by one; where there are many, each with what alone takes it, and else one group for each class."""
+        leaves = [unit for unit in others if self._whole.kinds[unit] == "leaf" and unit not in self._alone]
+        inside = set(leaves)
+        alone = [[unit] for unit in others if unit not in inside]
+        if len(leaves) <= _FEW_LEAVES:
+            return [*alone, *([unit] for unit in leaves)]
+        places = {unit: run for run in runs for unit in run}
+        takers: dict[int, Group | None] = {}
+        for unit in places:
+            for one in self._whole.inputs[unit]:
+                if one in inside:
+                    takers[one] = places[unit] if takers.get(one, places[unit]) is places[unit] else None
+        shared: dict[int, Group] = {}
+        for leaf in leaves:
+            run = takers.get(leaf)
+            if run is not None and self._consumers[leaf] in places and self._fits(leaf, run):
+                run.append(leaf)
             else:
-                alone.append([unit])
-        for members in leaves.values():
-            alone += [members] if len(members) > _FEW_LEAVES else [[unit] for unit in members]
+                shared.setdefault(self._whole.classes[leaf], []).append(leaf)
+        for group in shared.values():
+            alone += [group] if len(group) > _FEW_LEAVES else [[unit] for unit in group]
         return alone
 
-
-def consumers_of(whole: Whole) -> list[int]:
-    """For each unit its only consumer; -1 where it has none, -2 where it has several or is an output."""
-    found = [-1] * len(whole.units)
-    for unit, inputs in enumerate(whole.inputs):
-        for one in inputs:
-            if one >= 0 and found[one] != unit:
-                found[one] = unit if found[one] == -1 else -2
-    for root in whole.roots:
-        found[root] = -2
-    return found
+    def _fits(self, leaf: int, run: Group) -> bool:
+        classes = self._whole.classes
+        if any(unit in self._whole.held for unit in run):
+            return False
+        return all(classes[unit] in (NEUTRAL, classes[leaf]) for unit in run)

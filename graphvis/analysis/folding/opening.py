@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Collection
 
 from graphvis.analysis.folding.alike import Alike
-from graphvis.analysis.folding.loose import Loose
+from graphvis.analysis.folding.loose import Group, Loose
 from graphvis.analysis.folding.tree import ROOT, Modules
 from graphvis.analysis.folding.whole import DEAD, Whole
+
+_Closed = tuple[int, int, int, int]
+"""What may be opened: how urgent it is, minus its size, its module, and -1 or which group."""
+
+_WHOLE_MODULE = -1
 
 
 class Opening:
     """The open modules, and what each shows.
+
+    Args:
+        whole: the units.
+        modules: their modules.
+        alike: compares modules.
+        loose: groups loose units.
+        forced: modules that are open whatever it costs; with each also those around it.
 
     Attributes:
         rows: for each open module what stands in it: rows of alike modules, and of one.
@@ -19,57 +32,118 @@ class Opening:
         boxes: how many boxes there are.
     """
 
-    def __init__(self, whole: Whole, modules: Modules, alike: Alike, loose: Loose, marked: frozenset[int]) -> None:
+    def __init__(self, whole: Whole, modules: Modules, alike: Alike, loose: Loose, forced: Collection[int]) -> None:
         self._whole = whole
         self._modules = modules
         self._alike = alike
         self._loose = loose
-        self._forced = _forced(whole, modules, marked)
+        self._forced = forced
         self._known: dict[int, list[list[int]]] = {}
-        self._groups: dict[int, list[list[int]]] = {}
-        self._closed: list[tuple[bool, int, int]] = []
+        self._grouped: dict[int, list[Group]] = {}
+        self._closed: list[_Closed] = []
+        self._repeated: set[int] = set()
+        self._kinds: dict[int, list[frozenset[str]]] = {}
         self.rows: dict[int, list[list[int]]] = {}
-        self.groups: dict[int, list[list[int]]] = {}
+        self.groups: dict[int, list[Group]] = {}
         self.boxes = 1
         self._open(ROOT)
 
     def choose(self, least: int, most: int) -> None:
-        """Open what is closed, the largest first, for at least `least` boxes, and for at most `most`."""
+        """Open what is closed, what is lost before what is large, for at least `least` boxes and at most `most`."""
         while self._closed and self.boxes < least:
-            _, _, module = heapq.heappop(self._closed)
-            if self.boxes + self._gain(module) <= most and self._shows(module) and self._is_opened_by(module):
+            urgency, size, module, place = heapq.heappop(self._closed)
+            if place == _WHOLE_MODULE:
+                end = self._end(module)
+                if self._urgency(module) > urgency:
+                    heapq.heappush(self._closed, (self._urgency(module), size, module, place))
+                elif self.boxes + self._gain(end) <= most and self._shows(end):
+                    self._open(module)
+            else:
+                self._split(module, place, least)
+
+    def deepen(self, wanted: Callable[[int], bool]) -> None:
+        """Open every module that is wanted, and is in sight."""
+        while True:
+            found = {entry for entry in self._closed if entry[3] == _WHOLE_MODULE and wanted(entry[2])}
+            if not found:
+                return
+            self._closed = [entry for entry in self._closed if entry not in found]
+            heapq.heapify(self._closed)
+            for _, _, module, _ in sorted(found):
                 self._open(module)
 
-    def deepen(self, depth: int) -> None:
-        """Open every module that is less than `depth` levels below the root."""
-        shallow = [one for _, _, one in sorted(self._closed) if self._depth(one) < depth]
-        while shallow:
-            self._closed = [entry for entry in self._closed if entry[2] not in set(shallow)]
-            for module in shallow:
-                self._open(module)
-            shallow = [one for _, _, one in sorted(self._closed) if self._depth(one) < depth]
-
-    def _depth(self, module: int) -> int:
-        return len(self._modules.around(module)) - 1
+    def members(self, module: int) -> list[int]:
+        """The units of a module; those of alike ones stand at the same places."""
+        return self._alike.members(module)
 
     def _open(self, module: int) -> None:
         stack = [module]
         while stack:
             one = stack.pop()
             self.boxes += self._gain(one)
-            self.rows[one] = self._rows_in(one)
+            self.rows[one] = rows = self._rows_in(one)
             self.groups[one] = self._groups_in(one)
-            for row in self.rows[one]:
+            for place, group in enumerate(self.groups[one]):
+                self._offer(group, one, place)
+            self._repeated.update(row[0] for row in rows if len(row) > 1)
+            for row in rows:
                 first = row[0]
-                if first in self._forced or self._is_wrapper(first):
+                if first in self._forced or (len(row) == 1 and (self._is_wrapper(one) or self._is_list(first))):
                     stack.append(first)
                 else:
                     size = sum(self._modules.sizes[member] for member in row)
-                    heapq.heappush(self._closed, (not self._modules.masks[first] & DEAD, -size, first))
+                    heapq.heappush(self._closed, (self._urgency(first), -size, first, _WHOLE_MODULE))
+            if one in self._repeated:
+                self._kinds.setdefault(self._modules.parents[one], []).append(self._functions(one))
+
+    def _urgency(self, module: int) -> int:
+        """What is lost comes first, what looks much like open siblings that are drawn once last."""
+        if self._modules.masks[module] & DEAD:
+            return 0
+        own = self._functions(module)
+        alike = (
+            len(own & other) * 5 >= len(own | other) * 4 for other in self._kinds.get(self._modules.parents[module], ())
+        )
+        return 2 if any(alike) else 1
+
+    def _functions(self, module: int) -> frozenset[str]:
+        """The names of the functions in it."""
+        units = self._modules.units(module)
+        return frozenset(self._whole.names[unit] for unit in units if self._whole.kinds[unit] == "function")
+
+    def _offer(self, group: Group, module: int, place: int) -> None:
+        if len(group) > 1 and self._whole.kinds[group[0]] == "function":
+            lost = self._whole.classes[group[0]] == DEAD
+            heapq.heappush(self._closed, (int(not lost), -len(group), module, place))
+
+    def _split(self, module: int, place: int, least: int) -> None:
+        groups = self.groups[module]
+        pieces = self._loose.split(groups[place], least - self.boxes + 1)
+        if len(pieces) == 1:
+            return
+        self.boxes += len(pieces) - 1
+        groups[place] = pieces[0]
+        self._offer(pieces[0], module, place)
+        for piece in pieces[1:]:
+            groups.append(piece)
+            self._offer(piece, module, len(groups) - 1)
 
     def _is_wrapper(self, module: int) -> bool:
-        """Whether opening it costs nothing."""
-        return self._gain(module) == 0 and bool(self._rows_in(module))
+        """Whether there is one module in it and nothing else, so that it is opened with that."""
+        rows = self._rows_in(module)
+        return len(rows) == 1 and len(rows[0]) == 1 and not self._groups_in(module)
+
+    def _is_list(self, module: int) -> bool:
+        """Whether there is one row of alike modules in it and nothing else, so that opening it costs nothing."""
+        end = self._end(module)
+        rows = self._rows_in(end)
+        return len(rows) == 1 and len(rows[0]) > 1 and not self._groups_in(end)
+
+    def _end(self, module: int) -> int:
+        """The module that one sees when it is opened."""
+        while self._is_wrapper(module):
+            module = self._rows_in(module)[0][0]
+        return module
 
     def _gain(self, module: int) -> int:
         return len(self._rows_in(module)) + len(self._groups_in(module)) - 1
@@ -79,38 +153,34 @@ class Opening:
         functions = [group for group in self._groups_in(module) if self._whole.kinds[group[0]] == "function"]
         return len(self._rows_in(module)) + len(functions) > 1
 
-    def members(self, module: int) -> list[int]:
-        """The units of a module; those of alike ones stand at the same places."""
-        return self._alike.members(module)
-
-    def _is_opened_by(self, module: int) -> bool:
-        return True
-
     def _rows_in(self, module: int) -> list[list[int]]:
         if module not in self._known:
             self._known[module] = self._alike.rows(self._modules.children[module])
         return self._known[module]
 
-    def _groups_in(self, module: int) -> list[list[int]]:
-        if module not in self._groups:
-            self._groups[module] = self._loose.groups(self._modules.own[module])
-        return self._groups[module]
+    def _groups_in(self, module: int) -> list[Group]:
+        if module not in self._grouped:
+            self._grouped[module] = self._loose.groups(self._modules.own[module])
+        return self._grouped[module]
 
 
-def _forced(whole: Whole, modules: Modules, marked: frozenset[int]) -> set[int]:
-    """Modules that must be open, lest a finding be out of sight or what learns be mixed with what does not."""
-    forced = {module for module, mask in enumerate(modules.masks) if mask & (mask - 1)} | {ROOT}
-    beginnings = []
+def forced(whole: Whole, modules: Modules, wanted: Collection[int]) -> set[int]:
+    """Modules that must be open, lest a finding be out of sight or what learns be mixed with what does not.
+
+    Args:
+        whole: the units.
+        modules: their modules.
+        wanted: modules that somebody asked for.
+    """
+    found = {module for module, mask in enumerate(modules.masks) if mask & (mask - 1)} | {ROOT}
+    beginnings = [*wanted, *(modules.homes[unit] for unit in whole.held)]
     for source, target in whole.cuts:
         homes = modules.homes[source], modules.homes[target]
         # A module without modules inside may hold one end of a cut: its name says enough of where that is.
         beginnings += [home if modules.children[home] else modules.parents[home] for home in homes]
-        shared = set(modules.around(homes[0]))
-        beginnings.append(next(one for one in modules.around(homes[1]) if one in shared))
-    beginnings += [modules.homes[unit] for unit in whole.held]
-    beginnings += marked
+        beginnings.append(modules.shared(*homes))
     for module in beginnings:
-        while module > ROOT and module not in forced:
-            forced.add(module)
+        while module > ROOT and module not in found:
+            found.add(module)
             module = modules.parents[module]
-    return forced
+    return found

@@ -1,145 +1,119 @@
-"""From open modules to a partition of the nodes."""
+"""A partition of the nodes into what a person can read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
-from graphvis.analysis.folding import words
-from graphvis.analysis.folding.applying import Folding, Part, Station
-from graphvis.analysis.folding.opening import Opening
-from graphvis.analysis.folding.tree import ROOT, Modules
+import msgspec
+
+from graphvis.analysis.folding.alike import Alike
+from graphvis.analysis.folding.applying import Folding, Part
+from graphvis.analysis.folding.boxes import Boxes
+from graphvis.analysis.folding.labels import label
+from graphvis.analysis.folding.loose import Loose
+from graphvis.analysis.folding.opening import Opening, forced
+from graphvis.analysis.folding.selecting import keep, select
+from graphvis.analysis.folding.squeezing import squeeze, tidy
+from graphvis.analysis.folding.steps import number_steps
+from graphvis.analysis.folding.tree import Modules, dissolve
 from graphvis.analysis.folding.whole import Whole
-from graphvis.model.graph import FoldKind
+from graphvis.analysis.folding.words import title
 
 
-def partition_by(whole: Whole, modules: Modules, opening: Opening) -> Folding:
-    """The partition in which every closed module is a group, and in open ones each group of loose units."""
-    return _Partition(whole, modules, opening).run()
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """How somebody wants it folded.
+
+    Attributes:
+        depth: open every module down to this many levels, whatever comes of it; None to choose.
+        expand: patterns of paths of modules that are to be open.
+        focus: a module or a node that matters: groups that have nothing to do with it are dropped.
+        most: groups that a reader can take in.
+        least: groups below which more is shown.
+    """
+
+    depth: int | None = None
+    expand: tuple[str, ...] = ()
+    focus: str | None = None
+    most: int = 60
+    least: int = 20
 
 
-class _Box:
-    """One group, on its way to a :class:`Part`."""
+def partition(whole: Whole, wishes: Wishes) -> Folding | None:
+    """A partition of which people can take in the groups, as far as findings allow it.
 
-    def __init__(self, kind: FoldKind, name: str, frame: str, modules: tuple[str, ...] = (), times: int = 1) -> None:
-        self.kind = kind
-        self.name = name
-        self.frame = frame
-        self.modules = modules
-        self.times = times
+    Returns:
+        The partition; None where there is so little that nothing need be folded.
 
-
-class _Partition:
-    def __init__(self, whole: Whole, modules: Modules, opening: Opening) -> None:
-        self.whole = whole
-        self.modules = modules
-        self.opening = opening
-        self.box: list[int] = [-1] * len(whole.units)
-        self.boxes: list[_Box] = []
-        self.seats: list[Station] = [()]
-        self.stations = [0] * len(modules.paths)
-        self.twins: list[tuple[list[int], list[list[int]]]] = []
-
-    def run(self) -> Folding:
-        stack: list[tuple[int, str, str, int, Station]] = [(ROOT, "", "", 1, ())]
-        while stack:
-            module, frame, base, times, seat = stack.pop()
-            self._loose(module, frame, times)
-            for row in self.opening.rows[module]:
-                first = row[0]
-                if first not in self.opening.rows:
-                    self._close(row, frame, base, times)
-                elif len(row) == 1:
-                    inner, start = self._frame(first, frame, base)
-                    stack.append((first, inner, start, times, seat))
-                else:
-                    name = words.row(self.modules.paths[first], self.modules.paths[row[-1]])
-                    seats = self._seat(row, seat)
-                    members = [self.opening.members(member) for member in row]
-                    self.twins.append((members[0], members[1:]))
-                    stack.append((first, name, self.modules.paths[first] + ".", times * len(row), seats))
-        for exemplar, others in reversed(self.twins):
-            for members in others:
-                for unit, twin in zip(members, exemplar, strict=True):
-                    self.box[unit] = self.box[twin]
-        return self._freeze()
-
-    def _frame(self, module: int, frame: str, base: str) -> tuple[str, str]:
-        """The frame that the contents of an open module stand in, and what their names leave out."""
-        path = self.modules.paths[module]
-        if not self.modules.own[module]:
-            # A list of modules has nothing to show: its modules are called ``h.0`` where it stands.
-            numbered = all(self.modules.name(child).isdigit() for child in self.modules.children[module])
-            return frame, base if numbered else path + "."
-        if self.modules.functions[module] > _NEARLY_ALL * self.modules.functions[ROOT]:
-            return frame, path + "."
-        return path, path + "."
-
-    def _seat(self, row: Sequence[int], seat: Station) -> Station:
-        for place, member in enumerate(row):
-            self.seats.append((*seat, (row[0], place)))
-            for one in self.modules.inside(member):
-                self.stations[one] = len(self.seats) - 1
-        return (*seat, (row[0], 0))
-
-    def _close(self, row: list[int], frame: str, base: str, times: int) -> None:
-        paths = [self.modules.paths[member] for member in row]
-        names = [path.removeprefix(base) for path in paths]
-        name = names[0] if len(row) == 1 else words.row(names[0], names[-1])
-        units = [unit for member in row for unit in self.modules.units(member)]
-        kind: FoldKind = "blocks" if len(row) > 1 else "module"
-        if all(self.whole.kinds[unit] != "function" for unit in units):
-            kind = "parameters"
-        self._put(units, _Box(kind, name, frame, tuple(paths), times * len(row)))
-
-    def _loose(self, module: int, frame: str, times: int) -> None:
-        for units in self.opening.groups[module]:
-            names = [self.whole.names[unit] for unit in units]
-            path = self.modules.paths[module]
-            modules = (path,) if path else ()
-            if self.whole.kinds[units[0]] == "function":
-                box = _Box("run", words.telling(names), frame, modules, times)
-            elif len(units) > 1:
-                box = _Box("parameters", f"{path} parameters".strip(), frame, modules, times)
-            else:
-                box = _Box("parameters", names[0].rpartition(".")[2], frame, modules, times)
-            self._put(units, box)
-
-    def _put(self, units: Sequence[int], box: _Box) -> None:
-        for unit in units:
-            self.box[unit] = len(self.boxes)
-        self.boxes.append(box)
-
-    def _freeze(self) -> Folding:
-        """Groups in the order of their first nodes; what is one unit stays as it is."""
-        counts = [0] * len(self.boxes)
-        for node, unit in enumerate(self.whole.units):
-            if node == unit:
-                counts[self.box[unit]] += 1
-        groups: list[int] = []
-        parts: dict[int, Part] = {}
-        clusters: dict[int, str] = {}
-        numbers: dict[int, int] = {}
-        count = 0
-        for unit in self.whole.units:
-            place = self.box[unit]
-            box = self.boxes[place]
-            number = numbers.get(place) if counts[place] > 1 else None
-            if number is None:
-                number = numbers[place] = count
-                count += 1
-                if box.frame:
-                    clusters[number] = box.frame
-                if counts[place] > 1:
-                    parts[number] = Part(name=box.name, kind=box.kind, modules=box.modules, times=box.times)
-            groups.append(number)
-        homes = self.modules.homes
-        return Folding(
-            groups=tuple(groups),
-            parts=parts,
-            clusters=clusters,
-            stations=tuple(self.stations[homes[unit]] for unit in self.whole.units),
-            seats=tuple(self.seats),
-        )
+    Raises:
+        SelectionError: if nothing fits `expand` or `focus`.
+    """
+    order = whole.order()
+    depth, focus, most = wishes.depth, wishes.focus, wishes.most
+    if len(order) <= most and depth is None and focus is None and not wishes.expand:
+        return None
+    labels = label(whole, order)
+    dissolve(whole, labels)
+    number_steps(whole, order, labels)
+    modules = Modules(whole, labels, order)
+    selection = select(whole, modules, wishes.expand, focus)
+    ranks = [0] * len(whole.units)
+    for rank, unit in enumerate(order):
+        ranks[unit] = rank
+    alike = Alike(whole, modules, ranks, selection.modules)
+    must = forced(whole, modules, selection.modules)
+    opening = Opening(whole, modules, alike, Loose(whole, modules.homes), must)
+    if depth is None:
+        opening.choose(wishes.least, most)
+    else:
+        opening.deepen(lambda module: len(modules.around(module)) <= depth)
+    boxes = _tidied(whole, modules, opening)
+    if depth is None:
+        if boxes.count < wishes.least:
+            opening.choose(opening.boxes + wishes.least - boxes.count, most)
+            boxes = _tidied(whole, modules, opening)
+        squeeze(boxes, most)
+    return _freeze(whole, modules, boxes, keep(whole, selection.units) if focus else None)
 
 
-_NEARLY_ALL = 0.9
+def _tidied(whole: Whole, modules: Modules, opening: Opening) -> Boxes:
+    boxes = Boxes(whole, modules, opening)
+    tidy(boxes)
+    return boxes
+
+
+def _freeze(whole: Whole, modules: Modules, boxes: Boxes, kept: Collection[int] | None) -> Folding:
+    """Groups in the order of their first nodes; what is one unit stays as it is."""
+    counts = [0] * len(boxes.boxes)
+    shown = bytearray(len(boxes.boxes))
+    for node, unit in enumerate(whole.units):
+        counts[boxes.of[unit]] += node == unit
+        shown[boxes.of[unit]] |= kept is None or unit in kept
+    groups: list[int] = []
+    parts: dict[int, Part] = {}
+    clusters: dict[int, str] = {}
+    dropped: set[int] = set()
+    numbers: dict[int, int] = {}
+    count = 0
+    for unit in whole.units:
+        place = boxes.of[unit]
+        number = numbers.get(place) if counts[place] > 1 else None
+        if number is None:
+            number = numbers[place] = count
+            count += 1
+            box = boxes.boxes[place]
+            assert box is not None
+            if box.frame:
+                clusters[number] = box.frame
+            if counts[place] > 1:
+                parts[number] = Part(name=title(box.names), kind=box.kind, modules=box.modules, times=box.times)
+            if not shown[place]:
+                dropped.add(number)
+        groups.append(number)
+    return Folding(
+        groups=tuple(groups),
+        parts=parts,
+        clusters=clusters,
+        stations=tuple(boxes.stations[modules.homes[unit]] for unit in whole.units),
+        seats=tuple(boxes.seats),
+        dropped=frozenset(dropped),
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphvis.analysis.folding.whole import Whole
 
 ROOT = 0
+_NUMBERED = re.compile(r"(?:step )?(\d+)")
 
 
 class Modules:
@@ -47,6 +49,11 @@ class Modules:
             self.sizes[parent] += self.sizes[module]
             self.functions[parent] += self.functions[module]
             self.masks[parent] |= self.masks[module]
+
+    def number(self, module: int) -> int:
+        """Its number among its siblings; -1 where it has none."""
+        found = _NUMBERED.fullmatch(self.name(module))
+        return int(found[1]) if found else -1
 
     def _add(self, path: str) -> int:
         """A new module, and those around it that are new too."""
@@ -89,6 +96,55 @@ class Modules:
             module = self.parents[module]
         return found
 
+    def has(self, module: int, other: int) -> bool:
+        """Whether `other` is `module` or lies inside it."""
+        while other > module:
+            other = self.parents[other]
+        return other == module
+
+    def shared(self, one: int, other: int) -> int:
+        """The innermost module that holds both."""
+        while one != other:
+            if one > other:
+                one = self.parents[one]
+            else:
+                other = self.parents[other]
+        return one
+
     def units(self, module: int) -> list[int]:
         """All units of a module, those of modules inside included."""
         return [unit for one in self.inside(module) for unit in self.own[one]]
+
+
+def dissolve(whole: Whole, labels: list[str]) -> None:
+    """Leave out modules that hold nothing to learn and one operation: what they do says more than what they are.
+
+    Such a module is often used in several places, which one box would tie together.
+
+    Args:
+        whole: the units.
+        labels: the module of each unit; changed in place.
+    """
+    names: dict[str, list[str]] = {}
+    kept: set[str] = {""}
+    for unit, path in enumerate(labels):
+        if whole.units[unit] != unit:
+            continue
+        if whole.kinds[unit] == "function" and path not in kept:
+            names.setdefault(path, []).append(whole.names[unit])
+        else:
+            kept.add(path)
+    around = {path.rpartition(".")[0] for path in {*names, *kept}}
+    small = {
+        path: path.rpartition(".")[0]
+        for path, found in names.items()
+        if path not in kept and path not in around and (len(found) <= _FEW or len(set(found)) == 1)
+    }
+    for unit, path in enumerate(labels):
+        if path in small:
+            labels[unit] = small[path]
+            if "drop" in path.rpartition(".")[2].lower():  # a product with a mask, which nobody would call by that
+                whole.call(unit, "dropout")
+
+
+_FEW = 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 _SIGNS = {"add": "+", "mul": "×", "sub": "−", "div": "÷", "matmul": "@", "mm": "@", "bmm": "@"}
 _SPOKEN = {
@@ -23,11 +24,13 @@ _TELLING = 3
 _MOST_OPERATIONS = 8
 
 
+@cache
 def operation(name: str) -> str:
     """``softmax`` for ``SoftmaxBackward0``; a call's name stays as it is."""
     short = re.sub(r"(Backward)?\d*$", "", name) if "Backward" in name else name
     if not short[:1].isupper() or "Backward" not in name:
         return short
+    short = re.sub(r"(?<=\d)D(?![a-z])", "d", short)  # MaxPool2D is max_pool2d
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", short).lower()
     if snake.startswith("scaled_dot_product"):
         return "scaled_dot_product_attention"
@@ -36,21 +39,28 @@ def operation(name: str) -> str:
 
 def operations(names: Iterable[str]) -> tuple[str, ...]:
     """Each operation once, in order, at most eight."""
-    found = dict.fromkeys(operation(name) for name in names if name != "AccumulateGrad")
+    found = dict.fromkeys(operation(name) for name in dict.fromkeys(names) if name != "AccumulateGrad")
     return tuple(found)[:_MOST_OPERATIONS]
 
 
-def telling(names: Sequence[str]) -> str:
-    """What a row of functions is called: its one to three telling operations."""
-    found: dict[str, None] = {}
-    for name in names:
-        spoken = operation(name)
-        if spoken not in _SILENT:
-            found[_SIGNS.get(spoken, spoken)] = None
-    told = list(found) or [operation(name) for name in names[-1:]]
-    return ", ".join(told) if len(told) <= _TELLING else ", ".join([*told[: _TELLING - 1], "…", told[-1]])
+def telling(names: Sequence[str]) -> list[str]:
+    """The operations that tell what a row of functions does, each once; its last one where none tells anything."""
+    spoken = (operation(name) for name in dict.fromkeys(names))
+    found = dict.fromkeys(_SIGNS.get(one, one) for one in spoken if one not in _SILENT)
+    return list(found) or [operation(names[-1])]
+
+
+def is_silent(names: Iterable[str]) -> bool:
+    """Whether these functions only move a value."""
+    return all(operation(name) in _SILENT for name in dict.fromkeys(names))
+
+
+def title(parts: Sequence[str]) -> str:
+    """What a box is called: at most three of its parts."""
+    told = list(dict.fromkeys(parts))
+    return ", ".join(told if len(told) <= _TELLING else [*told[: _TELLING - 1], "…", told[-1]])
 
 
 def row(first: str, last: str) -> str:
-    """``h.0 … h.11``."""
-    return f"{first} … {last}"
+    """``h.0 … h.11``; of a long path the last two parts are enough to say where it ends."""
+    return f"{first} … {'.'.join(last.split('.')[-2:])}"

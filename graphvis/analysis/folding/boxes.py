@@ -1,0 +1,199 @@
+"""What will be drawn: the closed modules and the loose groups as boxes, and how values pass between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphvis.analysis.folding import words
+from graphvis.analysis.folding.applying import Repeats, Station
+from graphvis.analysis.folding.opening import Opening
+from graphvis.analysis.folding.tree import ROOT, Modules
+from graphvis.analysis.folding.whole import Whole
+from graphvis.model.graph import FoldKind
+
+_NEARLY_ALL = 0.9
+"""Share of all functions from which on a module's frame would say nothing."""
+
+_WORTH_A_FRAME = 5
+"""Boxes from which on a frame within a frame is better than longer names."""
+
+
+class Box:
+    """One group on its way to the picture.
+
+    Attributes:
+        kind: what it will be; see :class:`~graphvis.model.graph.Fold`.
+        names: what it is called, in parts.
+        frame: the open module that it is drawn in; empty for none.
+        home: the open module that it belongs to.
+        modules: the paths of the modules in it.
+        times: how many alike ones it stands for.
+        units: what it holds, of the exemplar alone where it stands for several.
+        mask: the classes of these.
+        fixed: whether it must stay by itself.
+        silent: whether it only moves values.
+    """
+
+    __slots__ = ("fixed", "frame", "home", "kind", "mask", "modules", "names", "silent", "times", "units")
+
+    def __init__(
+        self,
+        kind: FoldKind,
+        names: list[str],
+        frame: str,
+        home: int,
+        modules: tuple[str, ...],
+        times: int,
+        units: list[int],
+    ) -> None:
+        self.kind = kind
+        self.names = names
+        self.frame = frame
+        self.home = home
+        self.modules = modules
+        self.times = times
+        self.units = units
+        self.mask = 0
+        self.fixed = False
+        self.silent = False
+
+
+class Boxes:
+    """All boxes.
+
+    Attributes:
+        boxes: in no order that matters; None where one was put into another.
+        of: the box of each unit.
+        seats, stations: see :class:`~graphvis.analysis.folding.applying.Folding`; `stations` by module.
+    """
+
+    def __init__(self, whole: Whole, modules: Modules, opening: Opening) -> None:
+        self._whole = whole
+        self._modules = modules
+        self._opening = opening
+        self._shown = whole.held | {unit for ends in whole.cuts for unit in ends}
+        self._twins: list[tuple[list[int], list[list[int]]]] = []
+        self.boxes: list[Box | None] = []
+        self.of = [-1] * len(whole.units)
+        self.seats: list[Station] = [()]
+        self.stations = [0] * len(modules.paths)
+        self._collect()
+
+    def _collect(self) -> None:
+        stack: list[tuple[int, str, str, int, Station]] = [(ROOT, "", "", 1, ())]
+        while stack:
+            module, frame, base, times, seat = stack.pop()
+            self._take_loose(module, frame, times)
+            for row in self._opening.rows[module]:
+                first = row[0]
+                if first not in self._opening.rows:
+                    self._take_closed(row, module, frame, base, times)
+                elif len(row) == 1:
+                    stack.append((first, *self._frame(first, frame, base), times, seat))
+                else:
+                    paths = [self._modules.paths[member] for member in row]
+                    name = words.row(*(_within(frame, path.removeprefix(base)) for path in (paths[0], paths[-1])))
+                    members = [self._opening.members(member) for member in row]
+                    self._twins.append((members[0], members[1:]))
+                    stack.append((first, name, paths[0] + ".", times * len(row), self._seat(row, seat)))
+        self.settle()
+
+    def _frame(self, module: int, frame: str, base: str) -> tuple[str, str]:
+        """The frame that the contents of an open module stand in, and what their names leave out."""
+        modules = self._modules
+        path = modules.paths[module]
+        if not modules.own[module] and all(modules.number(child) >= 0 for child in modules.children[module]):
+            return frame, base  # a list of modules has nothing to show, and its modules are called ``h.0``
+        if modules.functions[module] > _NEARLY_ALL * modules.functions[ROOT]:
+            return frame, path + "."
+        shown = len(self._opening.rows[module]) + len(self._opening.groups[module])
+        if not modules.own[module] or (shown < _WORTH_A_FRAME and frame):
+            return frame, base
+        return _within(frame, path.removeprefix(base)), path + "."
+
+    def _seat(self, row: Sequence[int], seat: Station) -> Station:
+        for place, member in enumerate(row):
+            self.seats.append((*seat, (row[0], place)))
+            for one in self._modules.inside(member):
+                self.stations[one] = len(self.seats) - 1
+        return (*seat, (row[0], 0))
+
+    def _take_closed(self, row: list[int], home: int, frame: str, base: str, times: int) -> None:
+        paths = [self._modules.paths[member] for member in row]
+        names = [path.removeprefix(base) for path in paths]
+        name = names[0] if len(row) == 1 else words.row(names[0], names[-1])
+        units = [unit for member in row for unit in self._modules.units(member)]
+        kind: FoldKind = "blocks" if len(row) > 1 else "module"
+        if all(self._whole.kinds[unit] != "function" for unit in units):
+            kind = "parameters"
+        self._put(Box(kind, [name], frame, home, tuple(paths), times * len(row), units))
+
+    def _take_loose(self, module: int, frame: str, times: int) -> None:
+        kinds = self._whole.kinds
+        path = self._modules.paths[module]
+        modules = (path,) if path else ()
+        for units in self._opening.groups[module]:
+            functions = [self._whole.spoken(unit) for unit in units if kinds[unit] == "function"]
+            if functions:
+                box = Box("run", words.telling(functions), frame, module, modules, times, units)
+                box.silent = len(functions) == len(units) and words.is_silent(functions)
+            elif len(units) > 1:
+                box = Box("parameters", ["parameters"], frame, module, modules, times, units)
+            else:
+                name = self._whole.names[units[0]].rpartition(".")[2]
+                box = Box("parameters", [name], frame, module, modules, times, units)
+            self._put(box)
+
+    def _put(self, box: Box) -> None:
+        number, classes = len(self.boxes), self._whole.classes
+        for unit in box.units:
+            self.of[unit] = number
+            box.mask |= classes[unit]
+        box.fixed = not self._shown.isdisjoint(box.units)
+        self.boxes.append(box)
+
+    def merge(self, one: int, into: int, *, silently: bool = False) -> None:
+        """Put one box into another; `silently` without a word in its name."""
+        box, target = self.boxes[one], self.boxes[into]
+        assert box is not None
+        assert target is not None
+        for unit in box.units:
+            self.of[unit] = into
+        if not silently:
+            target.kind = target.kind if target.kind == box.kind and box.kind != "blocks" else "part"
+            target.names = [*box.names, *target.names]
+            target.modules = tuple(dict.fromkeys((*box.modules, *target.modules)))
+            target.silent = False
+        target.units = [*box.units, *target.units]
+        target.mask |= box.mask
+        self.boxes[one] = None
+
+    @property
+    def count(self) -> int:
+        """How many boxes there are."""
+        return sum(box is not None for box in self.boxes)
+
+    def settle(self) -> None:
+        """What alike modules hold goes where their exemplar's went; to be called after merging."""
+        for exemplar, others in reversed(self._twins):
+            for members in others:
+                for unit, twin in zip(members, exemplar, strict=True):
+                    self.of[unit] = self.of[twin]
+
+    def flows(self) -> tuple[list[set[int]], list[set[int]]]:
+        """For each box those that take its values, and those that it takes values from."""
+        onward: list[set[int]] = [set() for _ in self.boxes]
+        back: list[set[int]] = [set() for _ in self.boxes]
+        of, homes, stations, repeats = self.of, self._modules.homes, self.stations, Repeats(self.seats)
+        for unit, inputs in enumerate(self._whole.inputs):
+            here = of[unit]
+            for one in inputs:
+                if one >= 0 and of[one] != here:
+                    if not repeats.between(stations[homes[unit]], stations[homes[one]]):
+                        onward[of[one]].add(here)
+                        back[here].add(of[one])
+        return onward, back
+
+
+def _within(frame: str, name: str) -> str:
+    return f"{frame}.{name}" if frame else name

@@ -1,0 +1,137 @@
+"""Loops: stretches in which the same functions come again and again, in the same order, in the same modules."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from operator import eq
+
+import msgspec
+
+from graphvis.analysis.folding.whole import Whole
+
+_FEWEST_ROUNDS = 4
+_FEWEST_FUNCTIONS = 32
+_PERIODS_TRIED = 6
+
+
+class _Stretch(msgspec.Struct, frozen=True):
+    start: int
+    period: int
+    rounds: int
+
+
+def number_steps(whole: Whole, order: Sequence[int], labels: list[str]) -> None:
+    """Give each round of a loop a module of its own, ``step 0``, ``step 1``, ..., inside the module that loops.
+
+    Args:
+        whole: the units.
+        order: the units in forward order.
+        labels: the module of each unit; changed in place.
+    """
+    functions = _in_time(whole, [unit for unit in order if whole.kinds[unit] == "function"])
+    faces: dict[tuple[str, str], int] = {}
+    tokens = [faces.setdefault((whole.names[unit], labels[unit]), len(faces)) for unit in functions]
+    if len(tokens) < _FEWEST_FUNCTIONS or len(faces) * 2 > len(tokens):
+        return
+    counts: Counter[str] = Counter()
+    found: dict[int, str] = {}
+    steps: dict[int, str] = {}
+    for stretch in _stretches(tokens):
+        start = stretch.start + _phase(whole, functions, stretch)
+        first = functions[start : start + stretch.period]
+        common = _shared([labels[unit] for unit in first])
+        rounds = (stretch.start + stretch.period * stretch.rounds - start) // stretch.period
+        for step in range(rounds):
+            name = f"{common}.step {counts[common]}".lstrip(".")
+            counts[common] += 1
+            for unit in functions[start + step * stretch.period : start + (step + 1) * stretch.period]:
+                rest = labels[unit][len(common) :].lstrip(".")
+                found[unit] = f"{name}.{rest}" if rest else name
+                steps[unit] = name
+    _take_along(whole, labels, steps, found)
+    for unit, path in found.items():
+        labels[unit] = path
+
+
+def _in_time(whole: Whole, functions: list[int]) -> list[int]:
+    """Functions in the order in which they ran, where that is known of all."""
+    if any(unit not in whole.calls for unit in functions):
+        return functions
+    return sorted(functions, key=whole.calls.__getitem__)  # functions of one call keep their order
+
+
+def _stretches(tokens: Sequence[int]) -> list[_Stretch]:
+    """Stretches of at least four rounds, the longest first, that have nothing in common."""
+    found: list[_Stretch] = []
+    for period in _periods(tokens):
+        same = bytes(map(eq, tokens, tokens[period:]))
+        for match in re.finditer(rb"\x01+", same):
+            rounds = (match.end() - match.start()) // period + 1
+            if rounds >= _FEWEST_ROUNDS and rounds * period >= _FEWEST_FUNCTIONS:
+                found.append(_Stretch(match.start(), period, rounds))
+    found.sort(key=lambda one: (-one.period * one.rounds, one.period, one.start))
+    taken = bytearray(len(tokens))
+    kept = []
+    for one in found:
+        end = one.start + one.period * one.rounds
+        if not any(taken[one.start : end]):
+            taken[one.start : end] = b"\x01" * (end - one.start)
+            kept.append(one)
+    return sorted(kept, key=lambda one: one.start)
+
+
+def _periods(tokens: Sequence[int]) -> list[int]:
+    """Candidates: the distances at which what is seldom comes again."""
+    places: dict[int, list[int]] = {}
+    for place, token in enumerate(tokens):
+        places.setdefault(token, []).append(place)
+    votes: Counter[int] = Counter()
+    for found in places.values():
+        if len(found) < _FEWEST_ROUNDS:
+            continue
+        for here, there in pairwise(found):
+            votes[there - here] += 1
+    return [period for period, _ in sorted(votes.items(), key=lambda v: (-v[1] * v[0], v[0]))[:_PERIODS_TRIED]]
+
+
+def _phase(whole: Whole, functions: Sequence[int], stretch: _Stretch) -> int:
+    """Where in the stretch a round begins: where the fewest values pass from one round to the next."""
+    period = stretch.period
+    places = {unit: place for place, unit in enumerate(functions[stretch.start :][: 3 * period])}
+    crossing = [0] * period
+    for unit, place in places.items():
+        if place < period:
+            continue
+        for one in whole.inputs[unit]:
+            came = places.get(one)
+            if came is not None and place - came < period:
+                for boundary in range(came + 1, place + 1):
+                    crossing[boundary % period] += 1
+    return crossing.index(min(crossing))
+
+
+def _shared(paths: Iterable[str]) -> str:
+    """The innermost module that holds all."""
+    split = [path.split(".") if path else [] for path in set(paths)]
+    parts = []
+    for level in zip(*split, strict=False):
+        if len(set(level)) > 1:
+            break
+        parts.append(level[0])
+    return ".".join(parts)
+
+
+def _take_along(whole: Whole, labels: Sequence[str], steps: dict[int, str], found: dict[int, str]) -> None:
+    """Parameters that one round alone uses and that lie in no other module belong to it."""
+    users: dict[int, str | None] = {}
+    for unit, inputs in enumerate(whole.inputs):
+        for one in inputs:
+            if one >= 0 and whole.kinds[one] == "leaf":
+                step = steps.get(unit)
+                users[one] = step if users.get(one, step) == step else None
+    for leaf, path in users.items():
+        if path is not None and path.rpartition("step ")[0].rstrip(".") == labels[leaf]:
+            found[leaf] = path
