@@ -51,6 +51,6 @@ def _style(theme: Theme, has_narrow: bool) -> str:
     if theme == "auto":
         rules.append(f"@media (prefers-color-scheme:dark){{body{{background:{dark}}}}}")
     if has_narrow:
-        rules.append(".narrow{display:none}")
+        rules += [".narrow{display:none}", ".narrow svg{max-width:100%;height:auto}"]
         rules.append(f"@media (max-width:{_SWITCH}px){{.wide{{display:none}}.narrow{{display:block}}}}")
     return "\n".join(rules)

@@ -33,6 +33,12 @@ READ = """() => {
         }
         return points
     })
+    for (const frame of document.querySelectorAll('g.frame > rect')) {
+        const [left, top, right, bottom] = box(frame), points = []
+        for (let x = left; x <= right; x += 2) points.push([x, top], [x, bottom])
+        for (let y = top; y <= bottom; y += 2) points.push([left, y], [right, y])
+        lines.push(points)
+    }
     const outlines = [...document.querySelectorAll('g.node')].map(n => [...n.children].find(
         c => c.matches('rect[stroke], ellipse'))).filter(o => o).map(box)
     return {texts, lines, outlines, page: box(document.querySelector('svg'))}

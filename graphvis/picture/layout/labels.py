@@ -25,7 +25,8 @@ Ways = dict[int, list[Point]]
 def put(measured: Measured, placement: Placement, there: Presence, room: float) -> tuple[Placement, set[int]]:
     """The placement with a place for each label that has none, and the links whose label found none.
 
-    A place that keeps the whole within `room` comes before one that does not.
+    A place that no frame's line runs through comes before others, and among those one that keeps the whole within
+    `room`.
     """
     tracks = dict(placement.tracks)
     homeless = set()
@@ -46,7 +47,9 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
         if not free:
             homeless.add(i)
             continue
-        found = next((place for place in free if _keeps(place, sides)), free[0])
+        frames = list(placement.frames.values())
+        whole = [place for place in free if not any(_straddles(place, frame) for frame in frames)] or free
+        found = next((place for place in whole if _keeps(place, sides)), whole[0])
         sides = (min(sides[0], found.left), max(sides[1], found.right), sides[2])
         tracks[i] = Track(tracks[i].points, found)
     return msgspec.structs.replace(placement, tracks=tracks), homeless
@@ -55,6 +58,35 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
 def _keeps(place: Place, sides: tuple[float, float, float]) -> bool:
     left, right, room = sides
     return max(right, place.right) - min(left, place.left) <= room + 0.5
+
+
+def _straddles(place: Place, frame: Place) -> bool:
+    """Whether a frame's line runs through a place."""
+    inside = (
+        frame.left + _AIR <= place.left
+        and place.right <= frame.right - _AIR
+        and frame.top + _AIR <= place.top
+        and place.bottom <= frame.bottom - _AIR
+    )
+    return not inside and _meet(place, frame)
+
+
+def hold(measured: Measured, placement: Placement) -> Placement:
+    """The placement with frames that hold the words of their own links whole."""
+    frames = dict(placement.frames)
+    clusters = {box.id: box.cluster for box in measured.scene.boxes}
+    for i, track in placement.tracks.items():
+        link = measured.scene.links[i]
+        path = clusters[link.tail]
+        if track.label is not None and path and path == clusters[link.head]:
+            for outer in (p for p in frames if p == path or path.startswith(f"{p}.")):
+                frames[outer] = _around(frames[outer], track.label)
+    return msgspec.structs.replace(placement, frames=frames)
+
+
+def _around(frame: Place, label: Place) -> Place:
+    left, right = min(frame.left, label.left - 2 * _AIR), max(frame.right, label.right + 2 * _AIR)
+    return Place((left + right) / 2, frame.y, right - left, frame.height)
 
 
 def _places(way: list[Point], label: Label) -> Iterator[tuple[Place, Place]]:

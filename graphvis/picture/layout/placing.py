@@ -17,7 +17,7 @@ from graphvis.picture.measure import Measured
 HALF = 360.0
 MARGIN = 8.0
 _ROOM = HALF - 2 * MARGIN
-FINE = 300
+FINE = 200
 """Boxes up to which a layout is refined."""
 _SPACINGS = (Spacing(24, 34), Spacing(16, 34), Spacing(11, 32))
 
@@ -39,7 +39,8 @@ def lay_out(measured: Measured, engine: str | None = None) -> Placement:
     there = presence(measured)
     if len(measured.scene.boxes) > FINE:
         placement = _pass(measured, _SPACINGS[0], Ports(), engine, measured.labels)
-        return fit(labels.name_frames(storage.connect(measured, placement, there)))
+        whole = labels.hold(measured, storage.connect(measured, placement, there))
+        return fit(labels.name_frames(whole))
     loosest: Placement | None = None
     for spacing in _SPACINGS:
         placement = _refine(measured, there, spacing, engine)
@@ -72,7 +73,7 @@ def _finish(measured: Measured, there: Presence, placement: Placement) -> tuple[
     # What the engine made room for and we did not place better stays as the engine has it.
     tracks = labelled.tracks | {i: track for i, track in reserved.items() if i in homeless}
     whole = storage.connect(measured, msgspec.structs.replace(labelled, tracks=tracks), there)
-    return fit(labels.name_frames(whole)), homeless - reserved.keys()
+    return fit(labels.name_frames(labels.hold(measured, whole))), homeless - reserved.keys()
 
 
 def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Placement | None:
