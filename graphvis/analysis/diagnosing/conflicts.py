@@ -47,8 +47,8 @@ class _Search:
         self.writes: dict[int, list[tuple[int, Write]]] = {}
         self.severed: dict[int, list[int]] = {}
         self.counters: list[int] = []
-        self.checkpointed: set[int] = set()  # calls that backward will run again
-        self.remade: set[int] = set()  # the tensors that they make
+        self.checkpointed: dict[int, int] = {}  # calls that backward will run again, and in which checkpoint
+        self.remade: dict[int, int] = {}  # the tensors that they make
         if trace is not None:
             self.calls = calls_of_nodes(graph, trace)
             self._read(trace, len(trace.calls) if stop is None else stop)
@@ -56,16 +56,17 @@ class _Search:
     def _read(self, trace: Trace, stop: int) -> None:
         """Note the writes by storage, the calls of ``detach_``, and which tensors share a version counter."""
         self.counters = list(range(len(trace.tensors)))
-        depth = 0
+        depth = checkpoint = 0
         for index, call in enumerate(trace.calls[:stop]):
             for write in call.writes:
                 if write.storage is not None:
                     self.writes.setdefault(write.storage, []).append((index, write))
             if call.function.startswith("torch.utils.checkpoint "):
                 depth += 1 if call.function.endswith("(True)") else -1
+                checkpoint = index if depth == 1 else checkpoint
             elif depth:
-                self.checkpointed.add(index)
-                self.remade.update(number for number in call.outputs if number not in call.inputs)
+                self.checkpointed[index] = checkpoint
+                self.remade.update((number, checkpoint) for number in call.outputs if number not in call.inputs)
             if short(call) == "detach_" and call.inputs:
                 self.severed.setdefault(call.inputs[0], []).append(index)
             own_counter = classify(trace, index) in ("data", "numpy", "copy") or short(call) in (
@@ -188,9 +189,14 @@ class _Search:
         place = _PLACES.get(saved.name)
         if place is not None and short(made) in _SUM_FIRST:
             place += 1
-        if place is None or place >= len(made.inputs) or made.inputs[place] in self.remade:
+        if place is None or place >= len(made.inputs):
             return None
         number = made.inputs[place]
+        if self.remade.get(number) == self.checkpointed[call]:
+            return None
+        severed = next((index for index in self.severed.get(number, ()) if index > call), None)
+        if severed is not None:
+            return self._conflict(node, saved, "raises", call, severed)
         tensor = self.trace.tensors[number]
         if tensor.storage is None:
             return None

@@ -17,7 +17,6 @@ from graphvis.analysis.diagnosing.regions import (
     Region,
     Runs,
     is_exact,
-    meet,
     overlap,
     parts_of,
     region_of,
@@ -25,7 +24,7 @@ from graphvis.analysis.diagnosing.regions import (
     within,
     without,
 )
-from graphvis.model import Call, Trace
+from graphvis.model import Call, Entry, Trace
 from graphvis.model.cut import CutKind
 
 _JOINING = frozenset({"cat", "concat", "concatenate"})
@@ -109,15 +108,11 @@ class Flow:
 
     # -- what a tensor's value is made of, at the moment that is being looked at
 
-    def makers(self, number: int, region: Region | None = None) -> list[Edge]:
-        """The nodes that the value of a tensor (or of a part of it) is made of now."""
+    def makers(self, number: int) -> list[Edge]:
+        """The nodes that the value of a tensor is made of now."""
         if number in self._sources:
             return [Edge(self._source(number), None)]
-        held = self._held(number)
-        if region is None:
-            return [edge for edge, _ in held]
-        part, whole = runs(region), runs(self._region(number))
-        return [edge for edge, rest in held if meet(rest, part) or not whole]
+        return [edge for edge, _ in self._held(number)]
 
     def _held(self, number: int) -> list[_Piece]:
         """What each part of a tensor's memory is made of: what was known, and the writes since."""
@@ -199,15 +194,68 @@ class Flow:
             self.exits[index] = [edge for number in call.inputs for edge in self.makers(number)]
         if name in _JOINING and self._take_parts(index, call, name):
             return
-        ways = [self._ways(index, call, name, i, target, target in written) for i, target in enumerate(targets)]
-        for target, edges in zip(targets, ways, strict=True):
+        aliases = [
+            None if target in written or target in call.inputs else self._alias(index, call, name, i, target)
+            for i, target in enumerate(targets)
+        ]
+        ways = [
+            [] if alias is not None else self._ways(index, call, name, i, target, target in written)
+            for i, (target, alias) in enumerate(zip(targets, aliases, strict=True))
+        ]
+        for target, alias, edges in zip(targets, aliases, ways, strict=True):
+            if alias is not None:
+                self._bind(index, call, target, alias)
+                continue
             node = self._add(index)
             self.edges[node] = edges
-            self._bind(index, call, target, node, target in written)
+            if target not in call.inputs and target not in written:
+                self._bind(index, call, target, [(Edge(node, None), runs(self._region(target)))])
             if target in written:
                 write = written[target]
                 region = region_of(write, write.shape) if write.stop or write.strides else self._region(target)
                 self._wrote(target, _Wrote(node, region, target, index))
+
+    def _alias(self, index: int, call: Call, name: str, place: int, target: int) -> list[_Piece] | None:
+        """What a view holds: each part of it what that part of its base holds, having passed this call.
+
+        None where the result has memory of its own.
+        """
+        if name == "grad" or call.function.startswith("Function."):
+            return None
+        storage, whole = self._storage(target), runs(self._region(target))
+        found: list[_Piece] = []
+        shares = False
+        for at in self._flowing(call, name, place):
+            number = call.inputs[at]
+            blame = self._blame(index, call, name, at, place, target, False)
+            same = self._storage(number) == storage
+            shares |= same
+            pieces = self._held(number) if number not in self._sources else self._own(number)
+            for edge, rest in pieces:
+                part = within(rest, whole) if same else whole
+                if part or not whole or not rest:
+                    found.append((self._joined(edge, blame), part))
+        for entry in call.entries:
+            shares |= any(self._storage(number) == storage for number in self.trace.calls[entry.exit].inputs)
+            found += self._entered(entry, storage, whole)
+        return found if shares else None
+
+    def _own(self, number: int) -> list[_Piece]:
+        return [(Edge(self._source(number), None), runs(self._region(number)))]
+
+    def _entered(self, entry: Entry, storage: int, whole: Runs) -> list[_Piece]:
+        """What came back from a value that left, and in which part of the result it lies now."""
+        left = self.trace.calls[entry.exit]
+        kind = classify(self.trace, entry.exit)
+        found: list[_Piece] = []
+        for at, number in enumerate(left.inputs):
+            blame = Blame(kind, entry.exit, number, entry.certain) if kind and left.connected[at] else None
+            pieces = self._held(number) if number not in self._sources else self._own(number)
+            for edge, rest in pieces:
+                part = within(rest, whole) if self._storage(number) == storage else whole
+                if part or not whole or not rest:
+                    found.append((self._joined(edge, blame, entry.certain), part))
+        return found
 
     def _pass(self, index: int, call: Call) -> None:
         """Take a call that changes what a tensor is and not what it holds: each part keeps its way, and passes it."""
@@ -231,26 +279,24 @@ class Flow:
         if regions is None:
             return False
         ways = [self._ways(index, call, name, 0, target, False, at) for at in range(len(call.inputs))]
-        self._bind(index, call, target, self._add(index), False)
+        self._bind(index, call, target, [(Edge(self._add(index), None), runs(self._region(target)))])
         for region, edges in zip(regions, ways, strict=True):
             node = self._add(index)
             self.edges[node] = edges
             self._wrote(target, _Wrote(node, region, target, index))
         return True
 
-    def _bind(self, index: int, call: Call, target: int, node: int, written: bool) -> None:
-        """Note that a call made a tensor."""
+    def _bind(self, index: int, call: Call, target: int, pieces: list[_Piece]) -> None:
+        """Note what a call made a tensor of, and whether it is another door to memory that was there."""
         storage = self._storage(target)
-        count = len(self._writes.get(storage, ()))
-        if target in call.inputs or written:
-            return
-        self._contents[target] = (count, [(Edge(node, None), runs(self._region(target)))])
+        self._contents[target] = (len(self._writes.get(storage, ())), pieces)
         kind = cut_by_name(call) or classify(self.trace, index)
         for number in call.inputs:
             if number != target and self._storage(number) == storage:
                 if kind in (None, "no_grad", "inference_mode"):
                     self._groups[target] = self._groups[number]
-                return
+                    return
+                break
         if kind is not None:
             self._split[self._groups[target]] = kind
 
@@ -259,14 +305,10 @@ class Flow:
     ) -> list[Edge]:
         """The ways by which values came into one result of a call, from all inputs or from one place only."""
         found: dict[Edge, None] = {}
-        storage = self._storage(target)
         for at in self._flowing(call, name, place) if only is None else (only,):
-            number = call.inputs[at]
             blame = self._blame(index, call, name, at, place, target, written)
-            view = not written and number != target and self._storage(number) == storage
-            for edge in self.makers(number, self._region(target) if view else None):
-                way = self._joined(edge, blame)
-                found[way] = None
+            for edge in self.makers(call.inputs[at]):
+                found[self._joined(edge, blame)] = None
         if name == "grad" and target in self._contents:
             found.update(dict.fromkeys(self.makers(target)))
         if name == "grad" and not call.function.startswith("torch.autograd"):
@@ -274,12 +316,8 @@ class Flow:
                 for edge in self.makers(number):
                     found[self._joined(edge, Blame("grad", index, call.inputs[0] if call.inputs else None))] = None
         for entry in call.entries:
-            left = self.trace.calls[entry.exit]
-            kind = classify(self.trace, entry.exit)
-            for at, number in enumerate(left.inputs):
-                blame = Blame(kind, entry.exit, number, entry.certain) if kind and left.connected[at] else None
-                for edge in self.makers(number):
-                    found[self._joined(edge, blame, entry.certain)] = None
+            for edge, _ in self._entered(entry, -1, ()):
+                found[edge] = None
         return list(found)
 
     def _joined(self, edge: Edge, blame: Blame | None, certain: bool = True) -> Edge:

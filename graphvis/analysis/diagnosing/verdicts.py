@@ -90,6 +90,10 @@ class Judgement:
         self._judge(trace)
 
     def _after_the_fact(self, subject: Subject) -> Finding:
+        if subject.missing is not None:
+            return _finding(subject, "unreached", node=subject.missing.node)
+        if subject.zero is not None:
+            return _finding(subject, "zero", node=subject.zero.node)
         if subject.reached:
             return _finding(subject, "gradient")
         return _finding(subject, "unreached" if subject.requires_grad else "frozen")
