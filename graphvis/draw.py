@@ -79,12 +79,12 @@ class Drawing:
     """
 
     def __init__(
-        self, drawable: Drawable, *, theme: Theme = "auto", engine: str | None = None, view: View = _WHOLE
+        self, drawable: Drawable, *, theme: Theme = "auto", engine: str | None = None, view: View | None = None
     ) -> None:
         self.drawable = drawable
         self.theme = theme
         self.engine = engine
-        self.view = view
+        self.view = view or _WHOLE
 
     def render(self, format: str, variant: Variant = "pair") -> bytes:  # noqa: A002  # Graphviz's own word
         """One file; arguments and errors as of :func:`render`."""
@@ -116,7 +116,8 @@ class Drawing:
 
         scene = self._scene
         # Kept with the picture, so that a check can draw it in the same way.
-        options = {"theme": theme if theme != "auto" else None, "engine": self.engine}
+        view = msgspec.to_builtins(self.view)
+        options = {"theme": theme if theme != "auto" else None, "engine": self.engine, "view": view or None}
         kept = {name: value for name, value in options.items() if value is not None}
         if kept and scene.metadata:
             metadata = msgspec.json.encode(msgspec.json.decode(scene.metadata) | kept).decode()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType  # takes no type arguments before click 8.5
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FORMATS = ("svg", "dot", "png", "pdf", "mmd", "json", "html")
 """Suffixes of the files that graphvis writes."""
@@ -66,6 +69,30 @@ theme = click.option("--theme", type=click.Choice(["auto", "light", "dark"]), de
                      help="Colours; auto follows the reader's prefers-color-scheme.")  # fmt: skip
 engine = click.option("--engine", type=click.Choice(["embedded", "dot"]), default="embedded", show_default=True,
                       help="Who lays the graph out: the engine that pip installed, or the system's dot.")  # fmt: skip
+
+
+def view(command: _Command) -> _Command:
+    """The options that say how much of a big graph is shown; the command gets them as ``view``, a View."""
+
+    @functools.wraps(command)
+    def gathered(
+        *args: Any, fold: bool, depth: int | None, expand: tuple[str, ...], focus: str | None, limit: bool, **rest: Any
+    ) -> Any:
+        from graphvis.model.view import View
+
+        return command(*args, view=View(fold=fold, depth=depth, expand=expand, focus=focus, limit=limit), **rest)
+
+    options = (
+        click.option("--fold/--no-fold", default=True, help="Draw modules, repeated blocks and rows of functions as one "
+                     "box each where there would be more than 60 boxes. DOT and JSON hold all, unless asked."),
+        click.option("--depth", type=click.IntRange(0), metavar="N", help="Open all modules down to this depth."),
+        click.option("--expand", multiple=True, metavar="GLOB", help="Open these modules: h.3, or h.*.attn."),
+        click.option("--focus", metavar="NAME", help="One module, tensor or function and what has to do with it."),
+        click.option("--limit/--no-limit", default=True, help="Refuse a picture that no browser opens well."),
+    )  # fmt: skip
+    for option in reversed(options):
+        gathered = option(gathered)
+    return cast(_Command, gathered)
 
 
 def engine_name(choice: str) -> str | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from graphvis.draw import Variant
     from graphvis.model import Comparison
     from graphvis.model.drawable import Theme
+    from graphvis.model.view import View
 
 SCHEMA = "graphvis/provenance/1"
 MISSING = "missing"
@@ -28,7 +29,7 @@ MOST_WORDS = 4
 
 _METADATA = re.compile(r"<metadata>(.*?)</metadata>", re.DOTALL)
 _VARIANT = re.compile(r"\.(narrow|before|after)$")
-_ELSEWHERE = re.compile(r'''"(torch|graphvis)":\s*"[^"]*"|(?<="file": ")[^"]*/''')
+_ELSEWHERE = re.compile(r""""(torch|graphvis)":\s*"[^"]*"|(?<="file": ")[^"]*/""")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def _of_file(comparison: Comparison, file: Path, variant: Variant, suffix: str) 
     then = provenance_in(committed.decode("utf-8", errors="replace")) if suffix == "svg" else {}
     theme: Theme = then.get("theme", "auto")
     try:
-        today = draw.render(comparison, suffix, theme=theme, engine=then.get("engine"), variant=variant)
+        view = _view(then)
+        today = draw.render(comparison, suffix, theme=theme, engine=then.get("engine"), variant=variant, view=view)
     except FormatError as error:
         yield f"not checked: {error.what}", True
         return
@@ -116,6 +118,18 @@ def _of_file(comparison: Comparison, file: Path, variant: Variant, suffix: str) 
         yield "not a picture that graphvis drew, or not whole", False
     else:
         yield _told(then, provenance_in(today.decode()))
+
+
+def _view(then: dict[str, Any]) -> View:
+    """How much was shown when the picture was drawn; what somebody else wrote there counts for nothing."""
+    import msgspec
+
+    from graphvis.model.view import View
+
+    try:
+        return msgspec.convert(then.get("view", {}), View)
+    except msgspec.ValidationError:
+        return View()
 
 
 def _told(then: dict[str, Any], now: dict[str, Any]) -> tuple[str, bool]:

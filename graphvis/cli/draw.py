@@ -14,6 +14,7 @@ from graphvis.errors import DocumentError, FormatError
 if TYPE_CHECKING:
     from graphvis.model import Drawable
     from graphvis.model.drawable import Theme
+    from graphvis.model.view import View
 
 
 @click.command("draw")
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
               help="The whole picture, the same for phones, or one half.")  # fmt: skip
 @arguments.theme
 @arguments.engine
-def command(file: Path, output: Path, wanted: str | None, variant: str, theme: Theme, engine: str) -> None:
+@arguments.view
+def command(file: Path, output: Path, wanted: str | None, variant: str, theme: Theme, engine: str, view: View) -> None:
     """Draw a saved graph, comparison or diagnosis again.
 
     FILE.json is what to_json, save("....json") or render -f json wrote; - is standard input. PyTorch is not needed.
@@ -52,7 +54,9 @@ def command(file: Path, output: Path, wanted: str | None, variant: str, theme: T
     variants = draw.variants(document, chosen)
     if variant not in variants:
         raise FormatError(f"{file} has no variant {variant} as {chosen}", f"It has {', '.join(variants)}.")
-    content = draw.render(document, chosen, theme=theme, engine=arguments.engine_name(engine), variant=variant)
+    content = draw.render(
+        document, chosen, theme=theme, engine=arguments.engine_name(engine), variant=variant, view=view
+    )
     if to_stdout:
         click.echo(content, nl=False)
     else:

@@ -15,6 +15,7 @@ from graphvis.errors import GraphvisError
 if TYPE_CHECKING:
     from graphvis.model import Comparison
     from graphvis.model.drawable import Theme
+    from graphvis.model.view import View
     from graphvis.scenario import Scenario
 
 
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
               help=f"Any of {','.join(arguments.FORMATS)}.")  # fmt: skip
 @arguments.theme
 @arguments.engine
+@arguments.view
 @click.option("--style", type=click.Choice(["graphvis", "torchviz"]), default="graphvis", show_default=True,
               help="torchviz: torchviz's own drawing of each half, for docs that have its look.")  # fmt: skip
 def command(
-    names: tuple[str, ...], every: bool, output: Path, formats: tuple[str, ...], theme: Theme, engine: str, style: str
-) -> None:
+    names: tuple[str, ...], every: bool, output: Path, formats: tuple[str, ...], theme: Theme, engine: str, style: str,
+    view: View,
+) -> None:  # fmt: skip
     """Draw scenarios into files.
 
     A NAME is one that graphvis list shows, a PATH is a scenario file of your own. For each, NAME.svg is before and
@@ -44,6 +47,7 @@ def command(
       graphvis render detach_zero data_zero -f svg,png -o docs/pictures
       graphvis render --all
       graphvis render my_scenario.py --engine dot
+      graphvis render big_model.py --expand 'h.3' --depth 2
       graphvis render detach_zero --style torchviz -o torchviz
     """
     from graphvis import files
@@ -57,7 +61,7 @@ def command(
     written = 0
     for scenario in _with_progress(scenarios):
         try:
-            contents = _contents(scenario, formats, style, theme, arguments.engine_name(engine))
+            contents = _contents(scenario, formats, style, theme, arguments.engine_name(engine), view)
             for name, content in contents.items():
                 files.write(folder / name, content)
             written += len(contents)
@@ -71,14 +75,14 @@ def command(
 
 
 def _contents(
-    scenario: Scenario, formats: Iterable[str], style: str, theme: Theme, engine: str | None
+    scenario: Scenario, formats: Iterable[str], style: str, theme: Theme, engine: str | None, view: View
 ) -> dict[str, bytes]:
     """All files of one scenario by name; an error where one of them cannot be drawn, so that none is written."""
     from graphvis import draw
     from graphvis.cli.running import compare, torchviz_sources
 
     if style == "graphvis":
-        return pictures_of(compare(scenario), scenario.name, formats, theme=theme, engine=engine)
+        return pictures_of(compare(scenario), scenario.name, formats, theme=theme, engine=engine, view=view)
     return {
         file_name(scenario.name, side, suffix): draw.render_source(source, suffix, engine=engine)
         for side, source in torchviz_sources(scenario).items()
@@ -87,7 +91,13 @@ def _contents(
 
 
 def pictures_of(
-    comparison: Comparison, name: str, formats: Iterable[str], *, theme: Theme = "auto", engine: str | None = None
+    comparison: Comparison,
+    name: str,
+    formats: Iterable[str],
+    *,
+    theme: Theme = "auto",
+    engine: str | None = None,
+    view: View | None = None,
 ) -> dict[str, bytes]:
     """The files of one scenario, by file name.
 
@@ -96,7 +106,7 @@ def pictures_of(
     """
     from graphvis import draw
 
-    drawing = draw.Drawing(comparison, theme=theme, engine=engine)
+    drawing = draw.Drawing(comparison, theme=theme, engine=engine, view=view)
     return {
         file_name(name, variant, suffix): drawing.render(suffix, variant)
         for suffix in formats

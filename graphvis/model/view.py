@@ -10,7 +10,7 @@ MOST_BOXES = 4_000
 """Boxes up to which a picture is drawn unasked: above it browsers open the SVG slowly, and nobody reads it."""
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
+class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How much of a drawable is shown.
 
     Attributes:
