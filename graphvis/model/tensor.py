@@ -9,7 +9,7 @@ import msgspec
 SavedState = Literal["intact", "overwritten", "detached", "freed", "unknown"]
 
 
-class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The state of one tensor at the moment of the walk.
 
     Attributes:
@@ -51,7 +51,7 @@ class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trace_number: int | None = None
 
 
-class Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A tensor that a node keeps for its backward.
 
     Attributes:
