@@ -96,6 +96,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         entries: the values that came back into PyTorch with this call.
         forwarded: for ``Function.apply``, how many of the last inputs are not arguments but the
             results that its forward handed over.
+        dim: for ``torch.cat`` and ``torch.stack`` the dimension along which they join.
     """
 
     function: str
@@ -113,6 +114,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inner: bool = False
     entries: tuple[Entry, ...] = ()
     forwarded: int = 0
+    dim: int = 0
 
 
 class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):

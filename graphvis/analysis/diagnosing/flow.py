@@ -27,7 +27,7 @@ from graphvis.analysis.diagnosing.regions import (
 from graphvis.model import Call, Entry, Trace
 from graphvis.model.cut import CutKind
 
-_JOINING = frozenset({"cat", "concat", "concatenate"})
+_JOINING = frozenset({"cat", "concat", "concatenate", "stack"})
 
 
 class Blame(NamedTuple):
@@ -275,7 +275,8 @@ class Flow:
         if len(call.outputs) != 1 or call.writes:
             return False
         (target,) = call.outputs
-        regions = parts_of(self.trace.tensors[target], [self.trace.tensors[number] for number in call.inputs])
+        tensors = self.trace.tensors
+        regions = parts_of(tensors[target], [tensors[number] for number in call.inputs], call.dim, name == "stack")
         if regions is None:
             return False
         ways = [self._ways(index, call, name, 0, target, False, at) for at in range(len(call.inputs))]

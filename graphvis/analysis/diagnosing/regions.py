@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import msgspec
@@ -101,33 +102,24 @@ def within(one: Runs, other: Runs) -> Runs:
     return tuple(shared)
 
 
-def parts_of(whole: TracedTensor, parts: list[TracedTensor]) -> list[Region] | None:
-    """Where the parts of a concatenation lie in it; None where that cannot be told from the shapes."""
-    if whole.strides or any(len(part.shape) != len(whole.shape) for part in parts):
+def parts_of(whole: TracedTensor, parts: list[TracedTensor], dim: int, stacked: bool) -> list[Region] | None:
+    """Where the parts of a concatenation or a stack lie in it; None where it has gaps or a part was left out."""
+    if whole.strides or not whole.shape or 0 in whole.shape:
         return None
-    dims = [
-        dim
-        for dim, size in enumerate(whole.shape)
-        if sum(part.shape[dim] for part in parts) == size
-        and all(
-            part.shape[:dim] == whole.shape[:dim] and part.shape[dim + 1 :] == whole.shape[dim + 1 :] for part in parts
-        )
-    ]
-    count = 1
-    for size in whole.shape:
-        count *= size
-    if len(dims) != 1 or not count:
+    dim %= len(whole.shape)
+    sizes = [1 if stacked else part.shape[dim] if len(part.shape) == len(whole.shape) else 0 for part in parts]
+    if sum(sizes) != whole.shape[dim]:
         return None
-    itemsize = (whole.stop - whole.start) // count
+    itemsize = (whole.stop - whole.start) // math.prod(whole.shape)
     strides = [itemsize] * len(whole.shape)
-    for dim in range(len(strides) - 2, -1, -1):
-        strides[dim] = strides[dim + 1] * whole.shape[dim + 1]
+    for place in range(len(strides) - 2, -1, -1):
+        strides[place] = strides[place + 1] * whole.shape[place + 1]
     regions, start = [], whole.start
-    for part in parts:
-        last = sum((size - 1) * stride for size, stride in zip(part.shape, strides, strict=True))
-        stop = start + last + itemsize if 0 not in part.shape else start
-        regions.append(Region(start, stop, part.shape, tuple(strides), itemsize))
-        start += part.shape[dims[0]] * strides[dims[0]]
+    for size in sizes:
+        shape = (*whole.shape[:dim], size, *whole.shape[dim + 1 :])
+        last = sum((count - 1) * stride for count, stride in zip(shape, strides, strict=True))
+        regions.append(Region(start, start + last + itemsize if size else start, shape, tuple(strides), itemsize))
+        start += size * strides[dim]
     return regions
 
 

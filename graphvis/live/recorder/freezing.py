@@ -130,7 +130,8 @@ def _call(
         sequence=(before, after),
         writes=tuple(_write(recording, tensors, function.special == "item", *raw_write) for raw_write in writes),
         entries=entries,
-        forwarded=forwarded,
+        forwarded=forwarded if function.special != "join" else 0,
+        dim=forwarded if function.special == "join" else 0,
     )
 
 

@@ -43,6 +43,7 @@ _STEERING = _words(
     torch.allclose Tensor.__format__ Tensor.__repr__"""
 )
 _MEMORY = _words("Tensor.numpy Tensor.__array__ Tensor.__dlpack__")
+_JOINING = _words("cat concat concatenate stack")
 _ENTRIES = _words(
     "torch.as_tensor torch.asarray torch.tensor torch.frombuffer Tensor.new_tensor torch.sparse_coo_tensor"
 )
@@ -57,7 +58,7 @@ class Function(NamedTuple):
         writes: which arguments it writes to: ``first``, ``all`` (the tensors of every list), ``statistics``
             (of BatchNorm), ``checked`` (a composite: whatever moves a version), or nothing.
         special: ``backward``; ``switch`` (of the grad mode); ``exit``, ``memory``, ``entry`` (out of PyTorch and back);
-            ``exchange`` (a tensor's memory for another); ``item`` (a write that returns nothing); or nothing.
+            ``join`` (along a dimension); ``exchange`` (a tensor's memory for another); ``item`` (a write that returns nothing); or nothing.
         steers: whether its Python value only steers the program or is printed.
         existing: whether it may hand out a tensor that was there before and is not among its arguments.
     """
@@ -106,6 +107,8 @@ def _special(name: str) -> str:
         return "memory"
     if name in _EXITS or name in _STEERING:
         return "exit"
+    if name.startswith("torch.") and name.removeprefix("torch.") in _JOINING:
+        return "join"
     return "entry" if name in _ENTRIES else ""
 
 

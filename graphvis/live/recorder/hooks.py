@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.utils.dlpack
+from torch._functorch import eager_transforms, vmap
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils import checkpoint
 from torch._C._autograd import _get_sequence_nr
@@ -82,6 +83,7 @@ def _replace_all() -> None:
     _replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
     _replace_inference_mode()
     _replace_checkpoint()
+    _replace_wrapping()
     _replace_swap()
     _replace_optimizer()
     _replace_thread()
@@ -238,6 +240,15 @@ def _replace_checkpoint() -> None:
 
     _replace(owner, "__enter__", __enter__)
     _replace(owner, "__exit__", __exit__)
+
+
+def _replace_wrapping() -> None:
+    """vmap and grad put tensors into wrappers and take them out again; the value is the same."""
+    for module, name in ((vmap, "_add_batch_dim"), (vmap, "_remove_batch_dim"),
+                         (eager_transforms, "_wrap_for_grad"), (eager_transforms, "_unwrap_for_grad")):  # fmt: skip
+        original = getattr(module, name, None)
+        if original is not None:
+            _replace(module, name, _wrap(original, "torch.func", 1 if name.endswith("for_grad") else 0))
 
 
 def _replace_swap() -> None:

@@ -213,11 +213,12 @@ class Recording(TorchFunctionMode):
             writing.targets(function, tensors, args, kwargs) if function.writes or kwargs else (),
             self._entries(function, args, kwargs) if self.scalars or function.special == "entry" else (),
             _get_sequence_nr(),
+            kwargs,
         )
 
     def _after(self, index: int, function: Function, args: Any, before: tuple[Any, ...], result: Any) -> None:
         """Write down a call that has run."""
-        tensors, inputs, flags, modes, written, entries, first = before
+        tensors, inputs, flags, modes, written, entries, first, kwargs = before
         last = _get_sequence_nr()
         # What was given as out= comes out again, and is not among the inputs: its old value does not flow.
         existing = function.existing or bool(written and not function.writes)
@@ -235,7 +236,8 @@ class Recording(TorchFunctionMode):
             place, caller, module = self.frames.find(3)
             self.calls.append(
                 (index, inputs, flags, outputs, results, modes, place, caller,
-                 0 if module is None else self._module(module), first, last, writes, entries, 0)
+                 0 if module is None else self._module(module), first, last, writes, entries,
+                 _dim_of(args, kwargs) if special == "join" else 0)
             )  # fmt: skip
 
     def note_call(
@@ -432,6 +434,11 @@ class Recording(TorchFunctionMode):
 def record() -> Recording:
     """Watch the calls of the block: ``with graphvis.record() as trace: loss = step(model, batch)``."""
     return Recording()
+
+
+def _dim_of(args: Any, kwargs: Any) -> int:
+    dim = args[1] if len(args) > 1 else (kwargs or {}).get("dim", (kwargs or {}).get("axis", 0))
+    return dim if type(dim) is int else 0
 
 
 def _without_out(kwargs: Any) -> dict[str, Any]:

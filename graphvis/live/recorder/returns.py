@@ -130,6 +130,7 @@ class Returns:
         if isinstance(target, ast.Attribute):
             self._texts.setdefault(file, set()).add(ast.unparse(target))
             return
+        written = isinstance(target, ast.Subscript)
         while isinstance(target, (ast.Subscript, ast.Call, ast.Attribute)):
             inner = target.func if isinstance(target, ast.Call) else target.value
             if isinstance(target, ast.Subscript) and isinstance(inner, ast.Attribute):
@@ -138,6 +139,9 @@ class Returns:
             target = inner
         if isinstance(target, ast.Name):
             self._names.setdefault(id(scope), set()).add(target.id)
+            if written:
+                for root in _memory_of(scope, target.id):
+                    self._names[id(scope)].add(root)
 
     def _holds(self, scope: _Scope, file: str, node: ast.AST, seeds: set[int], inside: bool = False) -> bool:
         """Whether an expression holds the value; with `inside` its own result is not looked at, only what goes in."""
@@ -158,6 +162,23 @@ class Returns:
 
     def _size(self) -> int:
         return sum(map(len, self._names.values())) + sum(map(len, self._texts.values()))
+
+
+def _memory_of(scope: _Scope, name: str) -> Iterable[str]:
+    """The names of the tensors whose memory an array of that name is: ``array = tensor.numpy()``."""
+    for node in _statements(scope):
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+            value = node.value
+            shared = False
+            while isinstance(value, (ast.Call, ast.Attribute, ast.Subscript)):
+                if isinstance(value, ast.Attribute) and value.attr == "numpy":
+                    shared = True
+                if isinstance(value, ast.Call) and _called(value) == "asarray" and value.args:
+                    shared, value = True, value.args[0]
+                else:
+                    value = value.func if isinstance(value, ast.Call) else value.value
+            if shared and isinstance(value, ast.Name):
+                yield value.id
 
 
 def _called(node: ast.Call) -> str | None:
