@@ -188,10 +188,10 @@ class Boxes:
         for unit, inputs in enumerate(self._whole.inputs):
             here = of[unit]
             for one in inputs:
-                if one >= 0 and of[one] != here:
-                    if not repeats.between(stations[homes[unit]], stations[homes[one]]):
-                        onward[of[one]].add(here)
-                        back[here].add(of[one])
+                if one < 0 or of[one] == here or repeats.between(stations[homes[unit]], stations[homes[one]]):
+                    continue
+                onward[of[one]].add(here)
+                back[here].add(of[one])
         return onward, back
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
-from graphvis.analysis.folding.whole import NEUTRAL, Whole
+from graphvis.analysis.folding.whole import NEUTRAL, NONE, Whole
+from graphvis.analysis.folding.words import is_silent
 
 
 def label(whole: Whole, order: Sequence[int]) -> list[str]:
@@ -92,79 +94,92 @@ def _prepend(
 
 def _infer(whole: Whole, order: Sequence[int], owners: Mapping[int, str], labels: list[str]) -> None:
     """Functions from their leaves, and the others from their neighbours."""
-    known = set()
-    for unit in order:
-        if whole.kinds[unit] == "function":
-            taken = next((owners[one] for one in whole.inputs[unit] if one in owners), None)
-            if taken is not None:
-                labels[unit] = taken
-                known.add(unit)
-    _follow_weights(whole, order, known, labels)
-    behind = _labels_behind(whole, order, known, labels)
+    known: dict[int, str] = {}
+    functions = [unit for unit in order if whole.kinds[unit] == "function"]
+    for unit in functions:
+        taken = next((owners[one] for one in whole.inputs[unit] if one in owners), None)
+        if taken is not None:
+            known[unit] = taken
+    _reshape(whole, functions, known)
+    behind = _labels_behind(whole, functions, known)
+    ranks = {unit: rank for rank, unit in enumerate(functions)}
     before: dict[int, str] = {}
-    for unit in order:
-        if whole.kinds[unit] != "function":
-            continue
-        if unit not in known:
-            came = [before[one] for one in whole.inputs[unit] if one in before]
-            if came:
-                labels[unit] = _between(came, behind.get(unit))
-                before[unit] = came[-1]
+    for unit in functions:
+        path = known.get(unit)
+        if path is None:
+            came = [one for one in whole.inputs[unit] if one in before]
+            if not came:
+                continue
+            latest = max(came, key=ranks.__getitem__)
+            others = [before[one] for one in came if one != latest]
+            path = _between(before[latest], others, behind.get(unit, ""))
+            if latest not in known and not path.startswith(labels[latest]) and labels[latest].startswith(path):
+                path = labels[latest]  # whatever follows the end of a block is its end too
+            before[unit] = before[latest]
         else:
-            before[unit] = labels[unit]
+            before[unit] = path
+        labels[unit] = path
 
 
-def _labels_behind(whole: Whole, order: Sequence[int], known: set[int], labels: Sequence[str]) -> dict[int, str]:
+def _reshape(whole: Whole, functions: Sequence[int], known: dict[int, str]) -> None:
+    """A layer's own reshaping is its own: ``addmm`` behind the ``t`` of its weight, ``view`` before and behind."""
+    moves = {unit for unit in functions if is_silent((whole.names[unit],))}
+    for unit in functions:
+        if unit not in known:
+            taken = next((known[one] for one in whole.inputs[unit] if one in moves and one in known), None)
+            if taken is not None:
+                known[unit] = taken
+    consumers = whole.consumers()
+    found = {}
+    for unit in moves:
+        if unit not in known:
+            inputs = whole.inputs[unit]
+            near = (consumers[unit], inputs[0] if len(inputs) == 1 else NONE)
+            path = next((known[one] for one in near if one in known), None)
+            if path is not None:
+                found[unit] = path
+    known.update(found)
+
+
+def _labels_behind(whole: Whole, functions: Sequence[int], known: Mapping[int, str]) -> dict[int, str]:
     """For each function the module of the nearest one behind it of which that is known."""
     behind: dict[int, str] = {}
-    for unit in reversed(order):
-        if unit in known:
-            behind[unit] = labels[unit]
-        path = behind.get(unit)
+    for unit in reversed(functions):
+        path = known.get(unit) or behind.get(unit)
         if path is not None:
             for one in whole.inputs[unit]:
-                if one >= 0 and whole.kinds[one] == "function":
-                    behind.setdefault(one, path)
+                behind[one] = path
     return behind
 
 
-def _follow_weights(whole: Whole, order: Sequence[int], known: set[int], labels: list[str]) -> None:
-    """What takes nothing but one module's reshaped parameters and a value is that module's: ``addmm`` behind ``t``."""
-    pure: dict[int, str] = {}
-    for unit in order:
-        inputs = [one for one in whole.inputs[unit] if one >= 0]
-        if unit in known:
-            if all(whole.kinds[one] != "function" for one in inputs):
-                pure[unit] = labels[unit]
-        elif whole.kinds[unit] == "function":
-            taken = [pure[one] for one in inputs if one in pure]
-            if taken:
-                labels[unit] = taken[0]
-                known.add(unit)
+def _between(latest: str, others: Sequence[str], after: str) -> str:
+    """The module of a function that lies behind functions of some modules and in front of one of another.
 
-
-def _between(came: Sequence[str], after: str | None) -> str:
-    """The module of a function that lies behind functions of some modules and in front of one of another."""
-    last = came[-1]
-    block = _block(last)
-    if after is not None and _is_within(shared := _common(last, after), block):
+    Args:
+        latest: the module of the function right before it.
+        others: the modules of what else comes in.
+        after: the module of the nearest one behind it; empty where there is none.
+    """
+    near = [one for one in (*others, after) if one and one != latest]
+    if not near:
+        return latest.rpartition(".")[0] if after else ""
+    shared = max((_common(latest, one) for one in near), key=len)
+    if shared == latest:
         return shared
-    for one in came:
-        last = _common(last, one)
-    return last if len(came) > 1 and _is_within(last, block) else came[-1].rpartition(".")[0]
+    block = _block_within(latest, shared)
+    return block if block != latest else latest.rpartition(".")[0]
 
 
-def _block(path: str) -> str:
-    """The outermost numbered module that holds it; empty where there is none."""
+@lru_cache(maxsize=4096)
+def _block_within(path: str, outer: str) -> str:
+    """The outermost numbered module inside `outer` on the way to `path`; `outer` itself where there is none."""
     parts = path.split(".")
-    place = next((place for place, part in enumerate(parts) if part.isdigit()), -1)
+    start = len(outer.split(".")) if outer else 0
+    place = next((place for place in range(start, len(parts)) if parts[place].isdigit()), start - 1)
     return ".".join(parts[: place + 1])
 
 
-def _is_within(path: str, block: str) -> bool:
-    return not block or path == block or path.startswith(block + ".")
-
-
+@lru_cache(maxsize=4096)
 def _common(one: str, other: str) -> str:
     """The innermost module that holds both."""
     parts = []

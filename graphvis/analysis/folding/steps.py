@@ -132,6 +132,8 @@ def _take_along(whole: Whole, labels: Sequence[str], steps: dict[int, str], foun
             if one >= 0 and whole.kinds[one] == "leaf":
                 step = steps.get(unit)
                 users[one] = step if users.get(one, step) == step else None
-    for leaf, path in users.items():
-        if path is not None and path.rpartition("step ")[0].rstrip(".") == labels[leaf]:
-            found[leaf] = path
+    found.update(
+        (leaf, path)
+        for leaf, path in users.items()
+        if path is not None and path.rpartition("step ")[0].rstrip(".") == labels[leaf]
+    )

@@ -134,7 +134,12 @@ def dissolve(whole: Whole, labels: list[str]) -> None:
             names.setdefault(path, []).append(whole.names[unit])
         else:
             kept.add(path)
-    around = {path.rpartition(".")[0] for path in {*names, *kept}}
+    around: set[str] = set()
+    for path in {*names, *kept}:
+        outer = path.rpartition(".")[0]
+        while outer and outer not in around:
+            around.add(outer)
+            outer = outer.rpartition(".")[0]
     small = {
         path: path.rpartition(".")[0]
         for path, found in names.items()
