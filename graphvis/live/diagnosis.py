@@ -64,9 +64,7 @@ def diagnose(
         graph = walker.walk(loss, named, also=named, number=number, memory=memory)
         frozen = None if trace is None else trace.freeze()
         measured = probing.probe(loss, list(named.values())) if probe else {}
-        if parameters is None:
-            named = {}
-        subjects = subjects_of(graph, frozen, named, measured)
+        subjects = subjects_of(graph, frozen, None if parameters is None else named, measured)
         found = diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
         if frozen is not None:
             found = msgspec.structs.replace(found, graph=join(graph, frozen))
@@ -111,7 +109,7 @@ def named_parameters(parameters: Parameters | None) -> dict[str, torch.Tensor]:
 def subjects_of(
     graph: Graph,
     trace: Trace | None,
-    named: Mapping[str, torch.Tensor],
+    named: Mapping[str, torch.Tensor] | None,
     measured: Mapping[int, probing.Measured],
 ) -> list[Subject]:
     """What is to be judged: the parameters with their numbers in the trace, and what was measured of them.
@@ -119,7 +117,7 @@ def subjects_of(
     Args:
         graph: a walk that has a node for each parameter.
         trace: the recorded run.
-        named: the parameters; empty for all leaves of the walk.
+        named: the parameters; None for all leaves of the walk.
         measured: what a backward told, by ``id``.
     """
     nodes: dict[str, int] = {}
@@ -127,7 +125,7 @@ def subjects_of(
         for name in (info.name, *info.aliases):
             if name is not None:
                 nodes.setdefault(name, node)
-    if not named:
+    if named is None:
         return [
             _subject(info.name or f"leaf {place}", graph, trace, node, probing.Measured())
             for place, (node, info) in enumerate(sorted(graph.tensors.items()))

@@ -160,7 +160,7 @@ class Judgement:
         inside = set(nodes)
         for node, edges in enumerate(self._flow.edges):
             call = self._flow.calls[node]
-            if call < 0 or self._paths[0].distance[node] != 0 and not trace.calls[call].inner:
+            if call < 0 or (self._paths[0].distance[node] != 0 and not trace.calls[call].inner):
                 continue
             if any(edge.blame is None and edge.maker in inside for edge in edges):
                 if is_checkpoint(trace.calls[call]) and not trace.calls[call].inner:

@@ -65,10 +65,8 @@ class Names:
         for i, tensor in enumerate(held):
             if id(tensor) not in known:
                 known.add(id(tensor))
-                name = named.get(id(tensor))
-                if name is None:
-                    name = f"{former[id(tensor)]} (replaced)" if id(tensor) in former else f"optimizer.params[{i}]"
-                found[_free(name, found)] = tensor
+                before = f"{former[id(tensor)]} (replaced)" if id(tensor) in former else f"optimizer.params[{i}]"
+                found[_free(named.get(id(tensor), before), found)] = tensor
         if loose:
             for name, tensor in _tensors(variables):
                 if id(tensor) not in known and tensor.requires_grad and tensor.is_leaf:
