@@ -6,29 +6,43 @@ from graphvis.model import Call, Trace
 from graphvis.model.cut import CutKind
 
 _BY_NAME: dict[str, CutKind] = {
-    "detach": "detach", "detach_copy": "detach", "detach_": "detach_", "data": "data",
+    "detach": "detach", "detach_copy": "detach", "detach_": "detach_", "data": "data", "set_": "data",
     "item": "item", "__float__": "item", "__int__": "item", "__bool__": "item", "__index__": "item",
     "__complex__": "item", "tolist": "item", "is_nonzero": "item", "__contains__": "item", "equal": "item",
-    "allclose": "item", "_local_scalar_dense": "item", "__format__": "item",
-    "set_": "data", "numpy": "numpy", "__array__": "numpy", "__dlpack__": "numpy", "__reduce_ex__": "copy",
-    "__deepcopy__": "copy", "tensor": "copy", "new_tensor": "copy", "as_tensor": "copy", "asarray": "copy", "sparse_coo_tensor": "copy",
-    "Parameter": "rewrap", "grad": "grad",
+    "allclose": "item", "__format__": "item", "numpy": "numpy", "__array__": "numpy", "__dlpack__": "numpy",
+    "__reduce_ex__": "copy", "__deepcopy__": "copy", "tensor": "copy", "new_tensor": "copy", "as_tensor": "copy",
+    "asarray": "copy", "sparse_coo_tensor": "copy", "Parameter": "rewrap", "grad": "grad",
 }  # fmt: skip
 # What these hand out is a tensor of its own, even if it requires grad.
-_ALWAYS = frozenset({"detach", "detach_copy", "detach_", "data", "set_", "__set__", "tensor", "new_tensor", "__deepcopy__",
-                     "__reduce_ex__"})  # fmt: skip
-# Only the description of these arguments is read (all, or from the one at that place on): no value flows through them.
+_ALWAYS = frozenset(
+    {
+        "detach",
+        "detach_copy",
+        "detach_",
+        "data",
+        "set_",
+        "__set__",
+        "tensor",
+        "new_tensor",
+        "__deepcopy__",
+        "__reduce_ex__",
+    }
+)
+# Only the description of the arguments from this place on is read: no value flows through them.
 _DESCRIBED_FROM = {
-    "zeros_like": 0, "ones_like": 0, "full_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0, "randint_like": 0,
-    "new_zeros": 0, "new_ones": 0, "new_full": 0, "new_empty": 0, "new_empty_strided": 0, "new_tensor": 0,
+    "zeros_like": 0, "ones_like": 0, "full_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0,
+    "randint_like": 0, "new_zeros": 0, "new_ones": 0, "new_full": 0, "new_empty": 0, "new_empty_strided": 0,
     "view_as": 1, "expand_as": 1, "type_as": 1, "reshape_as": 1, "resize_as_": 1, "size": 0, "dim": 0, "numel": 0,
     "stride": 0, "__len__": 0, "broadcast_shapes": 0,
 }  # fmt: skip
 # Whatever the first argument held is gone afterwards: its old value does not flow on.
 OVERWRITING = frozenset(
-    """zero_ fill_ normal_ uniform_ random_ bernoulli_ exponential_ geometric_ cauchy_ log_normal_ copy_ set_ constant_
-    ones_ zeros_ eye_ dirac_ orthogonal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ trunc_normal_
-    sparse_ __set__ _foreach_zero_ _foreach_copy_""".split()
+    [
+        *("zero_", "fill_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_", "geometric_", "cauchy_"),
+        *("log_normal_", "copy_", "set_", "constant_", "ones_", "zeros_", "eye_", "dirac_", "orthogonal_", "sparse_"),
+        *("xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "trunc_normal_", "__set__"),
+        *("_foreach_zero_", "_foreach_copy_"),
+    ]
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Collection, Mapping
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -28,7 +29,15 @@ _MOST_RUNS = 16  # of the program, for advice
 # Where gradients are turned off for good: parameters are written there, and a Function judges for itself.
 _SPARED_FILES = ("/torch/optim/", "/torch/nn/init.py")
 _SPARED_FUNCTIONS = frozenset(
-    {"load_state_dict", "_load_from_state_dict", "_apply", "__deepcopy__", "backward", "_init_weights", "reset_parameters"}
+    {
+        "load_state_dict",
+        "_load_from_state_dict",
+        "_apply",
+        "__deepcopy__",
+        "backward",
+        "_init_weights",
+        "reset_parameters",
+    }
 )
 
 
@@ -151,9 +160,7 @@ class _WithoutCuts(TorchFunctionMode):
             self._inference = None
 
 
-def without_cuts(
-    where: Cut | Location | None = None, *, kinds: Collection[CutKind] | None = None
-) -> TorchFunctionMode:
+def without_cuts(where: Cut | Location | None = None, *, kinds: Collection[CutKind] | None = None) -> TorchFunctionMode:
     """Run the block as if its cuts were not there: a context manager.
 
     Args:
@@ -197,11 +204,12 @@ def verify(diagnosis: Diagnosis, run: Callable[[], Any], parameters: Mapping[str
         if cut.kind not in NEUTRALISED:
             advice.append(Advice(cut=place, neutralised=False))
             continue
-        with torch.random.fork_rng(devices=devices):
-            with without_cuts(cut):
-                loss = run()
+        with torch.random.fork_rng(devices=devices), without_cuts(cut):
+            loss = run()
         graph = walker.walk(loss, parameters, also=parameters, saved=False, values=False)
-        reached = {name for node in graph.reached if (info := graph.tensors.get(node)) for name in (info.name, *info.aliases)}
+        reached = {
+            name for node in graph.reached if (info := graph.tensors.get(node)) for name in (info.name, *info.aliases)
+        }
         advice.append(Advice(cut=place, gained=tuple(n for n in parameters if n in reached and n not in had)))
     conflicts = diagnosis.conflicts
     if any(conflict.effect == "wrong gradient" for conflict in conflicts):
@@ -248,15 +256,15 @@ def _on_detached(func: Any, args: Any, kwargs: Any) -> Any:
 
 def _is_spared() -> bool:
     """Whether the call comes from code that turns gradients off for good."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
         name = code.co_filename.replace("\\", "/")
-        if any(part in name for part in _SPARED_FILES) or code.co_name in _SPARED_FUNCTIONS and "/torch/" in name:
+        if any(part in name for part in _SPARED_FILES) or (code.co_name in _SPARED_FUNCTIONS and "/torch/" in name):
             return True
         if code.co_name == "apply" and name.endswith("/torch/autograd/function.py"):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 

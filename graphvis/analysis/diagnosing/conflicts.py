@@ -148,8 +148,8 @@ class _Search:
             return None
         places = [(n, region_of(self.trace.tensors[n])) for n in self._candidates(self.trace.calls[call], saved)]
         if not places and saved.memory is not None:
-            storage, start, stop = saved.memory
-            return self._first(storage, Region(start, stop), call, None)
+            memory, start, stop = saved.memory
+            return self._first(memory, Region(start, stop), call, None)
         for number, region in places:
             storage = self.trace.tensors[number].storage
             if storage is None:
@@ -183,7 +183,7 @@ class _Search:
         return None
 
     def _of_checkpoint(self, node: int, saved: Saved, call: int) -> Conflict | None:
-        """The conflict of a node in a checkpoint: backward runs it again, and finds what came from outside overwritten."""
+        """The conflict of a node in a checkpoint, which backward runs again on what was overwritten meanwhile."""
         assert self.trace is not None
         made = self.trace.calls[call]
         place = _PLACES.get(saved.name)

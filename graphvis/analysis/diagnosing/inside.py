@@ -32,7 +32,7 @@ class Inside:
             self._take(index)
 
     def cut(self, index: int, at: int) -> CutKind | None:
-        """Why an inner call of a checkpoint would cut the gradient of its input at that place; None where it would not."""
+        """Why an inner call of a checkpoint would cut the gradient of one input; None where it would not."""
         return self._cuts.get((index, at))
 
     def _take(self, index: int) -> None:

@@ -231,13 +231,12 @@ def _spell(trace: Trace, number: int) -> str:
 
 def _call_of(trace: Trace, sequence: int) -> int | None:
     """The innermost call that made the node of that sequence number."""
-    found = None
-    for index, call in enumerate(trace.calls):
-        if call.sequence[0] <= sequence < call.sequence[1]:
-            before = None if found is None else trace.calls[found].sequence
-            if before is None or call.sequence[1] - call.sequence[0] < before[1] - before[0]:
-                found = index
-    return found
+    spans = [
+        (call.sequence[1] - call.sequence[0], index)
+        for index, call in enumerate(trace.calls)
+        if call.sequence[0] <= sequence < call.sequence[1]
+    ]
+    return min(spans)[1] if spans else None
 
 
 def _switches(trace: Trace) -> dict[int, int]:

@@ -8,7 +8,7 @@ import torch
 
 REQUIRES_GRAD, LEAF = 1, 2
 _Tensor = torch.Tensor
-_ITERATORS = (type(iter(())), type(iter([])))
+_ITERATORS: tuple[type, ...] = (type(iter(())), type(iter([])))
 _NESTS = (tuple, list, dict, slice, *_ITERATORS)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from graphvis.live.recorder.frames import locate
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
+from graphvis.live.recorder.frames import locate
 from graphvis.live.recorder.returns import Returns, expression_at
 from graphvis.live.recorder.writing import Part
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write

@@ -58,7 +58,8 @@ class Function(NamedTuple):
         writes: which arguments it writes to: ``first``, ``all`` (the tensors of every list), ``statistics``
             (of BatchNorm), ``checked`` (a composite: whatever moves a version), or nothing.
         special: ``backward``; ``switch`` (of the grad mode); ``exit``, ``memory``, ``entry`` (out of PyTorch and back);
-            ``join`` (along a dimension); ``exchange`` (a tensor's memory for another); ``item`` (a write that returns nothing); or nothing.
+            ``join`` (along a dimension); ``exchange`` (a tensor's memory for another); ``item`` (a write that
+            returns nothing); or nothing.
         steers: whether its Python value only steers the program or is printed.
         existing: whether it may hand out a tensor that was there before and is not among its arguments.
     """

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.utils.dlpack
+from torch._C._autograd import _get_sequence_nr
 from torch._functorch import eager_transforms, vmap
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils import checkpoint
-from torch._C._autograd import _get_sequence_nr
 
 if TYPE_CHECKING:
     from graphvis.live.recorder.recording import Recording
@@ -259,7 +259,7 @@ def _replace_swap() -> None:
         listening = _listening()
         with torch._C.DisableTorchFunction():
             numbers = [(recording.identities.find(t1), recording.identities.find(t2)) for recording in listening]
-        result = original(t1, t2)
+        result = original(t1, t2)  # type: ignore[no-untyped-call]
         for recording, (first, second) in zip(listening, numbers, strict=True):
             with torch._C.DisableTorchFunction():
                 recording.identities.bind(t1, second)

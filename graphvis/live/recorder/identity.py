@@ -123,7 +123,7 @@ class Identities:
         return None
 
     def adopt(self, tensor: Any) -> int | None:
-        """Find the memory that a tensor from another library shares with one that was exported: the call that did."""
+        """The call that exported the memory in which a tensor from another library lies; None for memory of its own."""
         storage = tensor.untyped_storage()
         number = self.storage_of(storage)
         found = self.exporter(storage.data_ptr(), number) if self.exported else None
@@ -133,7 +133,7 @@ class Identities:
         return found[2]
 
     def memory(self, tensor: Any) -> tuple[int, int, int] | None:
-        """Where a live tensor lies: storage (-1 if it was not seen), first byte, one past the last; None for nowhere."""
+        """Where a live tensor lies: storage (-1 for an unseen one), first byte, one past the last; None for nowhere."""
         try:
             storage = tensor.untyped_storage()
         except (RuntimeError, NotImplementedError):

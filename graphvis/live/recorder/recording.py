@@ -90,7 +90,7 @@ class Recording(TorchFunctionMode):
             hooks.install(self)
         self._entered += 1
         try:
-            super().__enter__()
+            super().__enter__()  # type: ignore[no-untyped-call]
         except BaseException:
             self._leave()
             raise
@@ -98,7 +98,7 @@ class Recording(TorchFunctionMode):
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         try:
-            super().__exit__(kind, error, traceback)
+            super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
         finally:
             self._leave()
         self._name_locals()

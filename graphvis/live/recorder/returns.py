@@ -80,20 +80,15 @@ class Returns:
             if value is not None and self._holds(scope, file, value, seeds):
                 for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                     self._bind(scope, file, target)
-        elif isinstance(node, (ast.For, ast.AsyncFor)):
-            if self._holds(scope, file, node.iter, seeds):
-                self._bind(scope, file, node.target)
-        elif isinstance(node, ast.comprehension):
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
             if self._holds(scope, file, node.iter, seeds):
                 self._bind(scope, file, node.target)
         elif isinstance(node, ast.Call):
             self._call(scope, file, node, seeds)
-        elif isinstance(node, ast.Lambda):
-            return False
         return False
 
     def _call(self, scope: _Scope, file: str, node: ast.Call, seeds: set[int]) -> None:
-        """A list that it is appended to holds it; a function of the same file that it is given to holds it by a name."""
+        """What it is appended to holds it; a function of the same file that it is given to holds it by a name."""
         handed = [i for i, argument in enumerate(node.args) if self._holds(scope, file, argument, seeds)]
         named = [word.arg for word in node.keywords if word.arg and self._holds(scope, file, word.value, seeds)]
         if not handed and not named:
