@@ -22,7 +22,8 @@ PLAIN_WIDTH = 100
 
 @click.command("show")
 @click.argument("name", type=arguments.ScenarioName(), metavar="NAME|PATH")
-def command(name: str) -> None:
+@click.option("--memory", is_flag=True, help="Also sum up, by module, what the graph keeps in memory for backward.")
+def command(name: str, memory: bool) -> None:
     """Tell a scenario in the terminal.
 
     Its code, the states of its tensors before and after, the graph that backward() would walk, and what comes of it.
@@ -30,17 +31,17 @@ def command(name: str) -> None:
     \b
     Examples:
       graphvis show detach_zero
-      graphvis show my_scenario.py
+      graphvis show my_scenario.py --memory
       FORCE_COLOR=1 graphvis show detach_zero | less -R
     """
     from graphvis.cli.running import compare
     from graphvis.scenario import find
 
     scenario = find(name)
-    click.echo(told(scenario, compare(scenario, warn=True)), nl=False, color=True)
+    click.echo(told(scenario, compare(scenario, warn=True), memory=memory), nl=False, color=True)
 
 
-def told(scenario: Scenario, comparison: Comparison) -> str:
+def told(scenario: Scenario, comparison: Comparison, *, memory: bool = False) -> str:
     """The whole story as text, with colours where stdout takes them."""
     from rich.console import Console
 
@@ -51,8 +52,8 @@ def told(scenario: Scenario, comparison: Comparison) -> str:
     console = Console(file=page, force_terminal=colours, no_color=not colours, width=width, highlight=False)
     _tell_program(console, scenario)
     if comparison.before is not None:
-        _tell_moment(console, "Before", comparison.before, None)
-    _tell_moment(console, "After" if comparison.before else "The moment", comparison.after, comparison.before)
+        _tell_moment(console, "Before", comparison.before, None, memory)
+    _tell_moment(console, "After" if comparison.before else "The moment", comparison.after, comparison.before, memory)
     return page.getvalue()
 
 
@@ -83,7 +84,7 @@ def _first_line_of_code(source: str) -> int:
     return min([first.lineno, *(decorator.lineno for decorator in decorators)])
 
 
-def _tell_moment(console: Console, heading: str, moment: Moment, earlier: Moment | None) -> None:
+def _tell_moment(console: Console, heading: str, moment: Moment, earlier: Moment | None, memory: bool) -> None:
     from rich.rule import Rule
     from rich.text import Text
 
@@ -100,6 +101,11 @@ def _tell_moment(console: Console, heading: str, moment: Moment, earlier: Moment
     console.print()
     for line in tree_of(moment):
         console.print(Text(line), soft_wrap=True)
+    if memory:
+        from graphvis.cli.memory import memory_of
+
+        console.print()
+        console.print(memory_of(moment.graph))
     if moment.outcome is not None:
         console.print()
         _tell_outcome(console, moment.outcome, moment.start)

@@ -105,3 +105,11 @@ def test_warning_of_pytorch_is_one_line_without_our_code(call: Call) -> None:
 
 def test_unknown_name(call: Call) -> None:
     assert "detach_zero" in "".join(lines_of(call("show", "detach_zeroo")))
+
+
+def test_memory_is_summed_by_module(call: Call) -> None:
+    shown = call("show", "detach_zero", "--memory")
+    assert shown.code == 0
+    assert "kept for backward" in shown.out
+    # A sigmoid of three float32 numbers saves its result, and nothing else is saved.
+    assert [line.split()[1:] for line in shown.out.splitlines() if line.startswith("sum ")] == [["1", "1", "12"]] * 2
