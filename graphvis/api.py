@@ -186,6 +186,7 @@ def run_script(
     only: Sequence[str] = (),
     ignore: Sequence[str] = (),
     strict: bool = False,
+    without: Sequence[Location] = (),
     announce: Callable[[Location], None] = lambda _: None,
 ) -> Run:
     """Run a script as ``__main__`` and diagnose each line of it that starts a backward, at its first execution.
@@ -198,13 +199,15 @@ def run_script(
         only: patterns of parameter names; where there are some, others are passed over.
         ignore: patterns of parameter names to pass over.
         strict: whether warnings count as problems do.
+        without: lines whose cuts are taken out, as :func:`without_cuts` does.
         announce: called with the line at which the script is ended, before it is.
 
     Raises:
         ScriptError: if there is nothing to run.
     """
     program = script.Program(target, list(arguments), module=module)
-    seen = script.run(program, go_on=go_on, announce=announce)
+    within = [counterfactual.without_cuts(line) for line in without]
+    seen = script.run(program, go_on=go_on, announce=announce, within=within)
     judged = judge(seen.diagnoses, seen.optimizers, only=only, ignore=ignore, aliases=seen.aliases)
     failure, exit_code = script.ending(seen.error)
     found = judged.problems or (strict and judged.warnings)

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from graphvis.errors import GraphvisError, ScenarioError
 
 if TYPE_CHECKING:
+    from graphvis.model.location import Location
     from graphvis.scenario import Scenario
 
     _ParamType = click.ParamType[Any]
@@ -42,6 +43,23 @@ class ScenarioName(_ParamType):
         except GraphvisError:  # there is nowhere to say so while the user types
             found = []
         return [*found, CompletionItem(incomplete, type="file")]
+
+
+class LinePlace(_ParamType):
+    """``FILE:LINE``, as reports write it."""
+
+    name = "line"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Location:
+        """The line, its file by its absolute path."""
+        from graphvis.model.location import Location
+
+        file, colon, line = str(value).rpartition(":")
+        if not colon or not line.isdigit() or not int(line):
+            self.fail(f"{value!r} is no FILE:LINE.", param, ctx)
+        if not os.path.isfile(file):
+            self.fail(f"there is no file {file!r}.", param, ctx)
+        return Location(os.path.abspath(file), int(line))
 
 
 class Formats(_ParamType):

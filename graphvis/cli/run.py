@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from graphvis.cli import talk
+from graphvis.cli import arguments, talk
 
 if TYPE_CHECKING:
     from graphvis.model.location import Location
@@ -28,15 +28,17 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
               help="Draw the diagnosis: svg, dot, png, pdf, json, html or mmd, by suffix.")  # fmt: skip
+@click.option("--without", multiple=True, type=arguments.LinePlace(), metavar="FILE:LINE",
+              help="Run as if the cut at that line were not there.")  # fmt: skip
 @click.option(
     "--continue", "go_on", is_flag=True, help="Let the script run on, unrecorded, when it has shown what it does."
 )
 @click.argument("script")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
+@click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
 @click.pass_context
 def command(
     context: click.Context, module: bool, as_json: bool, only: tuple[str, ...], ignore: tuple[str, ...], strict: bool,
-    output: str | None, go_on: bool, script: str, arguments: tuple[str, ...],
+    output: str | None, without: tuple[Location, ...], go_on: bool, script: str, rest: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Run a training script and say which parameters get no gradient, and why.
 
@@ -47,6 +49,7 @@ def command(
     Examples:
       graphvis run train.py --epochs 1
       graphvis run -o why.svg train.py
+      graphvis run --without model.py:42 train.py
       graphvis run --json -m package.train | jq .problems
 
     Exit codes: 0 every parameter meant to learn gets its gradient, 1 some do not, or the script failed, 2 bad input;
@@ -54,9 +57,11 @@ def command(
     """
     from graphvis.api import run_script
 
+    for line in without:
+        talk.say(f"graphvis: running as if the cut at {_place(line)} were not there")
     with _out_of_the_way(as_json) as stdout:
-        found = run_script(script, arguments, module=module, go_on=go_on, only=only, ignore=ignore, strict=strict,
-                           announce=_announce)  # fmt: skip
+        found = run_script(script, rest, module=module, go_on=go_on, only=only, ignore=ignore, strict=strict,
+                           without=without, announce=_announce)  # fmt: skip
         sys.stdout.flush()
         if found.failure is not None:
             click.echo(found.failure.traceback or found.failure.message, err=True, nl=not found.failure.traceback)
@@ -65,7 +70,7 @@ def command(
         if as_json:
             click.echo(found.to_json(), file=stdout)
         else:
-            words = " ".join([*(["-m"] if module else []), script, *arguments])
+            words = " ".join([*(["-m"] if module else []), script, *rest])
             click.echo(told(found, words, strict, talk.has_colours(stdout)), file=stdout, nl=False, color=True)
         if output is not None:
             _draw(found, output)

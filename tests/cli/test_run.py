@@ -443,6 +443,35 @@ def test_patterns_choose_and_pass_over(call: Call, tmp_path: Path) -> None:
     assert problems(document(call("run", "--json", "--param", "*.bias", path))) == {"spare.bias": "unused"}
 
 
+def test_without_a_cut_the_same_script_builds_the_graph_that_would_have_been(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            h = model.encoder(x)
+            h = h.detach()
+            loss = F.cross_entropy(model.head(h), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """,
+    )
+    line = line_of(path, "h = h.detach()")
+    assert call("run", path).code == 1
+    result = call("run", "--json", "--without", f"train.py:{line}", path)
+    assert result.code == 0
+    assert {verdict["status"] for verdict in document(result)["diagnoses"][0]["verdicts"]} == {"gradient"}
+    assert f"as if the cut at train.py:{line} were not there" in result.err
+    assert call("run", "--without", f"train.py:{line + 1}", path).code == 1, "there is no cut at that line"
+
+
+@pytest.mark.parametrize("place", ["train.py", "train.py:0", "nowhere.py:3", "train.py:x"])
+def test_without_a_line_is_bad_input(call: Call, tmp_path: Path, place: str) -> None:
+    assert lines_of(call("run", "--without", place, script(tmp_path, "")))
+
+
 # scripts that raise
 
 

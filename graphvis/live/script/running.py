@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ def run(
     *,
     go_on: bool = False,
     announce: Callable[[Location], None] = lambda _: None,
-    within: AbstractContextManager[Any] | None = None,
+    within: Sequence[AbstractContextManager[Any]] = (),
 ) -> Outcome:
     """Run a program to its end, or until it has shown what it does.
 
@@ -54,7 +54,8 @@ def run(
         program: what to run.
         go_on: whether it is to run on, unrecorded, when there is nothing new to see.
         announce: called with the line at which the script is stopped, before it is.
-        within: what else is to be in force around it, e.g. ``without_cuts``.
+        within: what else is to be in force around it, e.g. ``without_cuts``: inside the recording, which so sees the
+            calls that are really made.
 
     Returns:
         What was seen; an exception that the program raised is in it.
@@ -64,7 +65,9 @@ def run(
     recording = record()
     watch = Watch(recording, go_on=go_on, announce=announce)
     try:
-        with _eager(notes), watch, recording, within or nullcontext():
+        with _eager(notes), watch, recording, ExitStack() as inside:
+            for context in within:
+                inside.enter_context(context)
             program.run()
     except Stopped:
         pass
