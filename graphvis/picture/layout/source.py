@@ -163,10 +163,15 @@ def _write_link(
         attributes["label"] = _room(label.width, label.height)
     elif label is not None:
         # The words need the height of two gaps; where they go is seen later.
-        attributes["minlen"] = "2"
+        attributes["minlen"] = "3" if _crosses_a_frame(measured, link) else "2"
     if i in ports.below:
         attributes |= {"tailport": f"o{i}:s", "headport": f"i{i}:n"}
     graph.edge(names[link.tail], names[link.head], **attributes)
+
+
+def _crosses_a_frame(measured: Measured, link: Link) -> bool:
+    """Whether a frame's line runs between tail and head, and needs its own height."""
+    return len({box.cluster for box in measured.scene.boxes if box.id in (link.tail, link.head)}) > 1
 
 
 def clusters(measured: Measured) -> list[str]:

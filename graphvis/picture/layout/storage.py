@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 
 import msgspec
 
@@ -20,6 +20,9 @@ from graphvis.picture.measure import Measured
 
 _CORNER = 14.0
 _OUT = 16.0
+_ARCH = 44.0
+_LAST = 400.0
+"""What a way among the lanes costs: less than one over a box, more than any beside them."""
 _SAMPLES = 24
 _CLEAR = 4.0
 
@@ -39,8 +42,9 @@ def connect(measured: Measured, placement: Placement, there: Presence) -> Placem
         near = there.obstacles(placement, halves, but=(link.tail, link.head)) + there.words(placement.tracks, halves)
         lanes = [sample(track) for k, track in placement.tracks.items() if there.links[k] & halves]
         upper, lower = sorted((placement.boxes[link.tail], placement.boxes[link.head]), key=lambda place: place.y)
-        costs = [(_cost(way, near, lanes, sides), way) for way in _ways(upper, lower, near)]
-        tracks[i] = Track(min(costs)[1])
+        ways = [(0.0, way) for way in _beside(upper, lower, near)] + [(_LAST, way) for way in _between(upper, lower)]
+        # The first of equals, so that the right side comes before the left.
+        tracks[i] = Track(min(ways, key=lambda pair: pair[0] + round(_cost(pair[1], near, lanes, sides)))[1])
     return msgspec.structs.replace(placement, tracks=tracks)
 
 
@@ -58,12 +62,15 @@ def _meet(points: list[Point], lane: list[Point]) -> bool:
     return any(abs(x - u) < _CLEAR and abs(y - v) < _CLEAR for x, y in points for u, v in lane)
 
 
-def _ways(upper: Place, lower: Place, others: list[Place]) -> Iterator[Way]:
+def _beside(upper: Place, lower: Place, others: list[Place]) -> Iterator[Way]:
     """Ways of few bends."""
     if abs(upper.y - lower.y) < (upper.height + lower.height) / 2:
         left, right = sorted((upper, lower), key=lambda place: place.x)
         y = (max(left.top, right.top) + min(left.bottom, right.bottom)) / 2
         yield _line((left.right, y), (right.left, y))
+        for height, far in ((min(upper.top, lower.top), -1), (max(upper.bottom, lower.bottom), 1)):
+            ends = [(place.x, place.top if far < 0 else place.bottom) for place in (left, right)]
+            yield ends[0], (ends[0][0], height + far * _ARCH), (ends[1][0], height + far * _ARCH), ends[1]
         return
     for side in (1, -1):
         here = upper.right if side > 0 else upper.left
@@ -79,6 +86,19 @@ def _ways(upper: Place, lower: Place, others: list[Place]) -> Iterator[Way]:
         edges = [place.right if side > 0 else -place.left for place in (upper, lower, *between)]
         yield _bracket((here, upper.y), (there, lower.y), side, max(edges) + _OUT)
         yield _bracket((here, upper.y), (there, lower.y), side, max(edges) + 2 * _OUT)
+
+
+def _between(upper: Place, lower: Place) -> Iterator[Way]:
+    """Ways from the lower side of one to the upper side of the other, among the lanes."""
+    middle = (upper.bottom + lower.top) / 2
+    if upper.bottom < lower.top:
+        for start, end in product(_along(upper), _along(lower)):
+            yield (start, upper.bottom), (start, middle), (end, middle), (end, lower.top)
+
+
+def _along(place: Place) -> tuple[float, float]:
+    """Where a line may touch the upper or lower side, away from the lanes in the middle."""
+    return place.x - 0.38 * place.width, place.x + 0.38 * place.width
 
 
 def _line(start: Point, end: Point) -> Way:

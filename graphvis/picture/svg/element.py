@@ -60,6 +60,11 @@ def legal(words: str) -> str:
     return _UNFIT.sub("�", words)
 
 
+def legal_json(document: str) -> str:
+    """The same JSON without what XML cannot hold: its own escapes say it as well."""
+    return _UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+
+
 def style_sheet(theme: Theme) -> str:
     """The style sheet: browsers' own mono, and for ``auto`` the dark partner of every colour.
 

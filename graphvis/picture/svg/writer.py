@@ -13,7 +13,18 @@ from graphvis.picture.palette import Theme
 from graphvis.picture.scene import Scene
 from graphvis.picture.svg import boxes, findings, key, links, marks, page
 from graphvis.picture.svg.arranging import HalfSheet, Sheet, arrange
-from graphvis.picture.svg.element import ROOT_CLASS, SANS, Element, child, group, legal, serialise, style_sheet, text
+from graphvis.picture.svg.element import (
+    ROOT_CLASS,
+    SANS,
+    Element,
+    child,
+    group,
+    legal,
+    legal_json,
+    serialise,
+    style_sheet,
+    text,
+)
 
 _NAMES = ("before", "after")
 
@@ -64,7 +75,7 @@ def _root(scene: Scene, sheet: Sheet, name: str, theme: Theme) -> Element:
         made.text, made.tail = legal(description), "\n"
     if scene.metadata:
         made = child(root, "metadata")
-        made.text, made.tail = legal(scene.metadata), "\n"
+        made.text, made.tail = legal_json(scene.metadata), "\n"
     made = child(root, "style")
     made.text, made.tail = style_sheet(theme), "\n"
     return root
