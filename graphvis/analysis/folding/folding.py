@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from graphvis.analysis.comparing import single, unite
 from graphvis.analysis.folding.applying import Folding, apply, apply_to_moment, quotient
-from graphvis.analysis.folding.partition import Wishes, partition
+from graphvis.analysis.folding.partitioning import Wishes, partition
 from graphvis.analysis.folding.whole import places_of, whole_of, whole_of_graph
 from graphvis.model import Comparison, Conflict, Diagnosis, Drawable, Graph, Moment
 
