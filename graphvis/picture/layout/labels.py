@@ -48,7 +48,7 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
             homeless.add(i)
             continue
         frames = list(placement.frames.values())
-        whole = [place for place in free if not any(_straddles(place, frame) for frame in frames)] or free
+        whole = [place for place in free if not any(straddles(place, frame) for frame in frames)] or free
         found = next((place for place in whole if _keeps(place, sides)), whole[0])
         sides = (min(sides[0], found.left), max(sides[1], found.right), sides[2])
         tracks[i] = Track(tracks[i].points, found)
@@ -60,7 +60,7 @@ def _keeps(place: Place, sides: tuple[float, float, float]) -> bool:
     return max(right, place.right) - min(left, place.left) <= room + 0.5
 
 
-def _straddles(place: Place, frame: Place) -> bool:
+def straddles(place: Place, frame: Place) -> bool:
     """Whether a frame's line runs through a place."""
     inside = (
         frame.left + _AIR <= place.left
@@ -142,7 +142,10 @@ def name_frames(placement: Placement) -> Placement:
     for path, frame in placement.frames.items():
         wide = min(width(path, fonts.FRAME_NAME), frame.width - 18)
         along = [place for share in (1.0, 0.7, 0.4) for place in _along(frame, wide * share)]
-        names[path] = next((place for place in along if _is_free(place, ways, taken)), along[0])
+        free = [place for place in along if _is_free(place, ways, taken)]
+        whole = [p for p in free if not any(straddles(p, other) for other in placement.frames.values())]
+        names[path] = (whole or free or along)[0]
+        taken.append(names[path])
     return msgspec.structs.replace(placement, names=names)
 
 

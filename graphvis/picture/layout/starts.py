@@ -7,6 +7,7 @@ from collections import Counter
 import msgspec
 
 from graphvis.picture.geometry import Place, Point
+from graphvis.picture.layout.labels import straddles
 from graphvis.picture.layout.placement import Placement, Track, sample
 from graphvis.picture.layout.ports import reach
 from graphvis.picture.layout.presence import Presence
@@ -40,7 +41,8 @@ def _settle(measured: Measured, placement: Placement, there: Presence, i: int) -
         x = tail.x + aside
         place = Place(x, tail.bottom + _SHAFT + start.height / 2, start.width, start.height)
         shaft = Place(x, tail.bottom + _SHAFT / 2, 2.0, _SHAFT)
-        if _is_free(place, others, lanes) and _is_free(shaft, others, lanes):
+        framed = any(straddles(place, frame) for frame in placement.frames.values())
+        if not framed and _is_free(place, others, lanes) and _is_free(shaft, others, lanes):
             way = tuple((x, tail.bottom + _SHAFT * k / 3) for k in range(4))
             return msgspec.structs.replace(
                 placement, boxes={**placement.boxes, link.head: place}, tracks={**placement.tracks, i: Track(way)}

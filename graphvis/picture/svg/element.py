@@ -52,6 +52,9 @@ def text(
         font_weight="bold" if font.bold else None, text_anchor=anchor, fill=colour,
     )  # fmt: skip
     made.text = legal(words)
+    if words.startswith(" ") or "  " in words:
+        # Indented code; the style sheet says it to browsers only.
+        made.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     return made
 
 

@@ -226,3 +226,9 @@ def test_the_same_scene_gives_the_same_bytes_under_any_hash_seed(name: str, tmp_
     }
     assert len(outputs) == 1
     assert len(outputs.pop()) > 5_000
+
+
+def test_indented_code_keeps_its_indentation_without_a_style_sheet() -> None:
+    lines = [text for text in drawn("diagnosis").iter(f"{SVG}text") if (text.text or "").startswith("    h = ")]
+    assert len(lines) == 1
+    assert lines[0].get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"
