@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from graphvis.model import Call, Trace
 from graphvis.model.cut import CutKind
 
@@ -48,7 +50,12 @@ OVERWRITING = frozenset(
 
 def short(call: Call) -> str:
     """The last part of a function's name: ``detach`` for ``Tensor.detach``."""
-    return call.function.split(" ", 1)[0].rsplit(".", 1)[-1]
+    return _last_part(call.function)
+
+
+@lru_cache(maxsize=4096)
+def _last_part(function: str) -> str:
+    return function.split(" ", 1)[0].rsplit(".", 1)[-1]
 
 
 def flowing(call: Call) -> tuple[int, ...]:

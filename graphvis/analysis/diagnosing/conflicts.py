@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphvis.analysis.cutting import classify, short
+from graphvis.analysis.cutting import cut_by_name, short
 from graphvis.analysis.diagnosing.regions import Region, overlap, region_of
 from graphvis.model import Call, Conflict, Graph, Location, Saved, Trace, Write
 
@@ -69,11 +69,7 @@ class _Search:
                 self.remade.update((number, checkpoint) for number in call.outputs if number not in call.inputs)
             if short(call) == "detach_" and call.inputs:
                 self.severed.setdefault(call.inputs[0], []).append(index)
-            own_counter = classify(trace, index) in ("data", "numpy", "copy") or short(call) in (
-                "data",
-                "set_",
-                "__set__",
-            )
+            own_counter = cut_by_name(call) in ("data", "numpy", "copy")
             for output in call.outputs:
                 for source in call.inputs:
                     same = trace.tensors[source].storage == trace.tensors[output].storage

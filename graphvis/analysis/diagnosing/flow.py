@@ -102,6 +102,7 @@ class Flow:
         self._groups: list[int] = list(range(len(trace.tensors)))
         self._split: dict[int, CutKind] = {}
         self._backward: list[int] = []
+        self._kinds: dict[int, CutKind | None] = {}
         self._inside = Inside(trace)
         for index in range(len(trace.calls) if stop is None else stop):
             self._take(index, trace.calls[index])
@@ -152,6 +153,12 @@ class Flow:
         if not connected:
             return None
         return Blame(self._split.get(self._groups[write.through], "data"), write.call, write.through)
+
+    def _kind(self, index: int) -> CutKind | None:
+        """See :func:`classify`; asked often."""
+        if index not in self._kinds:
+            self._kinds[index] = classify(self.trace, index)
+        return self._kinds[index]
 
     def _source(self, number: int) -> int:
         node = self.of_source.get(number)
@@ -220,25 +227,25 @@ class Flow:
 
         None where the result has memory of its own.
         """
-        if name == "grad" or call.function.startswith("Function."):
+        storage = self._storage(target)
+        shared = [call.inputs[at] for at in self._flowing(call, name, place)]
+        shared += [number for entry in call.entries for number in self.trace.calls[entry.exit].inputs]
+        if name == "grad" or call.function.startswith("Function.") or storage not in map(self._storage, shared):
             return None
-        storage, whole = self._storage(target), runs(self._region(target))
+        whole = runs(self._region(target))
         found: list[_Piece] = []
-        shares = False
         for at in self._flowing(call, name, place):
             number = call.inputs[at]
             blame = self._blame(index, call, name, at, place, target, False)
             same = self._storage(number) == storage
-            shares |= same
             pieces = self._held(number) if number not in self._sources else self._own(number)
             for edge, rest in pieces:
                 part = within(rest, whole) if same else whole
                 if part or not whole or not rest:
                     found.append((self._joined(edge, blame), part))
         for entry in call.entries:
-            shares |= any(self._storage(number) == storage for number in self.trace.calls[entry.exit].inputs)
             found += self._entered(entry, storage, whole)
-        return found if shares else None
+        return found
 
     def _own(self, number: int) -> list[_Piece]:
         return [(Edge(self._source(number), None), runs(self._region(number)))]
@@ -246,7 +253,7 @@ class Flow:
     def _entered(self, entry: Entry, storage: int, whole: Runs) -> list[_Piece]:
         """What came back from a value that left, and in which part of the result it lies now."""
         left = self.trace.calls[entry.exit]
-        kind = classify(self.trace, entry.exit)
+        kind = self._kind(entry.exit)
         found: list[_Piece] = []
         for at, number in enumerate(left.inputs):
             blame = Blame(kind, entry.exit, number, entry.certain) if kind and left.connected[at] else None
@@ -259,7 +266,7 @@ class Flow:
 
     def _pass(self, index: int, call: Call) -> None:
         """Take a call that changes what a tensor is and not what it holds: each part keeps its way, and passes it."""
-        kind = classify(self.trace, index)
+        kind = self._kind(index)
         if kind is None or not call.inputs:
             return
         number = call.inputs[0]
@@ -291,7 +298,7 @@ class Flow:
         """Note what a call made a tensor of, and whether it is another door to memory that was there."""
         storage = self._storage(target)
         self._contents[target] = (len(self._writes.get(storage, ())), pieces)
-        kind = cut_by_name(call) or classify(self.trace, index)
+        kind = cut_by_name(call) or self._kind(index)
         for number in call.inputs:
             if number != target and self._storage(number) == storage:
                 if kind in (None, "no_grad", "inference_mode"):
@@ -347,10 +354,10 @@ class Flow:
             # The result of the forward: what it read by closure, and its arguments, which have a way of their own.
             if is_checkpoint(call) and all(call.results):
                 return None
-            return Blame(classify(self.trace, index) or "function", index, None)
+            return Blame(self._kind(index) or "function", index, None)
         if not call.connected[at]:
             return None
-        kind = classify(self.trace, index)
+        kind = self._kind(index)
         if kind is not None and cut_by_name(call) == kind and kind != "grad":
             return Blame(kind, index, number)
         connected = call.results[place] if place < len(call.results) else False
