@@ -136,7 +136,8 @@ class Flow:
             foreign = self._groups[write.through] != self._groups[number]
             # Autograd knows nothing of a write through another door: the gradient still finds the old way,
             # and so does the value where the write read it.
-            passes = foreign and not overwrites(self.trace.calls[write.call])
+            wrote_by = self.trace.calls[write.call]
+            passes = foreign and write.through in wrote_by.inputs and not overwrites(wrote_by)
             if is_exact(write.region) and not passes:
                 gone = runs(write.region)
                 held = [(edge, rest) for edge, before in held if (rest := without(before, gone))]
