@@ -71,14 +71,26 @@ def command(
             click.echo(found.to_json(), file=stdout)
         else:
             words = " ".join([*(["-m"] if module else []), script, *rest])
-            click.echo(told(found, words, strict, talk.has_colours(stdout)), file=stdout, nl=False, color=True)
+            click.echo(
+                told(found, words, drawn=output is not None, color=talk.has_colours(stdout)),
+                file=stdout,
+                nl=False,
+                color=True,
+            )
         if output is not None:
             _draw(found, output)
     context.exit(_status(found, strict))
 
 
-def told(found: Run, words: str, strict: bool = False, color: bool = False) -> str:
-    """What was found, for people."""
+def told(found: Run, words: str, *, drawn: bool = False, color: bool = False) -> str:
+    """What was found, for people.
+
+    Args:
+        found: the run.
+        words: script and arguments, as they were typed.
+        drawn: whether there is a picture beside it.
+        color: whether the terminal shows colours.
+    """
     from graphvis.picture import report
 
     parts = []
@@ -86,16 +98,18 @@ def told(found: Run, words: str, strict: bool = False, color: bool = False) -> s
         loud = {issue.parameter for issue in (*found.problems, *found.warnings) if issue.diagnosis == number}
         quiet = {finding.parameter for finding in diagnosis.findings} - loud
         parts.append(report.write(diagnosis, quiet=quiet, color=color, command=words))
+    if found.problems and not drawn:
+        parts[-1] += "    picture: -o why.svg\n"
     parts += [f"warning: {issue.parameter}: {issue.says}\n" for issue in found.warnings if issue.says]
     if found.not_reached:
         names = ", ".join(found.not_reached[:3]) + ("" if len(found.not_reached) < 4 else ", ...")
         count = talk.counted(len(found.not_reached), "parameter")
         parts.append(f"note: {count} not reached: the optimizer has not stepped ({talk.printable(names)})\n")
-    return "\n".join([*parts, _last_line(found, strict)])
+    return "\n".join([*parts, _last_line(found)])
 
 
-def _last_line(found: Run, strict: bool) -> str:
-    said = [talk.counted(len(found.problems), "problem")]
+def _last_line(found: Run) -> str:
+    said = [talk.counted(_findings(found), "problem")]
     if found.warnings:
         said.append(talk.counted(len(found.warnings), "warning"))
     text = ", ".join(said)
@@ -106,6 +120,20 @@ def _last_line(found: Run, strict: bool) -> str:
     if found.failure is not None:
         text += f"; the script raised {found.failure.type}"
     return f"graphvis: {text}\n"
+
+
+def _findings(found: Run) -> int:
+    """How many things there are to tell: parameters that the same lines cut are one."""
+    keys: set[object] = set()
+    for issue in found.problems:
+        if issue.parameter is None or issue.diagnosis is None:
+            keys.add((issue.diagnosis, issue.conflict))
+            continue
+        diagnosis = found.diagnoses[issue.diagnosis]
+        cuts = next(finding.cuts for finding in diagnosis.findings if finding.parameter == issue.parameter)
+        lines = {(cut.kind, cut.location.file, cut.location.line) for cut in (diagnosis.cuts[i] for i in cuts)}
+        keys.add((issue.diagnosis, issue.status, frozenset(lines)))
+    return len(keys)
 
 
 def _place(location: Location) -> str:

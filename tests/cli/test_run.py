@@ -140,7 +140,7 @@ def test_the_report_is_for_people(call: Call, tmp_path: Path) -> None:
     assert "error[cut]: 4 of 4 parameters get no gradient from loss.backward()" in result.out
     assert f"train.py:{line_of(path, 'detach()')}" in result.out
     assert str(tmp_path) not in result.out.replace(str(path), ""), "paths are relative in what people read"
-    assert "4 problems; stopped when" in result.out.splitlines()[-1]
+    assert "1 problem; stopped when" in result.out.splitlines()[-1]
     assert "ending the script here (--continue runs on)" in result.err
 
 

@@ -27,17 +27,28 @@ class Examination:
         recording: the recording that runs.
         event: the backward that is about to run.
         parameters: the parameters that are judged, by name.
+        outputs: what it starts from, by the names of the script's variables.
         location: the line that starts it.
     """
 
     def __init__(
-        self, recording: Recording, event: Any, parameters: Mapping[str, torch.Tensor], location: Location
+        self,
+        recording: Recording,
+        event: Any,
+        parameters: Mapping[str, torch.Tensor],
+        outputs: Mapping[str, torch.Tensor],
+        location: Location,
     ) -> None:
-        recording.name(parameters)
+        recording.name({**parameters, **outputs})
         self._parameters: dict[str, torch.Tensor] | None = dict(parameters)
         self._location = location
         self._graph = walker.walk(
-            event.roots, parameters, also=parameters, number=recording.number, memory=recording.memory, values=False
+            event.roots,
+            {**outputs, **parameters},
+            also=parameters,
+            number=recording.number,
+            memory=recording.memory,
+            values=False,
         )
         self._trace = recording.freeze()
         self._joined = join(self._graph, self._trace)

@@ -169,22 +169,24 @@ class Watch:
     # what is looked up
 
     def _examine(self, event: BackwardEvent, site: Site) -> Examination | None:
+        frames = self._frames()
         parameters = self._find()
         if event.inputs is not None:
             asked = {id(tensor) for tensor in event.inputs}
             parameters = {name: tensor for name, tensor in parameters.items() if id(tensor) in asked}
             if not parameters:
                 return None  # a gradient with respect to data: nothing is trained by it
-        return Examination(self.recording, event, parameters, site.location)
+        outputs = {
+            name: value
+            for frame in reversed(frames)
+            for name, value in frame.f_locals.items()
+            if any(value is root for root in event.roots)
+        }
+        return Examination(self.recording, event, parameters, outputs, site.location)
 
     def _find(self) -> dict[str, torch.Tensor]:
         """The parameters now, and who holds them."""
-        frames: list[FrameType] = []
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if self.recording.frames.kind(frame.f_code.co_filename) == USER:
-                frames.append(frame)
-            frame = frame.f_back
+        frames = self._frames()
         alive = [(held, optimizer) for held in self.optimizers if (optimizer := held.optimizer()) is not None]
         ran = [module for reference in self.recording.modules if (module := reference()) is not None]
         everything = [tensor for _, optimizer in alive for tensor in parameters_of(optimizer)]
@@ -195,3 +197,13 @@ class Watch:
         for held, optimizer in alive:
             held.names |= {by_id[id(tensor)] for tensor in parameters_of(optimizer) if id(tensor) in by_id}
         return found
+
+    def _frames(self) -> list[FrameType]:
+        """The script's own frames that are running, innermost first."""
+        frames: list[FrameType] = []
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if self.recording.frames.kind(frame.f_code.co_filename) == USER:
+                frames.append(frame)
+            frame = frame.f_back
+        return frames

@@ -42,6 +42,31 @@ def span_of_cut(text: str, kind: str) -> Span:
     return _find(text, fits) or _by_word(text, calls | attributes) or span_of_value(text)
 
 
+def subject_of_cut(text: str, kind: str) -> str:
+    """What a line cuts, as it is written there: ``h`` of ``h.detach()``; empty where that is more than a name."""
+    start, stop = span_of_cut(text, kind)
+    tree = _parse(text[start:stop])
+    node = getattr(tree.body[0], "value", None) if tree is not None and tree.body else None
+    if isinstance(node, ast.Call):
+        inner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        taken = node.args[0] if node.args and (inner is None or _dotted(inner) in _LIBRARIES) else inner
+    else:
+        taken = node.value if isinstance(node, ast.Attribute) else None
+    return _dotted(taken)
+
+
+_LIBRARIES = frozenset({"torch", "np", "numpy", "F", "nn", "torch.nn.functional", "torch.nn"})
+
+
+def _dotted(node: ast.AST | None) -> str:
+    """``self.hidden`` for a name with attributes; empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
 def span_of_call(text: str, function: str) -> Span:
     """The call of `function` (its last part) in a line; for an in-place operator or an item the whole statement."""
     name = function.split(" ", 1)[0].rsplit(".", 1)[-1]

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Collection
 
 from graphvis.analysis.judging import ZERO_EVERYWHERE
+from graphvis.model import Cut
 from graphvis.model.diagnosis import Conflict, Diagnosis, Finding
 from graphvis.picture.report import groups, routes, spans
 from graphvis.picture.report.frames import Mark, Page, clean, lines
@@ -137,13 +138,19 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
                 Mark(where, spans.span_of_value(where.text), says, main=False, where=_where(where.function, module))
             )
     told += lines(page, marks, "error")
-    if cuts[0].tensor:
-        told += _field(page, "tensor", [clean(cuts[0].tensor)])
+    if what := _tensor(cuts[0]):
+        told += _field(page, "tensor", [what])
     if steps := routes.route(diagnosis.graph, cuts[0], findings[0].parameter):
         told += _prose(page, "path", " -> ".join(clean(step) for step in steps))
     told += _field(page, "lost", _names(page, findings, diagnosis))
     told += _prose(page, "help", ways_out(list(cuts), len(findings) > 1))
     return told + _tried(page, diagnosis, group, command)
+
+
+def _tensor(cut: Cut) -> str:
+    """What was cut: its name in the source, and what is known of it."""
+    written = spans.subject_of_cut(cut.location.text, cut.kind)
+    return clean(", ".join(part for part in dict.fromkeys((written, cut.tensor)) if part))
 
 
 def _where(function: str, module: str) -> str:
