@@ -56,10 +56,13 @@ class Alike:
         members = self.members(module)
         places = {unit: place for place, unit in enumerate(members)}
         labels = self._labels(module)
+        place_of = places.get
         found: list[int] = []
         for unit in members:
-            found += (looks[unit], labels[homes[unit]], len(inputs[unit]))
-            found += [places.get(one, _OUTSIDE) if one != NONE else NONE for one in inputs[unit]]
+            taken = inputs[unit]
+            found += (looks[unit], labels[homes[unit]], len(taken))
+            for one in taken:
+                found.append(place_of(one, _OUTSIDE) if one >= 0 else NONE)
         return tuple(found)
 
     def _labels(self, module: int) -> dict[int, int]:
@@ -74,11 +77,15 @@ class Alike:
 def _looks(whole: Whole, faces: dict[object, int]) -> list[int]:
     """A number for what each unit is, apart from where it stands: equal ones look alike."""
     found = [0] * len(whole.units)
+    kinds, names, classes = whole.kinds, whole.names, whole.classes
     sources = {source for source, _ in whole.cuts}
     targets = {target for _, target in whole.cuts}
-    for unit in {*whole.units}:
-        info = whole.tensors.get(unit)
-        what: object = whole.names[unit] if info is None else (info.shape, info.dtype, info.requires_grad)
-        face = (whole.kinds[unit], what, whole.classes[unit], unit in sources, unit in targets, unit in whole.held)
-        found[unit] = faces.setdefault(face, len(faces))
+    for node, unit in enumerate(whole.units):
+        if node == unit:
+            info = whole.tensors.get(unit)
+            what: object = names[unit] if info is None else (info.shape, info.dtype, info.requires_grad)
+            found[unit] = faces.setdefault((kinds[unit], what, classes[unit]), len(faces))
+    for unit in {*sources, *targets, *whole.held}:
+        told = (found[unit], unit in sources, unit in targets, unit in whole.held)
+        found[unit] = faces.setdefault(told, len(faces))
     return found

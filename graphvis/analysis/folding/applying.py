@@ -22,25 +22,19 @@ class Repeats:
 
     def __init__(self, seats: Sequence[Station]) -> None:
         self._seats = seats
-        self._known: dict[tuple[int, int], bool] = {}
 
     def between(self, one: int, other: int) -> bool:
         """Whether an edge leads from one of several alike modules to the next, or is drawn in their first already."""
         if not one or not other:
             return False
-        known = self._known.get((one, other))
-        if known is None:
-            known = self._known[one, other] = _is_repeated(self._seats[one], self._seats[other])
-        return known
-
-
-def _is_repeated(one: Station, other: Station) -> bool:
-    for here, there in zip(one, other, strict=False):
-        if here[0] != there[0]:
-            return False
-        if here[1] != there[1] or here[1] > 0:
-            return True
-    return False
+        mine, its = self._seats[one], self._seats[other]
+        for level in range(min(len(mine), len(its))):
+            row, place = mine[level]
+            if its[level][0] != row:
+                return False
+            if place or its[level][1]:
+                return True
+        return False
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,24 +174,30 @@ class _Folder:
         With them, for each edge of the whole graph the one that it went into.
         """
         graph, of, single = self.graph, self.of, self.single
-        heads: list[dict[tuple[int, int, int], list[int]]] = [{} for _ in self.order]
-        for edge, (source, slot, target, nr) in enumerate(
-            zip(graph.sources, graph.slots, graph.targets, graph.output_nrs, strict=True)
-        ):
+        heads: list[dict[int, list[int]]] = [{} for _ in self.order]
+        kept: dict[int, list[int]] = {tail: [] for tail in single}
+        stations, between = self.stations, self.repeats.between
+        for edge, (source, target) in enumerate(zip(graph.sources, graph.targets, strict=True)):
             tail = of[source]
             head = of[target] if target >= 0 else -1
-            if tail < 0 or (target >= 0 and (head < 0 or self._is_repeated(source, target))):
+            if tail == head or tail < 0:
                 continue
-            if tail in single:
-                heads[tail][slot, head, nr if head in single else 0] = [edge]
-            elif head >= 0 and head != tail:
-                heads[tail].setdefault((-1, head, 0), []).append(edge)
+            if target >= 0 and (head < 0 or between(stations[source], stations[target])):
+                continue
+            if tail in kept:
+                kept[tail].append(edge)
+            elif head >= 0:
+                heads[tail].setdefault(head, []).append(edge)
         rows: list[tuple[int, int, int, int]] = []
         edges: dict[int, int] = {}
         for tail, found in enumerate(heads):
-            for place, ((slot, head, nr), old) in enumerate(found.items()):
+            for edge in kept.get(tail, ()):
+                head = of[graph.targets[edge]] if graph.targets[edge] >= 0 else -1
+                edges[edge] = len(rows)
+                rows.append((tail, graph.slots[edge], head, graph.output_nrs[edge] if head in single else 0))
+            for slot, (head, old) in enumerate(found.items()):
                 edges.update(dict.fromkeys(old, len(rows)))
-                rows.append((tail, place if slot < 0 else slot, head, nr))
+                rows.append((tail, slot, head, 0))
         return tuple(tuple(row[column] for row in rows) for column in range(4)), edges
 
     def _values(self) -> tuple[ValueEdge, ...]:

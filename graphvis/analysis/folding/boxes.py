@@ -102,7 +102,7 @@ class Boxes:
         """The frame that the contents of an open module stand in, and what their names leave out."""
         modules = self._modules
         path = modules.paths[module]
-        if not modules.own[module] and all(modules.number(child) >= 0 for child in modules.children[module]):
+        if modules.is_list(module):
             return frame, base  # a list of modules has nothing to show, and its modules are called ``h.0``
         if modules.functions[module] > _NEARLY_ALL * modules.functions[ROOT]:
             return frame, path + "."

@@ -36,7 +36,7 @@ def fold(
 
     Args:
         drawable: a Graph, Moment, Comparison or Diagnosis.
-        depth: open every module down to this many levels, whatever comes of it.
+        depth: open every module down to this many levels (a list of modules is none), whatever comes of it.
         expand: patterns of paths of modules that are to be open, e.g. ``h.3`` or ``h.*.attn``.
         focus: the path of a module, or the name of a tensor or function: what has nothing to do with it is left out.
         most: boxes that a reader can take in; more only where findings ask for it.

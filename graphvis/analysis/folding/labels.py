@@ -97,9 +97,10 @@ def _infer(whole: Whole, order: Sequence[int], owners: Mapping[int, str], labels
     known: dict[int, str] = {}
     functions = [unit for unit in order if whole.kinds[unit] == "function"]
     for unit in functions:
-        taken = next((owners[one] for one in whole.inputs[unit] if one in owners), None)
-        if taken is not None:
-            known[unit] = taken
+        for one in whole.inputs[unit]:
+            if one in owners:
+                known[unit] = owners[one]
+                break
     _reshape(whole, functions, known)
     behind = _labels_behind(whole, functions, known)
     ranks = {unit: rank for rank, unit in enumerate(functions)}
@@ -123,12 +124,14 @@ def _infer(whole: Whole, order: Sequence[int], owners: Mapping[int, str], labels
 
 def _reshape(whole: Whole, functions: Sequence[int], known: dict[int, str]) -> None:
     """A layer's own reshaping is its own: ``addmm`` behind the ``t`` of its weight, ``view`` before and behind."""
-    moves = {unit for unit in functions if is_silent((whole.names[unit],))}
+    silent = {name for name in {whole.names[unit] for unit in functions} if is_silent((name,))}
+    moves = {unit for unit in functions if whole.names[unit] in silent}
     for unit in functions:
         if unit not in known:
-            taken = next((known[one] for one in whole.inputs[unit] if one in moves and one in known), None)
-            if taken is not None:
-                known[unit] = taken
+            for one in whole.inputs[unit]:
+                if one in moves and one in known:
+                    known[unit] = known[one]
+                    break
     consumers = whole.consumers()
     found = {}
     for unit in moves:
@@ -193,6 +196,8 @@ def _common(one: str, other: str) -> str:
 def _draw_constants(whole: Whole, order: Sequence[int], labels: list[str]) -> None:
     """A constant that one module uses goes there, lest it stand alone for something that nobody asked for."""
     used: dict[int, set[str]] = {}
+    if not any(whole.classes[unit] == NEUTRAL for unit in order):
+        return
     for unit in reversed(order):
         if whole.classes[unit] == NEUTRAL and whole.kinds[unit] == "function" and len(used.get(unit, ())) == 1:
             labels[unit] = next(iter(used[unit]))

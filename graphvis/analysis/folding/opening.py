@@ -11,7 +11,7 @@ from graphvis.analysis.folding.tree import ROOT, Modules
 from graphvis.analysis.folding.whole import DEAD, Whole
 
 _Closed = tuple[int, int, int, int]
-"""What may be opened: how urgent it is, minus its size, its module, and -1 or which group."""
+"""What may be opened: whether the gradient reaches all of it, minus its size, its module, and -1 or which group."""
 
 _WHOLE_MODULE = -1
 
@@ -51,20 +51,21 @@ class Opening:
     def choose(self, least: int, most: int) -> None:
         """Open what is closed, what is lost before what is large, for at least `least` boxes and at most `most`."""
         while self._closed and self.boxes < least:
-            urgency, size, module, place = heapq.heappop(self._closed)
+            _, _, module, place = heapq.heappop(self._closed)
             if place == _WHOLE_MODULE:
                 end = self._end(module)
-                if self._urgency(module) > urgency:
-                    heapq.heappush(self._closed, (self._urgency(module), size, module, place))
-                elif self.boxes + self._gain(end) <= most and self._shows(end):
+                if self._resembles(module):
+                    continue
+                if self.boxes + self._gain(end) <= most and self._shows(end):
                     self._open(module)
             else:
                 self._split(module, place, least)
 
     def deepen(self, wanted: Callable[[int], bool]) -> None:
-        """Open every module that is wanted, and is in sight."""
+        """Open every module that is wanted, in sight, and more than one function with its parameters."""
         while True:
-            found = {entry for entry in self._closed if entry[3] == _WHOLE_MODULE and wanted(entry[2])}
+            modules = ((entry, entry[2]) for entry in self._closed if entry[3] == _WHOLE_MODULE)
+            found = {entry for entry, module in modules if wanted(module) and self._shows(self._end(module))}
             if not found:
                 return
             self._closed = [entry for entry in self._closed if entry not in found]
@@ -92,19 +93,18 @@ class Opening:
                     stack.append(first)
                 else:
                     size = sum(self._modules.sizes[member] for member in row)
-                    heapq.heappush(self._closed, (self._urgency(first), -size, first, _WHOLE_MODULE))
+                    heapq.heappush(
+                        self._closed, (int(not self._modules.masks[first] & DEAD), -size, first, _WHOLE_MODULE)
+                    )
             if one in self._repeated:
                 self._kinds.setdefault(self._modules.parents[one], []).append(self._functions(one))
 
-    def _urgency(self, module: int) -> int:
-        """What is lost comes first, what looks much like open siblings that are drawn once last."""
-        if self._modules.masks[module] & DEAD:
-            return 0
+    def _resembles(self, module: int) -> bool:
+        """Whether it looks much like open siblings that are drawn once, so that it would show the same again."""
+        if self._modules.masks[module] & DEAD or not self._kinds.get(self._modules.parents[module]):
+            return False
         own = self._functions(module)
-        alike = (
-            len(own & other) * 5 >= len(own | other) * 4 for other in self._kinds.get(self._modules.parents[module], ())
-        )
-        return 2 if any(alike) else 1
+        return any(len(own & other) * 5 >= len(own | other) * 4 for other in self._kinds[self._modules.parents[module]])
 
     def _functions(self, module: int) -> frozenset[str]:
         """The names of the functions in it."""

@@ -24,7 +24,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """How somebody wants it folded.
 
     Attributes:
-        depth: open every module down to this many levels, whatever comes of it; None to choose.
+        depth: open every module down to this many levels, lists not counted, whatever comes of it; None to choose.
         expand: patterns of paths of modules that are to be open.
         focus: a module or a node that matters: groups that have nothing to do with it are dropped.
         most: groups that a reader can take in.
@@ -65,12 +65,13 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
     if depth is None:
         opening.choose(wishes.least, most)
     else:
-        opening.deepen(lambda module: len(modules.around(module)) <= depth)
+        opening.deepen(lambda module: modules.level(module) < depth)
     boxes = _tidied(whole, modules, opening)
     if depth is None:
         if boxes.count < wishes.least:
-            opening.choose(opening.boxes + wishes.least - boxes.count, most)
-            boxes = _tidied(whole, modules, opening)
+            shown = opening.boxes
+            opening.choose(shown + wishes.least - boxes.count, most)
+            boxes = _tidied(whole, modules, opening) if opening.boxes > shown else boxes
         squeeze(boxes, most)
     return _freeze(whole, modules, boxes, keep(whole, selection.units) if focus else None)
 
@@ -84,20 +85,23 @@ def _tidied(whole: Whole, modules: Modules, opening: Opening) -> Boxes:
 def _freeze(whole: Whole, modules: Modules, boxes: Boxes, kept: Collection[int] | None) -> Folding:
     """Groups in the order of their first nodes; what is one unit stays as it is."""
     counts = [0] * len(boxes.boxes)
-    shown = bytearray(len(boxes.boxes))
-    for node, unit in enumerate(whole.units):
-        counts[boxes.of[unit]] += node == unit
-        shown[boxes.of[unit]] |= kept is None or unit in kept
+    shown = [kept is None] * len(boxes.boxes)
+    of, units = boxes.of, whole.units
+    for node, unit in enumerate(units):
+        if node == unit:
+            counts[of[unit]] += 1
+    for unit in kept or ():
+        shown[of[unit]] = True
     groups: list[int] = []
     parts: dict[int, Part] = {}
     clusters: dict[int, str] = {}
     dropped: set[int] = set()
-    numbers: dict[int, int] = {}
+    numbers = [-1] * len(boxes.boxes)
     count = 0
-    for unit in whole.units:
-        place = boxes.of[unit]
-        number = numbers.get(place) if counts[place] > 1 else None
-        if number is None:
+    for unit in units:
+        place = of[unit]
+        number = numbers[place]
+        if number < 0 or counts[place] == 1:
             number = numbers[place] = count
             count += 1
             box = boxes.boxes[place]
@@ -113,7 +117,7 @@ def _freeze(whole: Whole, modules: Modules, boxes: Boxes, kept: Collection[int] 
         groups=tuple(groups),
         parts=parts,
         clusters=clusters,
-        stations=tuple(boxes.stations[modules.homes[unit]] for unit in whole.units),
+        stations=tuple([boxes.stations[home] for home in map(modules.homes.__getitem__, units)]),
         seats=tuple(boxes.seats),
         dropped=frozenset(dropped),
     )

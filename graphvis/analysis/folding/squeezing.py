@@ -10,11 +10,12 @@ from graphvis.analysis.folding.boxes import Box, Boxes
 def tidy(boxes: Boxes) -> None:
     """Put what only moves values to what uses it, or to what it comes from."""
     silent = [number for number, box in enumerate(boxes.boxes) if box is not None and box.silent and not box.fixed]
-    flows = _Flows(boxes) if silent else None
+    if not silent:
+        return
+    flows = _Flows(boxes)
     for number in silent:
         box = boxes.boxes[number]
         assert box is not None
-        assert flows is not None
         into = flows.only_consumer(number)
         if into is None or not fits(box, boxes.boxes[into]):
             into = flows.only_producer(number)

@@ -32,23 +32,28 @@ class Modules:
         self.own: list[list[int]] = [[]]
         self.homes = [ROOT] * len(labels)
         self._numbers = {"": ROOT}
+        kinds, classes, numbers = whole.kinds, whole.classes, self._numbers
+        functions: list[int] = [0]
+        masks: list[int] = [0]
         for unit in order:
-            home = self._numbers.get(labels[unit])
+            home = numbers.get(labels[unit])
             if home is None:
                 home = self._add(labels[unit])
+                functions += [0] * (len(self.paths) - len(functions))
+                masks += [0] * (len(self.paths) - len(masks))
             self.homes[unit] = home
             self.own[home].append(unit)
+            masks[home] |= classes[unit]
+            if kinds[unit] == "function":
+                functions[home] += 1
         self.sizes = [len(units) for units in self.own]
-        self.functions = [sum(whole.kinds[unit] == "function" for unit in units) for units in self.own]
-        self.masks = [0] * len(self.paths)
-        for module, units in enumerate(self.own):
-            for unit in units:
-                self.masks[module] |= whole.classes[unit]
+        self.functions = functions
+        self.masks = masks
         for module in range(len(self.paths) - 1, 0, -1):
             parent = self.parents[module]
             self.sizes[parent] += self.sizes[module]
-            self.functions[parent] += self.functions[module]
-            self.masks[parent] |= self.masks[module]
+            functions[parent] += functions[module]
+            masks[parent] |= masks[module]
 
     def number(self, module: int) -> int:
         """Its number among its siblings; -1 where it has none."""
@@ -57,13 +62,11 @@ class Modules:
 
     def _add(self, path: str) -> int:
         """A new module, and those around it that are new too."""
-        parts = path.split(".")
-        module = ROOT
-        for end in range(1, len(parts) + 1):
-            inner = ".".join(parts[:end])
-            if inner in self._numbers:
-                module = self._numbers[inner]
-                continue
+        new = [path]
+        while (outer := new[-1].rpartition(".")[0]) not in self._numbers:
+            new.append(outer)
+        module = self._numbers[outer]
+        for inner in reversed(new):
             number = self._numbers[inner] = len(self.paths)
             self.paths.append(inner)
             self.parents.append(module)
@@ -72,6 +75,14 @@ class Modules:
             self.children[module].append(number)
             module = number
         return module
+
+    def is_list(self, module: int) -> bool:
+        """Whether it has nothing of its own and all in it are numbered."""
+        return not self.own[module] and all(self.number(child) >= 0 for child in self.children[module])
+
+    def level(self, module: int) -> int:
+        """How many modules are around it, lists not counted; 0 for the root."""
+        return sum(one == ROOT or not self.is_list(one) for one in self.around(module)[1:])
 
     def find(self, path: str) -> int | None:
         """The module of that path."""

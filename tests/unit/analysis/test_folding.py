@@ -1,0 +1,263 @@
+"""Folding real models: what a person sees of them."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+import pytest
+import torch
+from msgspec.structs import replace
+from torch import nn
+
+from graphvis.analysis.comparing import match_by_structure, single, unite
+from graphvis.analysis.folding import fold
+from graphvis.analysis.joining import join
+from graphvis.errors import SelectionError
+from graphvis.live import walker
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
+from graphvis.model import Conflict, Diagnosis, Graph, Moment, Outcome
+from tests.unit.analysis import folding_models as models
+
+
+def boxes(graph: Graph) -> dict[str, int]:
+    """Each box by frame and name, with its node."""
+    return {f"{graph.clusters.get(i, '')}|{name}": i for i, name in enumerate(graph.names)}
+
+
+def drawn(graph: Graph) -> int:
+    """How many boxes a picture has."""
+    hidden = sum(name == "AccumulateGrad" for name in graph.names)
+    return (
+        len(graph.kinds) - hidden - sum(kind == "tensor" and not graph.names[i] for i, kind in enumerate(graph.kinds))
+    )
+
+
+def test_alike_blocks_are_drawn_once_and_opened() -> None:
+    folded = fold(models.gpt())
+    at = boxes(folded)
+    frame = "h.0 … h.11"
+    assert {"|wte", "|wpe", "|ln_f", "|head", f"{frame}|ln_1", f"{frame}|ln_2", f"{frame}|gelu"} <= set(at)
+    fc = folded.folds[at[f"{frame}|mlp.fc"]]
+    assert (fc.kind, fc.times, fc.parameters, fc.numel, fc.modules) == (
+        "module",
+        12,
+        24,
+        12 * (16 * 32 + 32),
+        ("h.0.mlp.fc",),
+    )
+    assert 10 <= drawn(folded) <= 60
+
+
+def test_a_block_with_a_cut_stands_alone_and_open() -> None:
+    graph = models.gpt(cut=(5,))
+    folded = fold(graph, least=1)
+    at = boxes(folded)
+    assert {
+        "|h.0 … h.4",
+        "|h.6 … h.11",
+        "h.5|ln_1",
+        "h.5|attn",
+        "h.5|ln_2",
+        "h.5|mlp.fc",
+        "h.5|gelu",
+        "h.5|mlp.proj",
+    } <= set(at)
+    assert folded.folds[at["|h.0 … h.4"]].times == 5
+    assert folded.folds[at["|h.6 … h.11"]].modules == tuple(f"h.{i}" for i in range(6, 12))
+    assert (at["h.5|mlp.proj"], 0) in {(edge.source, edge.cut) for edge in folded.values}
+    for name in ("ln_2", "mlp.fc", "mlp.proj"):
+        assert at[f"h.5|{name}"] not in folded.reached
+        assert folded.folds[at[f"h.5|{name}"]].lost == 2
+
+
+def test_a_mere_walk_is_folded_by_the_names_of_its_parameters() -> None:
+    folded = fold(models.gpt(traced=False, prefix="model."))
+    at = boxes(folded)
+    assert {"h.0 … h.11|ln_1", "h.0 … h.11|attn.qkv", "h.0 … h.11|gelu", "h.0 … h.11|+"} <= set(at)
+
+
+def test_names_of_locals_in_front_do_not_part_parameters_from_their_modules() -> None:
+    plain, prefixed = fold(models.gpt()), fold(models.gpt(prefix="model."))
+    assert prefixed.names == plain.names
+    assert prefixed.folds == plain.folds
+
+
+def test_the_same_cut_in_every_block_is_one_picture() -> None:
+    folded = fold(models.gpt(cut=tuple(range(12))))
+    assert drawn(folded) <= 25
+    assert sum(edge.cut is not None for edge in folded.values) == 12
+    assert {fold.lost for fold in folded.folds.values() if fold.modules == ("h.0.mlp.fc",)} == {24}
+
+
+def test_a_loop_is_drawn_once() -> None:
+    folded = fold(models.unrolled())
+    assert drawn(folded) <= 20
+    assert {fold.times for fold in folded.folds.values()} >= {199}
+    assert "step 1 … step 199" in set(folded.clusters.values())
+
+
+def test_a_loop_that_is_cut_is_drawn_once_too() -> None:
+    folded = fold(models.unrolled(120, cut=30))
+    assert drawn(folded) <= 60
+    assert {edge.cut for edge in folded.values if edge.cut is not None} == set(range(len(folded.cuts)))
+    assert len(folded.cuts) == 6
+
+
+def test_a_unet_is_its_blocks() -> None:
+    assert {"|down1", "|down2", "|up1", "|up2", "|out"} <= set(boxes(fold(models.unet(), least=1, most=40)))
+
+
+def test_what_is_small_stays_as_it_is() -> None:
+    graph = models.gpt(1)
+    assert fold(graph, most=200) is graph
+    assert fold(models.gpt(2, traced=False), most=50).folds
+
+
+def test_depth_opens_levels() -> None:
+    graph = models.gpt()
+    assert set(boxes(fold(graph, depth=1))) >= {"|h.0 … h.11", "|wte"}
+    two = fold(graph, depth=2)
+    assert "h.0 … h.11|attn" in boxes(two)
+    assert "h.0 … h.11|attn.qkv" in boxes(fold(graph, depth=3))
+
+
+def test_expand_takes_a_block_out_of_its_row() -> None:
+    at = boxes(fold(models.gpt(), expand=("h.3",), least=1))
+    assert {"|h.0 … h.2", "|h.4 … h.11", "h.3|attn", "h.3|mlp"} <= set(at)
+    at = boxes(fold(models.gpt(), expand=("h.*.attn",), least=1))
+    assert {"h.0 … h.11|attn.qkv", "h.0 … h.11|mlp"} <= set(at)
+
+
+def test_focus_leaves_out_what_has_nothing_to_do_with_it() -> None:
+    folded = fold(models.gpt(), focus="h.3.attn", least=1)
+    at = boxes(folded)
+    assert "h.3|attn.qkv" in at or "h.3.attn|qkv" in at
+    folded.check()
+    alone = fold(models.gpt(), focus="wpe.weight", least=1)
+    assert "|wpe" not in boxes(alone)
+    assert any(name.endswith("wpe.weight") for name in alone.names)
+    assert alone.reached >= {alone.names.index("wpe.weight")}
+
+
+@pytest.mark.parametrize("options", [{"focus": "nothing"}, {"expand": ("g.*",)}])
+def test_a_name_that_nothing_fits_is_one_message(options: dict[str, object]) -> None:
+    with pytest.raises(SelectionError) as caught:
+        fold(models.gpt(), **options)  # type: ignore[arg-type]
+    assert "wte" in caught.value.fix
+
+
+def test_a_diagnosis_keeps_its_findings_and_its_conflict_in_sight() -> None:
+    torch.manual_seed(0)
+    model = models.GPT(12)
+    with record() as trace:
+        loss = model(models.tokens())
+    graph = walker.walk(loss, dict(model.named_parameters()), number=trace.number)
+    graph = join(graph, trace.freeze())
+    node = next(i for i, name in enumerate(graph.names) if name == "GeluBackward0" and graph.modules[i] == "h.7.mlp")
+    diagnosis = Diagnosis(conflicts=(Conflict(effect="raises", node="GeluBackward0", index=node),), graph=graph)
+    folded = fold(diagnosis)
+    assert folded.graph is not None
+    found = folded.conflicts[0].index
+    assert found is not None
+    assert found not in folded.graph.folds
+    assert folded.graph.names[found] == "GeluBackward0"
+    assert folded.graph.locations[found] == graph.locations[node]
+    assert {"|h.0 … h.6", "|h.8 … h.11"} <= set(boxes(folded.graph))
+
+
+def test_a_diagnosis_is_folded_as_it_comes() -> None:
+    torch.manual_seed(0)
+    model = models.GPT(12, (5,))
+    with record() as trace:
+        loss = model(models.tokens())
+    diagnosis = diagnose(loss, trace, model)
+    folded = fold(diagnosis)
+    assert folded.graph is not None
+    assert drawn(folded.graph) <= 60
+    assert folded.findings == diagnosis.findings
+
+
+def test_a_moment_is_folded_with_what_backward_passed() -> None:
+    graph = models.gpt()
+    moment = Moment(graph=graph, outcome=Outcome(passed=tuple(range(len(graph.sources)))))
+    folded = fold(moment)
+    assert folded.outcome is not None
+    assert folded.outcome.passed == tuple(range(len(folded.graph.sources)))
+    assert fold(single(moment)).after == folded
+    nothing = fold(replace(moment, outcome=Outcome(passed=())))
+    assert nothing.outcome == Outcome(passed=())
+
+
+def test_both_sides_of_a_comparison_have_the_same_boxes() -> None:
+    before, after = models.gpt(traced=False), models.gpt(cut=(5,), traced=False)
+    whole = unite(Moment(graph=before), Moment(graph=after), match_by_structure(before, after), "structure")
+    folded = fold(whole)
+    folded.check()
+    assert folded.before is not None
+    assert drawn(folded.before.graph) <= 80
+    shared = [pair for pair in folded.nodes if pair.before is not None and pair.after is not None]
+    assert len(shared) > 8
+    for pair in shared:
+        assert folded.before.graph.names[pair.before] == folded.after.graph.names[pair.after]
+
+
+def test_many_parameters_without_modules_go_to_what_takes_them() -> None:
+    weights = [torch.randn(4, 4, requires_grad=True) for _ in range(90)]
+    x = torch.randn(2, 4)
+    y = x
+    for place, weight in enumerate(weights):
+        y = (y @ weight).tanh() if place % 7 else (y @ weight).relu().exp()
+    folded = fold(walker.walk(y.sum(), {f"w{i}": weight for i, weight in enumerate(weights)}))
+    assert 2 <= drawn(folded) <= 60
+    assert sum(one.parameters for one in folded.folds.values()) + folded.kinds.count("leaf") == 90
+
+
+def test_a_fan_and_a_chain_and_a_thicket_are_readable() -> None:
+    fan = torch.stack([torch.ones((), requires_grad=True) for _ in range(3000)]).sum()
+    assert drawn(fold(walker.walk(fan))) <= 60
+    y = x = torch.ones(3, requires_grad=True)
+    for place in range(4000):
+        y = y.sin() if place * place % 7 else y + 1
+    assert drawn(fold(walker.walk(y.sum(), {"x": x}))) <= 60
+    generator = torch.Generator().manual_seed(5)
+    known = [x * 1]
+    for _ in range(3000):
+        one, other = torch.randint(max(0, len(known) - 40), len(known), (2,), generator=generator).tolist()
+        known.append(known[one] * known[other] if one % 2 else known[one] + known[other].sin())
+    thicket = fold(walker.walk(known[-1].sum(), {"x": x}))
+    assert drawn(thicket) <= 60
+
+
+def test_siblings_that_differ_are_put_together_where_there_are_too_many() -> None:
+    class Wide(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tables = nn.ModuleList(nn.Embedding(3 + i, 4) for i in range(150))
+
+        def forward(self) -> torch.Tensor:
+            return torch.cat([table(torch.tensor([0])) for table in self.tables]).sum()
+
+    model = Wide()
+    folded = fold(models.graph_of(model, model))
+    assert drawn(folded) <= 60
+    assert sum(one.parameters for one in folded.folds.values()) == 150
+
+
+def test_the_same_graph_gives_the_same_bytes() -> None:
+    graph = models.gpt(cut=(5,))
+    assert fold(graph).to_json() == fold(Graph.from_json(graph.to_json())).to_json()
+
+
+def test_fifty_thousand_nodes_take_less_than_a_glance() -> None:
+    graph = models.gpt(900, traced=False)
+    assert len(graph.kinds) > 45_000
+    gc.collect()
+    times = []
+    for _ in range(3):
+        began = time.process_time()
+        folded = fold(graph)
+        times.append(time.process_time() - began)
+    assert drawn(folded) <= 60
+    assert min(times) < 1.0  # about 0.35 s on a quiet machine
