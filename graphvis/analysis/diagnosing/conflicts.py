@@ -67,7 +67,7 @@ class _Search:
             elif depth:
                 self.checkpointed[index] = checkpoint
                 self.remade.update((number, checkpoint) for number in call.outputs if number not in call.inputs)
-            if short(call) == "detach_" and call.inputs:
+            if short(call) == "detach_" and call.inputs and call.connected[0]:
                 self.severed.setdefault(call.inputs[0], []).append(index)
             own_counter = cut_by_name(call) in ("data", "numpy", "copy")
             for output in call.outputs:

@@ -102,6 +102,7 @@ class Flow:
         self._groups: list[int] = list(range(len(trace.tensors)))
         self._split: dict[int, CutKind] = {}
         self._backward: list[int] = []
+        self._left: dict[int, list[list[_Piece]]] = {}  # for each exit what its inputs were made of then
         self._kinds: dict[int, CutKind | None] = {}
         self._inside = Inside(trace)
         for index in range(len(trace.calls) if stop is None else stop):
@@ -196,10 +197,9 @@ class Flow:
         targets = [*call.outputs, *(number for number in written if number not in call.outputs)]
         if not targets:
             if call.inputs:
-                self.exits[index] = [edge for number in call.inputs for edge in self.makers(number)]
+                self._left[index] = [list(self._pieces(number)) for number in call.inputs]
+                self.exits[index] = [edge for pieces in self._left[index] for edge, _ in pieces]
             return
-        if name in ("__reduce_ex__", "tolist", "numpy"):
-            self.exits[index] = [edge for number in call.inputs for edge in self.makers(number)]
         if name in _JOINING and self._take_parts(index, call, name):
             return
         aliases = [
@@ -239,8 +239,7 @@ class Flow:
             number = call.inputs[at]
             blame = self._blame(index, call, name, at, place, target, False)
             same = self._storage(number) == storage
-            pieces = self._held(number) if number not in self._sources else self._own(number)
-            for edge, rest in pieces:
+            for edge, rest in self._pieces(number):
                 part = within(rest, whole) if same else whole
                 if part or not whole or not rest:
                     found.append((self._joined(edge, blame), part))
@@ -248,8 +247,10 @@ class Flow:
             found += self._entered(entry, storage, whole)
         return found
 
-    def _own(self, number: int) -> list[_Piece]:
-        return [(Edge(self._source(number), None), runs(self._region(number)))]
+    def _pieces(self, number: int) -> list[_Piece]:
+        if number in self._sources:
+            return [(Edge(self._source(number), None), runs(self._region(number)))]
+        return self._held(number)
 
     def _entered(self, entry: Entry, storage: int, whole: Runs) -> list[_Piece]:
         """What came back from a value that left, and in which part of the result it lies now."""
@@ -258,8 +259,9 @@ class Flow:
         found: list[_Piece] = []
         for at, number in enumerate(left.inputs):
             blame = Blame(kind, entry.exit, number, entry.certain) if kind and left.connected[at] else None
-            pieces = self._held(number) if number not in self._sources else self._own(number)
-            for edge, rest in pieces:
+            # Memory that is shared shows what is in it now; anything else is what it was when it left.
+            now = entry.certain and short(left) in ("numpy", "__array__", "__dlpack__")
+            for edge, rest in self._pieces(number) if now else self._left.get(entry.exit, [[]] * (at + 1))[at]:
                 part = within(rest, whole) if self._storage(number) == storage else whole
                 if part or not whole or not rest:
                     found.append((self._joined(edge, blame, entry.certain), part))
