@@ -36,10 +36,13 @@ def gradients(model: nn.Module, loss: Tensor) -> dict[str, Tensor | None]:
     return {name: parameter.grad for name, parameter in model.named_parameters()}
 
 
-@pytest.mark.parametrize("case", POSSIBLE, ids=lambda case: case.name)
+# A write, or .data of a leaf, is left alone: those cases are not asked, rather than skipped one by one.
+@pytest.mark.parametrize(
+    "case",
+    [case for case in POSSIBLE if not case.name.startswith("numpy") and case.name not in LEFT_ALONE],
+    ids=lambda case: case.name,
+)
 def test_without_all_cuts_the_lost_get_their_gradient(case: Case) -> None:
-    if case.name.startswith("numpy") or case.name in LEFT_ALONE:
-        pytest.skip("a write, or .data of a leaf: left alone")
     torch.manual_seed(7)
     model, grad_mode = case.build(), torch.is_grad_enabled()
     try:
