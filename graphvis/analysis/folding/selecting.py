@@ -47,8 +47,12 @@ def select(whole: Whole, modules: Modules, expand: Collection[str], focus: str |
     if outermost:
         wanted.update(outermost)
         return Selection(frozenset(wanted), frozenset(unit for one in outermost for unit in modules.units(one)))
-    units = {whole.units[node] for node, name in enumerate(whole.names) if name and name == focus}
-    units |= {whole.units[node] for node, info in whole.tensors.items() if focus in (info.name, *info.aliases)}
+    called = [
+        *((node, name) for node, name in enumerate(whole.names) if name),
+        *((node, name) for node, info in whole.tensors.items() for name in (info.name, *info.aliases) if name),
+    ]
+    units = {whole.units[node] for node, name in called if name == focus}
+    units = units or {whole.units[node] for node, name in called if _fits(name, focus)}
     if not units:
         raise SelectionError(f"no module, tensor or function is called {focus!r}", _advice(modules))
     wanted.update(modules.homes[unit] for unit in units)

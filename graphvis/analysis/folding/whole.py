@@ -167,8 +167,7 @@ def whole_of_comparison(comparison: Comparison) -> Whole:
         for node, kind in enumerate(_classes(graph)):
             found[whole.units[places[node]]] |= kind << shift
         whole.held.update(whole.units[places[node]] for node, _ in refused(graph))
-    mixed = {kind: kind & ~(DEAD if kind & REACHED else 0) & ~((DEAD << 2) if kind & (REACHED << 2) else 0)
-             for kind in set(found)}  # fmt: skip
+    mixed = {kind: _fate(kind & 3) | _fate(kind >> 2, gone=bool(kind & REACHED)) << 2 for kind in set(found)}
     _settle(found, mixed)
     bits = {kind: 1 << bit for bit, kind in enumerate(sorted(set(found) - {NEUTRAL}))}
     whole.classes = [bits.get(kind, NEUTRAL) for kind in found]
@@ -233,6 +232,13 @@ def _classes(graph: Graph) -> list[int]:
             found[node] = DEAD
             stack.extend(onward.get(node, ()))
     return found
+
+
+def _fate(kind: int, gone: bool = False) -> int:
+    """What counts where several nodes are one unit; what was reached and is no longer there is as good as lost."""
+    if kind & REACHED:
+        return REACHED
+    return kind or (DEAD if gone else NEUTRAL)
 
 
 def _settle(classes: list[int], instead: dict[int, int]) -> None:
