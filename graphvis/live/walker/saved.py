@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -26,12 +27,23 @@ _EXPECTED_VERSION = re.compile(r"is at version (\d+); expected version (\d+) ins
 Memory = Callable[[torch.Tensor], tuple[int, int, int] | None]
 
 
-class _Slot(NamedTuple):
-    """Where nodes of one class keep one thing: its name, its box or boxes, and its checked value."""
+class _Slot:
+    """Where nodes of one class keep one thing.
 
-    name: str
-    raw: Callable[[Any], Any]
-    checked: Callable[[Any], Any]
+    Attributes:
+        name: of the attribute, without its prefix.
+        raw: gives a node's box, or a tuple of them.
+        checked: gives what backward would be handed, or raises.
+        output: whether a box was seen to hold an output of its own node.
+    """
+
+    __slots__ = ("checked", "name", "output", "raw")
+
+    def __init__(self, name: str, raw: Callable[[Any], Any], checked: Callable[[Any], Any]) -> None:
+        self.name = name
+        self.raw = raw
+        self.checked = checked
+        self.output = False
 
 
 class _Finding(NamedTuple):
@@ -40,6 +52,9 @@ class _Finding(NamedTuple):
     state: SavedState
     version: int | None = None
     expected: int | None = None
+
+
+_INTACT = _Finding("intact")
 
 
 class SavedReader:
@@ -74,16 +89,28 @@ class SavedReader:
         if box.unpack_hook is not None:
             return Saved(name=slot.name, state="unknown")
         tensor = box.data
-        if tensor is not None and runs_code(tensor):
-            return self._describe(slot.name, tensor, _Finding("unknown"))
-        finding, value = _ask(slot.checked, node)
         if tensor is None:
             # Freed, or an optional argument that this call did not have.
-            return Saved(name=slot.name, state="freed") if finding.state == "freed" else None
-        if value is tensor and not tensor.requires_grad:
-            # An input, handed out as it is. Backward asks the box, which knows whether it had a history.
-            finding, _ = _ask(box.unpack)
+            return Saved(name=slot.name, state="freed") if _ask(slot.checked, node)[0].state == "freed" else None
+        finding = _Finding("unknown") if runs_code(tensor) else self._judge(slot, box, node, tensor)
         return self._describe(slot.name, tensor, finding)
+
+    def _judge(self, slot: _Slot, box: Any, node: Any, tensor: torch.Tensor) -> _Finding:
+        """In which state the tensor in a box is.
+
+        An input lies in its box as it is, and backward asks the box for it. An output lies there
+        without its history, lest it keep its own node alive, and only with the node is it handed
+        out, as a new tensor: that is spared where no write was counted.
+        """
+        if slot.output:
+            return _ask(slot.checked, node)[0] if version_of(tensor) else _INTACT
+        finding, _ = _ask(box.unpack)
+        if finding.state == "detached":
+            checked, value = _ask(slot.checked, node)
+            if value is not tensor:
+                slot.output = True
+                return checked
+        return finding
 
     def _read_several(self, slot: _Slot, boxes: tuple[Any, ...], node: Any) -> list[Saved]:
         hooked = [box.unpack_hook is not None for box in boxes]
@@ -122,17 +149,14 @@ def _slots_of(kind: type) -> tuple[_Slot, ...]:
         # A custom Function: its class is the user's, so the attributes are taken from PyTorch's.
         base = vars(torch._C._FunctionBase)
         return (_Slot("tensors", base["_raw_saved_tensors"].__get__, base["saved_tensors"].__get__),)
-    attributes = vars(kind)
-    return tuple(
-        _Slot(name, attributes[_RAW + name].__get__, attributes[_CHECKED + name].__get__)
-        for name in sorted(key.removeprefix(_RAW) for key in attributes if key.startswith(_RAW))
-    )
+    names = sorted(key.removeprefix(_RAW) for key in vars(kind) if key.startswith(_RAW))
+    return tuple(_Slot(name, attrgetter(_RAW + name), attrgetter(_CHECKED + name)) for name in names)
 
 
 def _ask(checked: Callable[..., Any], *arguments: Any) -> tuple[_Finding, Any]:
     """Whether PyTorch hands out what was saved, and what it hands out; if not, why not, and None."""
     try:
-        return _Finding("intact"), checked(*arguments)
+        return _INTACT, checked(*arguments)
     except RuntimeError as error:
         return _read_error(str(error)), None
 

@@ -94,16 +94,34 @@ class Structure:
     def spread(self) -> None:
         """Follow ``next_functions`` from all that was met, until nothing new comes.
 
-        The loop over a million nodes: all but functions are left to :meth:`_spread_other`.
+        The loop over a million nodes, and therefore in one piece: what is rare is left to :meth:`_spread_other`.
         """
-        live, functions, class_names = self.live, self._functions, self._class_names
+        live, functions, leaves, class_names = self.live, self._functions, self._leaves, self._class_names
         kinds, names, sources, slots = self.kinds, self.names, self.sources, self.slots
         targets, output_nrs = self.targets, self.output_nrs
         start = len(kinds)
         for i, node in enumerate(islice(live, start, None), start):  # live grows meanwhile
-            name = class_names.get(type(node))
+            kind = type(node)
+            if kind is _ACCUMULATE:
+                variable = node.variable
+                number = leaves.get(id(variable))
+                if number is None:
+                    number = leaves[id(variable)] = len(live)
+                    live.append(variable)
+                kinds.append("function")
+                names.append("AccumulateGrad")
+                sources.append(i)
+                slots.append(0)
+                targets.append(number)
+                output_nrs.append(0)
+                continue
+            name = class_names.get(kind)
             if name is None:
-                self._spread_other(i, node)
+                if leaves.get(id(node)) == i:
+                    kinds.append("leaf")
+                    names.append("")
+                else:
+                    self._spread_other(i, node)
                 continue
             kinds.append("function")
             names.append(name)
@@ -121,23 +139,16 @@ class Structure:
                 output_nrs.append(output_nr)
 
     def _spread_other(self, i: int, node: Any) -> None:
-        """What the loop does not know: leaves, tensors, and classes of nodes that it meets for the first time."""
-        kind = type(node)
-        if kind is _ACCUMULATE:
-            self._note(i, "function", "AccumulateGrad", [(self.leaf(node.variable), 0)])
-        elif isinstance(node, torch.Tensor):
-            if self._leaves.get(id(node)) == i:
-                self._note(i, "leaf", "", [])
-            elif node.grad_fn is not None:
-                self._note(i, "tensor", "", [(self.function(node.grad_fn), node.output_nr)])
-            else:
-                self._note(i, "tensor", "", [])
-        else:
-            name = name_of(node)
-            if kind.__name__ != _NAMELESS:
-                self._class_names[kind] = name
-            edges = [(-1 if f is None else self.function(f), output_nr) for f, output_nr in node.next_functions]
-            self._note(i, "function", name, edges)
+        """What the loop does not know: tensors, and classes of nodes that it meets for the first time."""
+        if isinstance(node, torch.Tensor):
+            grad_fn = node.grad_fn
+            self._note(i, "tensor", "", [] if grad_fn is None else [(self.function(grad_fn), node.output_nr)])
+            return
+        name = name_of(node)
+        if type(node).__name__ != _NAMELESS:
+            self._class_names[type(node)] = name
+        edges = [(-1 if f is None else self.function(f), output_nr) for f, output_nr in node.next_functions]
+        self._note(i, "function", name, edges)
 
     def _note(self, i: int, kind: NodeKind, name: str, edges: list[tuple[int, int]]) -> None:
         self.kinds.append(kind)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -24,7 +23,7 @@ class Storages:
 
     def look(self, tensor: torch.Tensor) -> tuple[int | None, int]:
         """The number and the size in bytes of the storage of `tensor`; (None, 0) where it has none."""
-        if tensor.device.type == "meta":
+        if tensor.is_meta:
             return None, 0
         try:
             storage = tensor.untyped_storage()
@@ -36,25 +35,31 @@ class Storages:
         return self._numbers.setdefault(storage._cdata, len(self._numbers)), nbytes
 
 
-_dtypes: dict[torch.dtype, str] = {}
+class _Words(dict[object, str]):
+    """PyTorch's words for dtypes and devices, each made once: a walk asks for them a million times."""
+
+    def __missing__(self, key: object) -> str:
+        word = self[key] = str(key).removeprefix("torch.")
+        return word
+
+
+_WORDS = _Words()
 
 
 def dtype_of(tensor: torch.Tensor) -> str:
     """PyTorch's word for the dtype, without its prefix."""
-    dtype = tensor.dtype
-    word = _dtypes.get(dtype)
-    if word is None:
-        word = _dtypes[dtype] = str(dtype).removeprefix("torch.")
-    return word
+    return _WORDS[tensor.dtype]
 
 
 def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
     """The sizes; -1 for one that is no number (a ragged or symbolic dimension)."""
     try:
-        shape: Any = tensor.shape
+        shape = tuple(tensor.shape)
     except RuntimeError:  # a nested tensor of the strided layout has no sizes of its own
         return ()
-    return tuple([size if type(size) is int else -1 for size in shape])
+    if tensor._has_symbolic_sizes_strides:
+        return tuple(size if type(size) is int else -1 for size in shape)
+    return shape
 
 
 def runs_code(tensor: torch.Tensor) -> bool:
@@ -64,7 +69,10 @@ def runs_code(tensor: torch.Tensor) -> bool:
 
 def version_of(tensor: torch.Tensor) -> int | None:
     """``_version``; None for an inference tensor, which has no counter."""
-    return None if tensor.is_inference() else tensor._version
+    try:
+        return tensor._version
+    except RuntimeError:  # asking first whether it is one takes ten times as long
+        return None
 
 
 def describe(
@@ -84,23 +92,25 @@ def describe(
         values: whether to read the value and the gradient of a small tensor.
     """
     known = names.of(tensor)
-    grad_fn = tensor.grad_fn
+    is_leaf = tensor.is_leaf
+    grad_fn = None if is_leaf else tensor.grad_fn
     # Reading .grad of other tensors warns, and gives None.
-    grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+    grad = tensor.grad if is_leaf or tensor.retains_grad else None
     return TensorInfo(
         name=known[0] if known else None,
         aliases=known[1:],
         shape=shape_of(tensor),
         dtype=dtype_of(tensor),
-        device=str(tensor.device),
+        device="cpu" if tensor.is_cpu else _WORDS[tensor.device],
         requires_grad=tensor.requires_grad,
-        is_leaf=tensor.is_leaf,
+        is_leaf=is_leaf,
         grad_fn=None if grad_fn is None else name_of(grad_fn),
         version=version_of(tensor),
         storage=storages.look(tensor)[0],
         value=format_value(tensor) if values else None,
         grad=format_value(grad) if values and grad is not None else None,
         has_grad=grad is not None,
-        is_parameter=isinstance(tensor, torch.nn.Parameter),
+        # The test for a parameter asks Python code of its metaclass; a plain tensor need not be put to it.
+        is_parameter=type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter),
         trace_number=None if number is None else number(tensor),
     )

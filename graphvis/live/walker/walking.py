@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -57,7 +59,8 @@ def walk(
     Raises:
         WalkError: if there is no tensor in `outputs`.
     """
-    return _Walk(outputs, names, module, also, values).graph(number, saved, memory)
+    with _uncollected(), unwatched():
+        return _Walk(outputs, names, module, also, values).graph(number, saved, memory)
 
 
 def walk_with_tokens(
@@ -77,13 +80,26 @@ def walk_with_tokens(
     A node of this walk and one of another walk with the same `identity` are the same live object
     if and only if their tokens are equal, within the limits that :class:`Identity` states.
     """
-    walked = _Walk(outputs, names, module, also, values)
-    graph = walked.graph(number, saved)
-    return graph, () if most is not None and len(graph.kinds) > most else walked.tokens(identity)
+    with _uncollected(), unwatched():
+        walked = _Walk(outputs, names, module, also, values)
+        graph = walked.graph(number, saved)
+        return graph, () if most is not None and len(graph.kinds) > most else walked.tokens(identity)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection inside: a large walk makes many objects that all stay, and collecting doubles its time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Walk:
-    """A finished walk that still holds the live nodes."""
+    """A finished walk that still holds the live nodes; to be made and used unwatched."""
 
     def __init__(
         self,
@@ -94,19 +110,18 @@ class _Walk:
         values: bool,
     ) -> None:
         self._values = values
-        with unwatched():
-            found = find_outputs(outputs)
-            self._names = Names(names, module)
-            others = [value for value in (also or {}).values() if isinstance(value, torch.Tensor)]
-            for name, value in (also or {}).items():
-                self._names.add(name, value)
-            self._structure = Structure()
-            self._roots: list[int] = []
-            tops: list[Any] = []
-            try:
-                tops = self._follow(found, others)
-            finally:
-                guard(self._structure, tops)
+        found = find_outputs(outputs)
+        self._names = Names(names, module)
+        others = [value for value in (also or {}).values() if isinstance(value, torch.Tensor)]
+        for name, value in (also or {}).items():
+            self._names.add(name, value)
+        self._structure = Structure()
+        self._roots: list[int] = []
+        tops: list[Any] = []
+        try:
+            tops = self._follow(found, others)
+        finally:
+            guard(self._structure, tops)
 
     def _follow(self, outputs: list[Output], others: list[torch.Tensor]) -> list[Any]:
         """Walk it all; the autograd nodes that the walk began from."""
@@ -131,12 +146,11 @@ class _Walk:
     ) -> Graph:
         """What was walked, frozen."""
         structure, storages = self._structure, Storages()
-        with unwatched():
-            tensors = {
-                i: describe(tensor, self._names, storages, number, self._values) for i, tensor in structure.tensors()
-            }
-            reader = SavedReader(storages, memory)
-            kept = {i: found for i, node in structure.functions() if (found := reader.read(node))} if saved else {}
+        tensors = {
+            i: describe(tensor, self._names, storages, number, self._values) for i, tensor in structure.tensors()
+        }
+        reader = SavedReader(storages, memory)
+        kept = {i: found for i, node in structure.functions() if (found := reader.read(node))} if saved else {}
         names = structure.names
         for i, info in tensors.items():
             names[i] = info.name or ""
@@ -156,8 +170,7 @@ class _Walk:
 
     def tokens(self, identity: Identity) -> tuple[int, ...]:
         """The token of each node."""
-        with unwatched():
-            return tuple(
-                identity.of_function(live) if kind == "function" else identity.of_tensor(live)
-                for kind, live in zip(self._structure.kinds, self._structure.live, strict=True)
-            )
+        return tuple(
+            identity.of_function(live) if kind == "function" else identity.of_tensor(live)
+            for kind, live in zip(self._structure.kinds, self._structure.live, strict=True)
+        )

@@ -11,7 +11,6 @@ from graphvis.live.walker import walk
 from graphvis.scenario import Scenario, find_scenarios
 from tests.torchviz_oracle import drawn, walked
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:distutils")
 
 

@@ -1,6 +1,7 @@
 """Tensors and circumstances that must not trip the walk, and that the walk must not disturb."""
 
 import copy
+import gc
 import warnings
 import weakref
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from graphvis.errors import WalkError
 from graphvis.live.walker import Identity, walk, walk_with_tokens
 from graphvis.model import TensorInfo
 
@@ -70,6 +72,7 @@ def test_a_strange_tensor_is_described_without_a_value(make: Callable[[], torch.
 
     assert info.value is None
     assert info.dtype == str(tensor.dtype).removeprefix("torch.")
+    assert info.device == str(tensor.device)
 
 
 @pytest.mark.parametrize(("name", "storage"), [("sparse", None), ("meta", None), ("conjugated", 0)])
@@ -195,6 +198,19 @@ def test_the_walk_leaves_no_trace(program: tuple[torch.Tensor, dict[str, torch.T
     assert torch.equal(torch.get_rng_state(), state)
     assert [t._version for t in names.values()] == versions
     assert [t._use_count() for t in names.values()] == referrers  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_collection_is_left_as_it_was(enabled: bool) -> None:
+    before = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        walk(torch.ones(1))
+        with pytest.raises(WalkError):
+            walk(None)
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_tokens_do_not_stand_in_the_way_of_swap_and_copy() -> None:
