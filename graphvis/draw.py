@@ -31,11 +31,13 @@ _MOST_UNFOLDED = 60
 _SIDES: dict[Variant, int] = {"before": 0, "after": 1}
 
 
-def variants(drawable: Drawable, format: str) -> tuple[Variant, ...]:  # noqa: A002  # Graphviz's own word
-    """The pictures that there are of a drawable in a format.
+def variants(drawable: Drawable, format: str, view: View | None = None) -> tuple[Variant, ...]:  # noqa: A002
+    """The pictures that there are of a drawable in a format (Graphviz's own word), as `view` shows it.
 
     ``pair`` is the whole picture, ``narrow`` the same for phones, ``before`` and ``after`` single halves.
     """
+    if view is not None and view.layout == "combined":
+        return ("pair",)
     halves: tuple[Variant, ...] = ("before", "after") if isinstance(drawable, Comparison) and drawable.before else ()
     narrow: tuple[Variant, ...] = ("narrow",) if format in ("svg", "png") and not isinstance(drawable, Graph) else ()
     return ("pair", *narrow, *halves)
@@ -94,7 +96,8 @@ class Drawing:
         if format == "json":
             return _json(self.drawable, variant)
         if format == "dot":
-            return dot.write(self._scene if self.view.asked else self._whole, half).encode()
+            shown = self._scene if self.view.asked or self.view.layout == "combined" else self._whole
+            return dot.write(shown, half).encode()
         if format == "mmd":
             return mermaid.write(self._scene, half).encode()
         if format == "svg":
@@ -137,7 +140,11 @@ class Drawing:
         from graphvis.picture.style import scene_of
 
         view = self.view
-        if view.asked or (view.fold and _size(self.drawable) > _MOST_UNFOLDED):
+        if view.layout == "combined":
+            from graphvis.picture.style import scene_of_both
+
+            scene = scene_of_both(_graph_of(self.drawable))
+        elif view.asked or (view.fold and _size(self.drawable) > _MOST_UNFOLDED):
             from graphvis.analysis.folding import fold
 
             scene = scene_of(fold(self.drawable, depth=view.depth, expand=view.expand, focus=view.focus))
@@ -267,10 +274,14 @@ def read(path: str | os.PathLike[str]) -> Drawable:
 
 def _size(drawable: Drawable) -> int:
     """How many nodes there are to draw."""
-    if isinstance(drawable, Comparison):
-        return len(drawable.nodes)
-    graph = drawable.graph if isinstance(drawable, (Moment, Diagnosis)) else drawable
-    return len(graph.kinds) if isinstance(graph, Graph) else 0
+    return len(drawable.nodes) if isinstance(drawable, Comparison) else len(_graph_of(drawable).kinds)
+
+
+def _graph_of(drawable: Drawable) -> Graph:
+    """The graph in a drawable; of a comparison the one after."""
+    inner = drawable.after if isinstance(drawable, Comparison) else drawable
+    graph = inner.graph if isinstance(inner, (Moment, Diagnosis)) else inner
+    return graph if isinstance(graph, Graph) else Graph()
 
 
 def _documents() -> tuple[type[Drawable], ...]:

@@ -14,6 +14,7 @@ from graphvis.errors import GraphvisError, ScenarioError
 
 if TYPE_CHECKING:
     from graphvis.model.location import Location
+    from graphvis.model.view import Layout
     from graphvis.scenario import Scenario
 
     _ParamType = click.ParamType[Any]
@@ -94,11 +95,19 @@ def view(command: _Command) -> _Command:
 
     @functools.wraps(command)
     def gathered(
-        *args: Any, fold: bool, depth: int | None, expand: tuple[str, ...], focus: str | None, limit: bool, **rest: Any
+        *args: Any,
+        fold: bool,
+        depth: int | None,
+        expand: tuple[str, ...],
+        focus: str | None,
+        layout: Layout,
+        limit: bool,
+        **rest: Any,
     ) -> Any:
         from graphvis.model.view import View
 
-        return command(*args, view=View(fold=fold, depth=depth, expand=expand, focus=focus, limit=limit), **rest)
+        view = View(fold=fold, depth=depth, expand=expand, focus=focus, layout=layout, limit=limit)
+        return command(*args, view=view, **rest)
 
     options = (
         click.option("--fold/--no-fold", default=True, help="Draw modules, repeated blocks and rows of functions as a "
@@ -106,6 +115,8 @@ def view(command: _Command) -> _Command:
         click.option("--depth", type=click.IntRange(0), metavar="N", help="Open all modules down to this depth."),
         click.option("--expand", multiple=True, metavar="GLOB", help="Open these modules: h.3, or h.*.attn."),
         click.option("--focus", metavar="NAME", help="One module, tensor or function and what has to do with it."),
+        click.option("--view", "layout", type=click.Choice(["graph", "combined"]), default="graph", show_default=True,
+                     help="combined: each forward call beside its backward node, with what is kept between them."),
         click.option("--limit/--no-limit", default=True, help="Refuse a picture that no browser opens well."),
     )  # fmt: skip
     for option in reversed(options):

@@ -51,7 +51,7 @@ def command(file: Path, output: Path, wanted: str | None, variant: str, theme: T
     if to_stdout and chosen in arguments.BINARY and sys.stdout.isatty():
         raise FormatError(f"{chosen} does not belong on a terminal", f"Write it to a file: -o picture.{chosen}")
     document = _read(file)
-    variants = draw.variants(document, chosen)
+    variants = draw.variants(document, chosen, view)
     if variant not in variants:
         raise FormatError(f"{file} has no variant {variant} as {chosen}", f"It has {', '.join(variants)}.")
     content = draw.render(

@@ -48,6 +48,7 @@ def command(
       graphvis render --all
       graphvis render my_scenario.py --engine dot
       graphvis render big_model.py --expand 'h.3' --depth 2
+      graphvis render detach_zero --view combined -o memory
       graphvis render detach_zero --style torchviz -o torchviz
     """
     from graphvis import files
@@ -110,7 +111,7 @@ def pictures_of(
     return {
         file_name(name, variant, suffix): drawing.render(suffix, variant)
         for suffix in formats
-        for variant in draw.variants(comparison, suffix)
+        for variant in draw.variants(comparison, suffix, view)
     }
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import msgspec
 
 MOST_BOXES = 4_000
 """Boxes up to which a picture is drawn unasked: above it browsers open the SVG slowly, and nobody reads it."""
+
+
+Layout = Literal["graph", "combined"]
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,6 +22,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         depth: open all modules down to this depth; None to choose by the size.
         expand: globs of module paths that are open whatever the size, e.g. ``h.3`` or ``h.*.attn``.
         focus: the name of a node or module: it, its neighbourhood, the way to the output and to the parameters.
+        layout: ``graph``; or ``combined``: each forward call beside its backward node, with what is kept between them.
         limit: whether a picture of more than ``MOST_BOXES`` boxes is refused.
     """
 
@@ -26,6 +30,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     depth: int | None = None
     expand: tuple[str, ...] = ()
     focus: str | None = None
+    layout: Layout = "graph"
     limit: bool = True
 
     @property
@@ -41,4 +46,5 @@ class ViewOptions(TypedDict, total=False):
     depth: int | None
     expand: tuple[str, ...]
     focus: str | None
+    layout: Layout
     limit: bool

@@ -92,8 +92,8 @@ def _plain(text: str) -> str:
 
 def _link(link: Link, wire: Wire) -> tuple[str, str]:
     """The arrow with its words, and its style."""
-    if link.kind == "storage":
-        return '-. "same storage" .-', f"stroke:{palette.MUTED}"
+    if link.dotted:
+        return f'-. "{"same storage" if link.kind == "storage" else "kept for backward"}" .-', f"stroke:{palette.MUTED}"
     if link.kind == "start":
         return "-->", f"stroke:{palette.GRADIENT},stroke-width:2px"
     words = "<br/>".join(map(_words, wire.label))

@@ -112,7 +112,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tail: id of the box that the value comes from.
         head: id of the box that it goes to.
-        kind: ``lanes`` for value and gradient, ``storage`` for shared storage (does not rank),
+        kind: ``lanes`` for value and gradient, ``storage`` for shared storage (does not rank), ``saved`` for what a
+            call keeps for its backward node (does not rank either),
             ``start`` for the arrow from ``.backward()`` (tail: the output, head: the start box).
         wires: one for each half; None where it is not there.
         state: its state in the union.
@@ -120,9 +121,14 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
     tail: str
     head: str
-    kind: Literal["lanes", "storage", "start"] = "lanes"
+    kind: Literal["lanes", "storage", "saved", "start"] = "lanes"
     wires: tuple[Wire | None, ...]
     state: State = "kept"
+
+    @property
+    def dotted(self) -> bool:
+        """Whether it is a line beside the graph, laid after all else."""
+        return self.kind in ("storage", "saved")
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -80,7 +80,7 @@ def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Place
     narrow = squeezing.squeeze(placement, _ROOM)
     if narrow is None:
         return None
-    bare = {i: Track(track.points) for i, track in narrow.tracks.items() if measured.scene.links[i].kind != "storage"}
+    bare = {i: Track(track.points) for i, track in narrow.tracks.items() if not measured.scene.links[i].dotted}
     finished, homeless = _finish(measured, there, msgspec.structs.replace(narrow, tracks=bare))
     return None if homeless else finished
 

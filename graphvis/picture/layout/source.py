@@ -181,4 +181,4 @@ def clusters(measured: Measured) -> list[str]:
 
 def touching(links: tuple[Link, ...]) -> Iterator[int]:
     """The indices of the links that leave a box below and enter one above."""
-    return (i for i, link in enumerate(links) if link.kind != "storage" and link.tail != link.head)
+    return (i for i, link in enumerate(links) if not link.dotted and link.tail != link.head)

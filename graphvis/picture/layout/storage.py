@@ -34,7 +34,7 @@ def connect(measured: Measured, placement: Placement, there: Presence) -> Placem
     tracks = dict(placement.tracks)
     sides = extent(placement)
     for i, link in enumerate(measured.scene.links):
-        if link.kind != "storage" or link.tail == link.head:
+        if not link.dotted or link.tail == link.head:
             continue
         if link.tail not in placement.boxes or link.head not in placement.boxes:
             continue

@@ -15,6 +15,7 @@ ENTRIES = {
     "never": "never reached",
     "stub": "slot holds None",
     "storage": "same storage",
+    "saved": "kept for backward",
     "changed": "changed",
 }
 ROW = 22.0
@@ -26,14 +27,14 @@ _MARGIN = 16.0
 
 def occurring(scene: Scene, halves: tuple[int, ...]) -> tuple[str, ...]:
     """Which entries the drawn halves need, in the order of :data:`ENTRIES`."""
-    found = set()
+    found: set[str] = set()
     for link in scene.links:
         for half in halves:
             wire = link.wires[half]
             if wire is None:
                 continue
-            if link.kind == "storage":
-                found.add("storage")
+            if link.dotted:
+                found.add(link.kind)
             elif link.kind == "start":
                 found.add("gradient")
             if wire.value is not None and link.kind == "lanes":
@@ -90,7 +91,7 @@ def _swatch(parent: Element, entry: str, x: float, y: float) -> None:
         marks.head(parent, (x, y), (-1.0, 0.0), palette.PALE, (7.5, 3.0), hollow=True)
     elif entry == "stub":
         marks.none_sign(parent, (x + 4, y), (1.0, 0.0))
-    elif entry == "storage":
+    elif entry in ("storage", "saved"):
         _line(parent, x, end, y, palette.MUTED, "2", "0.1 5", "round")
     else:
         child(parent, "rect", x=x + 3, y=y - 7, width="19", height="13", fill=palette.CHANGED_GROUND)

@@ -27,7 +27,7 @@ def draw(parent: Element, measured: Measured, placement: Placement, i: int, half
         return
     state = link.kind if link.kind != "lanes" else wire.gradient or "value"
     made = group(parent, f"edge {state}", wire.tooltip, id=f"{prefix}-e{i}")
-    if link.kind == "storage":
+    if link.dotted:
         _draw_storage(made, _clip(measured, placement, link, curves.pieces(track.points), 1.0))
     elif link.kind == "start":
         _draw_start(made, _clip(measured, placement, link, curves.pieces(track.points), GAP))
