@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from graphvis.analysis.folding.whole import NEUTRAL, Whole
 
@@ -96,15 +97,15 @@ class Loose:
     def _parts(self, runs: Sequence[Group], most: int) -> list[Group]:
         """Neighbouring runs of one class put together, parted where the fewest values pass."""
         crossing = self._crossing(runs)
-        size = max(2, -(-len(runs) // most))
+        slack = len(runs) // most // 3
+        borders = [0]
+        for part in range(1, most):
+            even = part * len(runs) // most
+            near = range(max(borders[-1] + 1, even - slack), even + slack + 1)
+            borders.append(min(near, key=lambda place: (crossing[place], abs(place - even))))
         parts: list[Group] = []
-        start = 0
-        while start < len(runs):
-            stop = min(len(runs), start + size)
-            if stop < len(runs):
-                stop = min(range(start + max(1, size // 2), stop + 1), key=lambda b: (crossing[b], -b))
+        for start, stop in pairwise([*borders, len(runs)]):
             parts += self._by_class(runs[start:stop])
-            start = stop
         return parts
 
     def _crossing(self, runs: Sequence[Group]) -> list[int]:
