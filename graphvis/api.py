@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from msgspec.structs import replace
 
 from graphvis.analysis.comparing import match_by_calls, match_by_identity, match_by_structure, unite
 from graphvis.analysis.judging import judge
@@ -79,8 +78,7 @@ def compare(before: Any, after: Any, *, name: str = "comparison", title: str = "
         names = tensors_of(sys._getframe(1).f_locals)
         one, other = build(before, names), build(after, names)
         pairs = match_by_calls(one.moment.graph, other.moment.graph, one.trace, other.trace)
-        both = (_settled(one.moment), _settled(other.moment))
-        return unite(*both, pairs, "calls", name=name, title=title)
+        return unite(one.moment, other.moment, pairs, "calls", name=name, title=title)
     first, second = _moment(before), _moment(after)
     tokens = (_tokens.get(id(first.graph), ()), _tokens.get(id(second.graph), ()))
     if set(tokens[0]) & set(tokens[1]):
@@ -96,11 +94,6 @@ def _moment(what: Any) -> Moment:
     if callable(what):
         what = what()
     return Moment(graph=what if isinstance(what, Graph) else walker.walk(what))
-
-
-def _settled(moment: Moment) -> Moment:
-    """Without sequence numbers, which say how much ran in this process before."""
-    return replace(moment, graph=replace(moment.graph, sequence_nrs=()))
 
 
 def record() -> Recording:

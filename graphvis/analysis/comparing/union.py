@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
 from graphvis.model import Comparison, Graph, Moment, Pair, PairEdge
 from graphvis.model.comparison import Matching, State
 
@@ -17,7 +19,7 @@ def single(moment: Moment, *, name: str = "graph", title: str = "", description:
         name=name,
         title=title,
         description=description,
-        after=moment,
+        after=_settled(moment),
         matching="single",
         nodes=tuple(Pair(None, index, "kept") for index in range(len(graph.kinds))),
         edges=tuple(
@@ -59,12 +61,17 @@ def unite(
         name=name,
         title=title,
         description=description,
-        before=before,
-        after=after,
+        before=_settled(before),
+        after=_settled(after),
         matching=matching,
         nodes=tuple(nodes),
         edges=tuple(_edges(one, other, nodes)),
     )
+
+
+def _settled(moment: Moment) -> Moment:
+    """Without sequence numbers, which served the matching: they say how much ran in this process before."""
+    return replace(moment, graph=replace(moment.graph, sequence_nrs=())) if moment.graph.sequence_nrs else moment
 
 
 def _state(before: Graph, index: int, after: Graph, other: int | None) -> State:

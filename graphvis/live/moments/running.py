@@ -8,7 +8,7 @@ from graphvis.analysis.comparing import match_by_calls, match_by_identity, singl
 from graphvis.analysis.overwriting import silently_wrong
 from graphvis.live.moments.capturing import Captured, capture
 from graphvis.live.moments.program import stops_of
-from graphvis.model import Comparison, Location, Moment
+from graphvis.model import Comparison, Location
 from graphvis.scenario import Scenario, halves_of
 
 
@@ -56,9 +56,9 @@ def _portable(captured: Captured, scenario: Scenario) -> Captured:
 
 def _compare(scenario: Scenario, captured: list[Captured]) -> Comparison:
     if len(captured) == 1:
-        return single(_settled(captured[0].moment))
+        return single(captured[0].moment)
     before, after = captured
-    one, other = _settled(before.moment), _settled(after.moment)
+    one, other = before.moment, after.moment
     if scenario.takes_cut:
         pairs = match_by_calls(before.moment.graph, after.moment.graph, before.trace, after.trace)
         return unite(one, other, pairs, "calls")
@@ -66,8 +66,3 @@ def _compare(scenario: Scenario, captured: list[Captured]) -> Comparison:
     assert other.outcome is not None, "capture asks backward"
     outcome = replace(other.outcome, wrong=silently_wrong(one, other))
     return unite(one, replace(other, outcome=outcome), pairs, "identity")
-
-
-def _settled(moment: Moment) -> Moment:
-    """Without sequence numbers, which say how much ran in this process before."""
-    return replace(moment, graph=replace(moment.graph, sequence_nrs=()))

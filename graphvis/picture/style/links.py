@@ -87,8 +87,8 @@ class _Half:
                 found[key] = Wire(value="flow", gradient="cut", label=label, tooltip=words)
             elif key not in found:
                 stub = value.slot is not None and tail in side.behind_cut
-                lane: GradientLane | None = "stub" if stub else "never" if side.freed(head) else None
-                found[key] = Wire(value="flow", gradient=lane, slot=value.slot if stub else None)
+                came: GradientLane | None = "stub" if stub else "never" if side.freed(head) else None
+                found[key] = Wire(value="flow", gradient=came, slot=value.slot if stub else None)
         return found
 
     def shared(self) -> Iterable[_Ends]:
