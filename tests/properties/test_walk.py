@@ -76,7 +76,11 @@ def test_backward_raises_if_and_only_if_something_saved_cannot_be_handed_out(tru
     error = running.gradients(model, loss)
     if refused:
         assert isinstance(error, str)
-    if isinstance(error, str) and "CopySlices" not in graph.names:  # what in-place ops on views saved is not shown
+    # What in-place ops on views saved is not shown, and what a checkpoint keeps is not asked for.
+    hidden = "CopySlices" in graph.names or any(
+        saved.state == "unknown" for kept in graph.saved.values() for saved in kept
+    )
+    if isinstance(error, str) and not hidden:
         assert refused
         if "expected version" in error:
             assert any(
