@@ -153,7 +153,13 @@ class Judgement:
         """The value arrives along a path on which every call kept its edge, and yet the walk did not find it."""
         if self._passes_checkpoint(trace, nodes):
             return _finding(subject, "gradient"), []
-        return _finding(subject, "cut", certain=False), []
+        if not any(
+            on and number in subject.numbers
+            for call in trace.calls
+            for number, on in zip(call.inputs, call.connected, strict=False)
+        ):
+            return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), []  # it was, when it was used
+        return _finding(subject, "unreached", certain=False), []
 
     def _passes_checkpoint(self, trace: Trace, nodes: list[int]) -> bool:
         """Whether what is made of these nodes is handed over by a reentrant checkpoint that backward will run again."""

@@ -24,9 +24,10 @@ def flag_of(tensor: Any) -> int:
 
 def flags_of(tensors: list[Any]) -> int:
     """The flags of several tensors, two bits each, the first lowest."""
-    flags = 0
-    for tensor in reversed(tensors):
-        flags = flags << 2 | flag_of(tensor)
+    flags = shift = 0
+    for tensor in tensors:
+        flags |= (flag_of(tensor) if tensor.requires_grad else LEAF) << shift
+        shift += 2
     return flags
 
 

@@ -8,7 +8,7 @@ import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
 from graphvis.live.recorder.frames import locate
-from graphvis.live.recorder.returns import Returns, expression_at
+from graphvis.live.recorder.returns import Returns, expression_at, operand_of
 from graphvis.live.recorder.writing import Part
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
@@ -25,6 +25,7 @@ def freeze(recording: Recording) -> Trace:
     locations, places = _locations(recording)
     modules, paths = _modules(recording)
     hollow = _hollow_views(recording)
+    _name_what_is_cut(recording)
     tensors = tuple(_tensor(recording, number, hollow) for number in range(len(recording.identities.shapes)))
     entries = _entries(recording)
     calls = tuple(
@@ -91,6 +92,19 @@ def _first_seen(recording: Recording) -> set[int]:
             known.update(raw[1])
         known.update(raw[3])
     return found
+
+
+def _name_what_is_cut(recording: Recording) -> None:
+    """Give tensors at which a gradient may stop the name that the source calls them: ``h`` in ``h.detach()``."""
+    for raw in recording.calls:
+        inputs, flags, results, place = raw[1], raw[2], raw[4], raw[6]
+        if not inputs or place < 0 or inputs[0] in recording.names:
+            continue
+        if flags & REQUIRES_GRAD and not (raw[3] and results & REQUIRES_GRAD):
+            node = expression_at(*recording.frames.places[place])
+            name = None if node is None else operand_of(node)
+            if name is not None:
+                recording.names[inputs[0]] = name
 
 
 def _hollow_views(recording: Recording) -> set[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -172,17 +173,24 @@ def _wrap_pickling(original: Any) -> Any:
 
 
 def _replace_apply() -> None:
-    base = torch.autograd.function._SingleLevelFunction
+    base, public = torch.autograd.function._SingleLevelFunction, torch.autograd.Function
+    own = vars(public).get("apply")
+    _replace(base, "apply", classmethod(_wrap_apply(lambda cls: super(base, cls).apply)))
+    if own is not None and not isinstance(own, classmethod):
+        # Since 2.14 it is C's own, which does not come by the base.
+        _replace(public, "apply", classmethod(_wrap_apply(lambda cls: own.__get__(None, cls))))
 
+
+def _wrap_apply(original: Callable[[Any], Any]) -> Any:
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
         listening = _listening()
         if not listening:
-            return super(base, cls).apply(*args, **kwargs)
+            return original(cls)(*args, **kwargs)
         before = _get_sequence_nr()
         for recording in listening:
             recording.depth += 1
         try:
-            result = super(base, cls).apply(*args, **kwargs)
+            result = original(cls)(*args, **kwargs)
         finally:
             for recording in listening:
                 recording.depth -= 1
@@ -198,7 +206,7 @@ def _replace_apply() -> None:
             recording.note_call(f"Function.apply ({cls.__name__})", inputs, result, before, 3, own)
         return result
 
-    _replace(base, "apply", classmethod(apply))
+    return apply
 
 
 def _replace_inference_mode() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from graphvis.live.recorder.arguments import flag_of
+from graphvis.live.recorder.arguments import LEAF, flag_of
 
 # One entry a tensor: number and the weak reference to its storage (None where it has none).
 Entry = tuple[int, "weakref.ref[Any] | None"]
@@ -55,12 +55,28 @@ class Identities:
         number = self.find(tensor)
         return self.add(tensor) if number is None else number
 
+    def see_all(self, tensors: list[Any]) -> tuple[int, ...]:
+        """The numbers of several tensors; what :meth:`see` does, without a call for each that is known."""
+        entries, offsets = self._entries, self.offsets
+        numbers = []
+        for tensor in tensors:
+            entry = entries.get(id(tensor))
+            if entry is not None and entry[1] is not None:
+                try:
+                    if entry[1]() is tensor.untyped_storage() and tensor.storage_offset() == offsets[entry[0]]:
+                        numbers.append(entry[0])
+                        continue
+                except (RuntimeError, NotImplementedError):
+                    pass
+            numbers.append(self.see(tensor))
+        return tuple(numbers)
+
     def add(self, tensor: Any) -> int:
         """A new number for `tensor`, whatever stood at its place before."""
         number = len(self.shapes)
         self.shapes.append(tensor.shape)
         self.dtypes.append(tensor.dtype)
-        self.flags.append(flag_of(tensor))
+        self.flags.append(flag_of(tensor) if tensor.requires_grad else LEAF)
         reference: weakref.ref[Any] | None = None
         storage_number, offset, strides = -1, 0, None
         try:
@@ -68,8 +84,13 @@ class Identities:
         except (RuntimeError, NotImplementedError):
             pass  # sparse, nested, or a wrapper of torch.func: no memory to speak of
         else:
-            reference = weakref.ref(storage)
-            storage_number = self.storage_of(storage)
+            known = self._storages.get(id(storage))
+            if known is not None and known[0]() is storage:
+                reference, storage_number = known
+            else:
+                reference, storage_number = weakref.ref(storage), self.storage_count
+                self.storage_count += 1
+                self._storages[id(storage)] = (reference, storage_number)
             offset = tensor.storage_offset()
             if not tensor.is_contiguous():
                 strides = tensor.stride()

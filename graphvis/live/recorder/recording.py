@@ -204,10 +204,9 @@ class Recording(TorchFunctionMode):
     def _before(self, function: Function, args: Any, kwargs: Any) -> tuple[Any, ...]:
         """What must be looked at before a call runs."""
         tensors = tensors_of(args, kwargs if not kwargs or "out" not in kwargs else _without_out(kwargs))
-        see = self.identities.see
         return (
             tensors,
-            tuple([see(tensor) for tensor in tensors]),
+            self.identities.see_all(tensors),
             flags_of(tensors),
             _grad_enabled() | _inference_enabled() << 1 | (self.depth > 0) << 2,
             writing.targets(function, tensors, args, kwargs) if function.writes or kwargs else (),
@@ -379,9 +378,15 @@ class Recording(TorchFunctionMode):
         self, result: Any, tensors: list[Any], inputs: tuple[int, ...], existing: bool
     ) -> tuple[tuple[int, ...], int]:
         """Number what came out: the numbers, and the flags, two bits each, the first lowest."""
+        if type(result) is _Tensor:  # nearly always: one result, and new
+            for tensor, known in zip(tensors, inputs, strict=False):
+                if result is tensor:
+                    return (known,), flag_of(result)
+            number = self.identities.see(result) if existing else self.identities.add(result)
+            return (number,), self.identities.flags[number] if not existing else flag_of(result)
         outputs: list[int] = []
         flags = shift = 0
-        for item in (result,) if type(result) is _Tensor else tensors_of((result,), None):
+        for item in tensors_of((result,), None):
             for tensor, known in zip(tensors, inputs, strict=False):
                 if item is tensor:
                     outputs.append(known)

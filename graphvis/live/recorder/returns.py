@@ -263,3 +263,21 @@ def expression_at(code: CodeType, offset: int) -> ast.AST | None:
         return None
     line, end_line, column, end_column = span
     return _spans(code).get((line, end_line, column, end_column))
+
+
+def operand_of(node: ast.AST) -> str | None:
+    """What a call's first operand is called: ``h`` for ``h.detach()``, ``torch.detach(h)`` and ``h @ w``."""
+    first: ast.AST | None = None
+    if isinstance(node, ast.Call):
+        first = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if node.args and (first is None or (isinstance(first, ast.Name) and first.id in ("torch", "F", "nn", "np"))):
+            first = node.args[0]
+    elif isinstance(node, ast.BinOp):
+        first = node.left
+    elif isinstance(node, (ast.Subscript, ast.Attribute)):
+        first = node.value
+    if isinstance(first, ast.Name) and first.id != "self":
+        return first.id
+    if isinstance(first, ast.Attribute):
+        return ast.unparse(first).removeprefix("self.")
+    return None
