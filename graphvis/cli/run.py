@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -100,12 +100,22 @@ def told(found: Run, words: str, *, drawn: bool = False, color: bool = False) ->
         parts.append(report.write(diagnosis, quiet=quiet, color=color, command=words))
     if found.problems and not drawn:
         parts[-1] += "    picture: -o why.svg\n"
-    parts += [f"warning: {issue.parameter}: {issue.says}\n" for issue in found.warnings if issue.says]
+    by_word: dict[str, list[str]] = {}
+    for issue in found.warnings:
+        if issue.says and issue.parameter is not None:
+            by_word.setdefault(issue.says, []).append(issue.parameter)
+    parts += [f"warning: {_some(names)}: {says}\n" for says, names in by_word.items()]
     if found.not_reached:
-        names = ", ".join(found.not_reached[:3]) + ("" if len(found.not_reached) < 4 else ", ...")
-        count = talk.counted(len(found.not_reached), "parameter")
-        parts.append(f"note: {count} not reached: the optimizer has not stepped ({talk.printable(names)})\n")
+        parts.append(f"note: {_some(found.not_reached)}: not reached, the optimizer has not stepped\n")
     return "\n".join([*parts, _last_line(found)])
+
+
+def _some(names: Sequence[str]) -> str:
+    """One name, or how many and the first of them."""
+    if len(names) == 1:
+        return talk.printable(names[0])
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return talk.printable(f"{talk.counted(len(names), 'parameter')} ({shown})")
 
 
 def _last_line(found: Run) -> str:
@@ -119,7 +129,8 @@ def _last_line(found: Run) -> str:
         text += f"; stopped when {_place(found.stopped)} came round again (--continue runs on)"
     if found.failure is not None:
         text += f"; the script raised {found.failure.type}"
-    return f"graphvis: {text}\n"
+    rank = os.environ.get("RANK")  # as torchrun sets it: each process tells its own story
+    return f"graphvis{'' if rank is None else f', rank {rank}'}: {text}\n"
 
 
 def _findings(found: Run) -> int:
@@ -152,7 +163,8 @@ def _draw(found: Run, output: str) -> None:
     chosen = with_problems or list(range(len(found.diagnoses)))[:1]
     if not chosen:
         talk.say(f"there is nothing to draw in {output}: no backward was seen")
-    path = Path(output)
+    rank = os.environ.get("RANK")
+    path = Path(output) if rank is None else Path(output).with_stem(f"{Path(output).stem}.rank{rank}")
     for place, number in enumerate(chosen):
         target = path if place == 0 else path.with_stem(f"{path.stem}.{place + 1}")
         found.diagnoses[number].save(target)

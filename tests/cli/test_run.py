@@ -690,6 +690,37 @@ def test_data_loader_workers(tmp_path: Path) -> None:
     assert "0 problems" in done.stdout
 
 
+def test_each_rank_of_ddp_writes_its_own_report(tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        import torch.distributed as dist
+        from torch.nn.parallel import DistributedDataParallel
+
+        dist.init_process_group("gloo")
+        net = Net()
+        net.spare = nn.Linear(2, 2)
+        model = DistributedDataParallel(net)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """,
+    )
+    launch = [GRAPHVIS.with_name("torchrun"), "--nproc-per-node=2", "--standalone", "--no-python"]
+    done = subprocess.run(
+        [*launch, GRAPHVIS, "run", "-o", "why.json", path], cwd=tmp_path, capture_output=True, text=True, timeout=180
+    )
+    assert "Expected to have finished reduction" in done.stderr, "the failure that the report explains"
+    for rank in (0, 1):
+        assert f"graphvis, rank {rank}: 1 problem" in done.stdout
+        saved = json.loads((tmp_path / f"why.rank{rank}.json").read_text())
+        unused = {verdict["parameter"] for verdict in saved["verdicts"] if verdict["status"] == "unused"}
+        assert unused == {"spare.weight", "spare.bias"}
+
+
 def test_the_picture_is_written(call: Call, tmp_path: Path) -> None:
     path = script(tmp_path, "model = Net()\nF.cross_entropy(model(x).detach().requires_grad_(), y).backward()\n")
     for suffix in ("json", "svg"):
@@ -698,3 +729,57 @@ def test_the_picture_is_written(call: Call, tmp_path: Path) -> None:
         assert f"wrote why.{suffix}" in result.err
     assert json.loads((tmp_path / "why.json").read_text())["schema"] == "graphvis/diagnosis/1"
     assert "<svg" in (tmp_path / "why.svg").read_text()
+
+
+KEPT = """
+    rnn, head = nn.LSTM(4, 4, batch_first=True), nn.Linear(4, 2)
+    optimizer = torch.optim.SGD([*rnn.parameters(), *head.parameters()], lr=0.1)
+    state = None
+    for _ in range(4):
+        out, state = rnn(x[:, None], state)
+        loss = F.cross_entropy(head(out[:, 0]), y)
+        optimizer.zero_grad()
+        loss.backward({})
+        optimizer.step()
+"""
+
+
+def test_a_graph_that_reaches_into_the_round_before_raises_as_it_would_alone(call: Call, tmp_path: Path) -> None:
+    """A recurrent state that nobody detached: the first round is sound, the second cannot be."""
+    path = script(tmp_path, KEPT.format(""))
+    result = call("run", "--json", path)
+    found = document(result)
+    assert result.code == 1 and found["failure"]["type"] == "RuntimeError"
+    assert "backward through the graph a second time" in found["failure"]["message"]
+
+
+def test_a_graph_kept_over_a_step_names_the_step(call: Call, tmp_path: Path) -> None:
+    path = script(tmp_path, KEPT.format("retain_graph=True"))
+    result = call("run", "--json", path)
+    found = document(result)
+    assert result.code == 1 and not found["ok"]
+    raising = [issue for issue in found["problems"] if issue["kind"] == "conflict"]
+    assert raising and {issue["effect"] for issue in raising} == {"raises"}
+    assert {issue["at"]["line"] for issue in raising} == {line_of(path, "optimizer.step()")}
+
+
+def test_zero_inside_a_reentrant_checkpoint_is_zero(call: Call, tmp_path: Path) -> None:
+    """A zero-initialised factor, as in LoRA, under a checkpoint whose inner backward the walk does not see."""
+    path = script(
+        tmp_path,
+        """
+        from torch.utils.checkpoint import checkpoint
+
+        down, up = nn.Linear(4, 2, bias=False), nn.Linear(2, 2, bias=False)
+        nn.init.zeros_(up.weight)
+        optimizer = torch.optim.Adam([*down.parameters(), *up.parameters()])
+        for _ in range(3):
+            inner = checkpoint(lambda x: up(down(x)), x.clone().requires_grad_(), use_reentrant=True)
+            F.cross_entropy(inner, y).backward()
+            assert not down.weight.grad.any() or up.weight.any()
+            optimizer.step()
+            optimizer.zero_grad()
+        """,
+    )
+    result = call("run", "--json", path)
+    assert result.code == 0 and warned(document(result)) == {"down.weight": "zero"}
