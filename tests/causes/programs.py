@@ -506,6 +506,15 @@ def overwritten_through_numpy_memory(m):
 
 
 @cause(w="unused", v="gradient")
+def overwritten_by_an_out_argument_in_numpy_memory(m):
+    buffer = (x() @ m.w).detach().clone()
+    alias = torch.from_numpy(buffer.numpy())
+    with torch.no_grad():
+        torch.cos(x(), out=alias)
+    return (buffer @ m.v).sum()
+
+
+@cause(w="unused", v="gradient")
 def another_slice_of_the_buffer(m):
     buffer = torch.zeros(4, 4, dtype=torch.float64)
     buffer[:2] = (x() @ m.w).detach()

@@ -144,9 +144,17 @@ class Writer:
         return recent[self.choose(len(recent))]
 
     def find(
-        self, *shapes: tuple[int, ...], kind: str = "float", whole: bool = False, writable: bool = False
-    ) -> Value | None:
-        """A value of one of the shapes (any, without)."""
+        self, *shapes: tuple[int, ...], kind: str = "float", whole: bool = False, writable: bool = False,
+        plain: bool = False,
+    ) -> Value | None:  # fmt: skip
+        """A value of one of the shapes (any, without).
+
+        Args:
+            kind: as in :class:`Value`.
+            whole: of which a part may be taken.
+            writable: that may be written to.
+            plain: whose history is what ``requires_grad`` says: for statements that compute with it before they cut.
+        """
         return self.pick(
             [
                 value
@@ -155,6 +163,7 @@ class Writer:
                 and (not shapes or value.shape in shapes)
                 and not (whole and value.patchy)
                 and not (writable and not value.writable)
+                and not (plain and value.group.pretends)
             ]
         )
 
@@ -242,6 +251,7 @@ class Writer:
         value = Value(
             name, shape, source.kind, source.storage, [source.cells[cell] for cell in cells], states, group,
             writable and (source.writable or (bool(cut) and cut != ("no_grad",))), source.patchy,
+            counter=source.counter,
         )  # fmt: skip
         value.writable = value.writable and len(set(value.cells)) == len(value.cells)
         value.early = not group.live
@@ -272,6 +282,8 @@ class Writer:
         """
         line = self.emit(text)
         self.writes.add(line)
+        if any(other.storage == target.storage and other.counter != target.counter for other in self.values):
+            self.uncounted.add(line)  # an array's memory: each side counts its own writes only
         states = []
         for origin in sources:
             state = origin.state

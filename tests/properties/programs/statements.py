@@ -356,7 +356,7 @@ def detach(w: Writer) -> None:
 
 @statement()
 def detach_of_a_copy(w: Writer) -> None:
-    if a := w.find():
+    if a := w.find(plain=True):
         text = one_of(w, ("{a}.detach() * 2", "{a}.sin().detach()", "{a}.detach().clone()"))
         w.call(text.format(a=a.name), [a], a.shape, cut=("detach",))
 
@@ -376,7 +376,7 @@ def data(w: Writer) -> None:
     if a := w.find():
         name = w.name()
         line = w.emit(f"{name} = {a.name}.data")
-        w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("data",), writable=False)
+        w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("data",), writable=False).counter = line
 
 
 @statement(2)
@@ -421,7 +421,7 @@ def inference_mode(w: Writer) -> None:
 
 @statement()
 def number(w: Writer) -> None:
-    if a := w.find((2, 4), (4, 4), (4,)):
+    if a := w.find((2, 4), (4, 4), (4,), plain=True):
         text = one_of(w, ("{a}.sum().item()", "float({a}.mean())", "{a}.norm().item()", "{a}.flatten()[1].item()"))
         if text.endswith("[1].item()") and (a.patchy or not a.uniform):
             return
@@ -458,7 +458,8 @@ def numpy_shared(w: Writer) -> None:
         ),
     )
     line = w.emit(f"{name} = " + text.format(a=a.name))
-    w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("numpy", "detach"), writable=True)
+    made = w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("numpy", "detach"), writable=True)
+    made.counter = line
 
 
 @statement()
@@ -485,7 +486,7 @@ def copied(w: Writer) -> None:
 
 @statement()
 def list_of_scalars(w: Writer) -> None:
-    if (a := w.find((2, 4), (4, 4))) and (b := w.find((2, 4), (4, 4))):
+    if (a := w.find((2, 4), (4, 4), plain=True)) and (b := w.find((2, 4), (4, 4), plain=True)):
         text = f"torch.tensor([{a.name}.sum(), {b.name}.sum()], dtype=torch.float64)"
         w.call(text, [a, b], (2,), cut=("copy", "item"), mixes=True)
 
@@ -536,7 +537,7 @@ def index_of(w: Writer) -> None:
 
 @statement()
 def integer_cast(w: Writer) -> None:
-    if a := w.find((2, 4), (4,)):
+    if a := w.find((2, 4), (4,), plain=True):
         w.exact = False
         made = w.call(f"({a.name} * 9).long()", [a], a.shape, cut=("non_differentiable",), kind="int", writable=False)
         w.call(f"{made.name}.double() / 9", [made], a.shape)
