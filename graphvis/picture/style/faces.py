@@ -8,7 +8,7 @@ from graphvis.analysis.overwriting import changed_unseen, refused, written_unsee
 from graphvis.model import Comparison, Pair, TensorInfo
 from graphvis.picture.scene import Face, Mark, Row, Span
 from graphvis.picture.style.side import Side
-from graphvis.picture.style.words import fold_words, saved_words, shape_words, source_line
+from graphvis.picture.style.words import fold_words, saved_words, some_of, shape_words, source_line
 
 _WHY = {
     "freed": "freed: nothing points here",
@@ -77,7 +77,7 @@ class Faces:
         fold = graph.folds[index]
         told = fold_words(fold)
         caption = [Span(told)] if told else []
-        tooltip = ", ".join(fold.modules) or ", ".join(fold.operations) or graph.names[index]
+        tooltip = some_of(fold.modules) or ", ".join(fold.operations) or graph.names[index]
         reached = side.reaches(index)
         if not reached and not fold.lost:
             caption.append(Span("no gradient"))

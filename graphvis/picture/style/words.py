@@ -67,6 +67,13 @@ def fold_words(fold: Fold) -> str:
     return ", ".join(told)
 
 
+def some_of(names: tuple[str, ...], most: int = 12) -> str:
+    """Names with commas; of many the first and the last."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[: most - 1])}, …, {names[-1]} ({len(names):,} in all)"
+
+
 def error_words(moment: Moment) -> str:
     """PyTorch's error verbatim, without the hint that follows it."""
     outcome = moment.outcome
