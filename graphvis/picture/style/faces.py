@@ -8,7 +8,7 @@ from graphvis.analysis.overwriting import changed_unseen, refused, written_unsee
 from graphvis.model import Comparison, Pair, TensorInfo
 from graphvis.picture.scene import Face, Mark, Row, Span
 from graphvis.picture.style.side import Side
-from graphvis.picture.style.words import fold_words, saved_words, some_of, shape_words, source_line
+from graphvis.picture.style.words import fold_words, saved_words, shape_words, some_of, source_line
 
 _WHY = {
     "freed": "freed: nothing points here",
