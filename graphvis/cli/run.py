@@ -134,11 +134,11 @@ def _last_line(found: Run) -> str:
 
 
 def _findings(found: Run) -> int:
-    """How many things there are to tell: parameters that the same lines cut are one."""
+    """How many things there are to tell: what the same lines cut, or one line overwrote, is one."""
     keys: set[object] = set()
     for issue in found.problems:
         if issue.parameter is None or issue.diagnosis is None:
-            keys.add((issue.diagnosis, issue.conflict))
+            keys.add((issue.diagnosis, issue.effect, issue.at))
             continue
         diagnosis = found.diagnoses[issue.diagnosis]
         cuts = next(finding.cuts for finding in diagnosis.findings if finding.parameter == issue.parameter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import textwrap
 from dataclasses import dataclass
 
 from graphvis.model import Location
@@ -62,6 +63,22 @@ class Mark:
 def clean(text: str) -> str:
     """`text` without control characters: a name from a program must not drive the terminal."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text.expandtabs(4))
+
+
+def head(page: Page, level: str, label: str, says: str) -> str:
+    """The first line of a finding: ``error[cut]: ...``."""
+    return f"{page.ink(f'{level}[{label}]', level)}{page.ink(f': {says}', 'bold')}"
+
+
+def field(page: Page, name: str, rows: list[str]) -> list[str]:
+    """``= name: row`` with the further rows under the first."""
+    first = f"   = {name + ':':<7} "
+    return [(page.ink(first, "gutter") if i == 0 else " " * len(first)) + row for i, row in enumerate(rows)]
+
+
+def prose(page: Page, name: str, text: str) -> list[str]:
+    """``= name: text``, wrapped."""
+    return field(page, name, textwrap.wrap(text, page.width - 12, break_long_words=False, break_on_hyphens=False))
 
 
 def lines(page: Page, marks: list[Mark], ink: str, context: int = 2) -> list[str]:

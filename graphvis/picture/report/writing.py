@@ -8,9 +8,9 @@ from collections.abc import Collection
 
 from graphvis.analysis.judging import ZERO_EVERYWHERE
 from graphvis.model import Cut
-from graphvis.model.diagnosis import Conflict, Diagnosis, Finding
-from graphvis.picture.report import groups, routes, spans
-from graphvis.picture.report.frames import Mark, Page, clean, lines
+from graphvis.model.diagnosis import Diagnosis, Finding
+from graphvis.picture.report import conflicts, groups, routes, spans
+from graphvis.picture.report.frames import Mark, Page, clean, field, head, lines, prose
 from graphvis.picture.report.groups import Severed
 from graphvis.picture.report.ways_out import NEUTRALISABLE, SAYS, ways_out
 
@@ -21,9 +21,6 @@ _USE = (
 _RECORD = (
     "to learn which line cut them, record the forward pass: `with graphvis.record() as trace: loss = ...`, then "
     "graphvis.diagnose(loss, trace, parameters=model); or run the script with `graphvis run`"
-)
-_OUT_OF_PLACE = (
-    "write out of place (h = h + 1 instead of h += 1), write into a clone(), or move the write after backward()"
 )
 
 
@@ -51,7 +48,7 @@ def write(
     """
     page = Page(color, max(width or 88, 40), cwd or os.getcwd())
     told, meant = groups.severed(diagnosis, quiet)
-    parts = [_conflict(page, conflict) for conflict in diagnosis.conflicts]
+    parts = conflicts.tell(page, diagnosis.conflicts)
     parts += [_cut(page, diagnosis, group, command) for group in told]
     for status, tell in (("unused", _unused), ("unreached", _unreached), ("zero", _zero)):
         if found := groups.with_status(diagnosis, status, quiet):
@@ -60,20 +57,6 @@ def write(
         parts.append(quieter)
     parts.append(_summary(page, diagnosis))
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
-
-
-def _head(page: Page, level: str, label: str, says: str) -> str:
-    return f"{page.ink(f'{level}[{label}]', level)}{page.ink(f': {says}', 'bold')}"
-
-
-def _field(page: Page, name: str, rows: list[str]) -> list[str]:
-    """``= name: row`` with the further rows under the first."""
-    first = f"   = {name + ':':<7} "
-    return [(page.ink(first, "gutter") if i == 0 else " " * len(first)) + row for i, row in enumerate(rows)]
-
-
-def _prose(page: Page, name: str, text: str) -> list[str]:
-    return _field(page, name, textwrap.wrap(text, page.width - 12, break_long_words=False, break_on_hyphens=False))
 
 
 def _backward(diagnosis: Diagnosis) -> str:
@@ -106,7 +89,7 @@ def _names(page: Page, findings: tuple[Finding, ...] | list[Finding], diagnosis:
 def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list[str]:
     findings, cuts = group.findings, group.cuts
     what = f"{_whose(findings, diagnosis)} {_gets(findings)} no gradient from {_backward(diagnosis)}"
-    told = [_head(page, "error", "cut", what)]
+    told = [head(page, "error", "cut", what)]
     marks = []
     for cut in cuts:
         says = SAYS[cut.kind]
@@ -139,11 +122,11 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
             )
     told += lines(page, marks, "error")
     if what := _tensor(cuts[0]):
-        told += _field(page, "tensor", [what])
+        told += field(page, "tensor", [what])
     if steps := routes.route(diagnosis.graph, cuts[0], findings[0].parameter):
-        told += _prose(page, "path", " -> ".join(clean(step) for step in steps))
-    told += _field(page, "lost", _names(page, findings, diagnosis))
-    told += _prose(page, "help", ways_out(list(cuts), len(findings) > 1))
+        told += prose(page, "path", " -> ".join(clean(step) for step in steps))
+    told += field(page, "lost", _names(page, findings, diagnosis))
+    told += prose(page, "help", ways_out(list(cuts), len(findings) > 1))
     return told + _tried(page, diagnosis, group, command)
 
 
@@ -169,11 +152,11 @@ def _tried(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> li
         measured = [advice for advice in diagnosis.advice if diagnosis.cuts[advice.cut] == cut]
         if measured and measured[0].neutralised:
             gained = len(measured[0].gained)
-            told += _prose(page, "tried", f"without it, at {place}, {gained} more parameters get a gradient")
+            told += prose(page, "tried", f"without it, at {place}, {gained} more parameters get a gradient")
         elif measured:
-            told += _prose(page, "tried", f"{cut.kind} cannot be taken out: the value leaves PyTorch")
+            told += prose(page, "tried", f"{cut.kind} cannot be taken out: the value leaves PyTorch")
         elif command and cut.kind in NEUTRALISABLE:
-            told += _field(page, "check", [f"graphvis run --without {place} {clean(command)}"])
+            told += field(page, "check", [f"graphvis run --without {place} {clean(command)}"])
     return told
 
 
@@ -181,22 +164,22 @@ def _unused(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]
     sure = all(finding.certain for finding in found)
     verb = "is" if len(found) == 1 else "are"
     says = f"{_whose(found, diagnosis)} {verb} not used by {_backward(diagnosis)}"
-    told = [_head(page, "error" if sure else "warning", "unused", says if sure else f"{says}, as far as was seen")]
-    told += _field(page, "names", _names(page, found, diagnosis))
-    return told + _prose(page, "help", _USE)
+    told = [head(page, "error" if sure else "warning", "unused", says if sure else f"{says}, as far as was seen")]
+    told += field(page, "names", _names(page, found, diagnosis))
+    return told + prose(page, "help", _USE)
 
 
 def _unreached(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
     told = [
-        _head(
+        head(
             page,
             "error",
             "unreached",
             f"{_whose(found, diagnosis)} {_gets(found)} no gradient from {_backward(diagnosis)}",
         )
     ]
-    told += _field(page, "names", _names(page, found, diagnosis))
-    return told + _prose(page, "help", _RECORD)
+    told += field(page, "names", _names(page, found, diagnosis))
+    return told + prose(page, "help", _RECORD)
 
 
 def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
@@ -211,51 +194,17 @@ def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
         if told:
             told.append("")
         told.append(
-            _head(page, level, "zero", f"{_whose(findings, diagnosis)} {_gets(findings)} a gradient of exactly zero")
+            head(page, level, "zero", f"{_whose(findings, diagnosis)} {_gets(findings)} a gradient of exactly zero")
         )
         if at is not None:
             says = f"{node or 'this'} passes on zero" + (
                 ": its derivative is zero everywhere" if always else " for these values"
             )
             told += lines(page, [Mark(at, spans.span_of_value(at.text), says)], level)
-        told += _field(page, "names", _names(page, findings, diagnosis))
+        told += field(page, "names", _names(page, findings, diagnosis))
         if always:
-            told += _prose(page, "help", "use a straight-through estimator, x + (q - x).detach(), or a smooth stand-in")
+            told += prose(page, "help", "use a straight-through estimator, x + (q - x).detach(), or a smooth stand-in")
     return told
-
-
-def _conflict(page: Page, conflict: Conflict) -> list[str]:
-    raises = conflict.effect == "raises"
-    level = "error" if raises or conflict.certain else "warning"
-    saved = f"the {conflict.saved} that {conflict.node} saved" if conflict.saved else f"what {conflict.node} saved"
-    told = [_head(page, level, "conflict" if raises else "wrong gradient",
-                  f"{saved} was overwritten before backward needs it")]  # fmt: skip
-    marks = []
-    if conflict.modified_at is not None:
-        told_version = ""
-        if conflict.expected_version is not None and conflict.version is not None and raises:
-            told_version = f": version {conflict.expected_version} became {conflict.version}"
-        says = f"written here{told_version}" if raises else "written here; the version counter did not see it"
-        span = spans.span_of_call(conflict.modified_at.text, conflict.function)
-        marks.append(Mark(conflict.modified_at, span, says))
-    if conflict.saved_at is not None:
-        marks.append(
-            Mark(
-                conflict.saved_at,
-                spans.span_of_value(conflict.saved_at.text),
-                f"{conflict.node} saved it here",
-                main=False,
-            )
-        )
-    told += lines(page, marks, level, context=1)
-    if raises:
-        effect = "backward() will raise a RuntimeError"
-    elif conflict.certain:
-        effect = "backward() gives a wrong gradient without a word: a run without the write gave another"
-    else:
-        effect = "backward() may give a wrong gradient without a word; probe=True finds out"
-    told += _prose(page, "effect", effect)
-    return told + _prose(page, "help", _OUT_OF_PLACE)
 
 
 def _meant(page: Page, group: Severed) -> str:
@@ -294,7 +243,7 @@ def _summary(page: Page, diagnosis: Diagnosis) -> list[str]:
     order = ("gradient", "cut", "zero", "unused", "frozen") if diagnosis.traced else ("gradient", "frozen", "unreached")
     counts = {status: sum(finding.status == status for finding in diagnosis.findings) for status in order}
     told = "   ".join(f"{count} {status}" for status, count in counts.items())
-    cuts, conflicts = len(diagnosis.cuts), len(diagnosis.conflicts)
+    cuts, writes = len(diagnosis.cuts), len(diagnosis.conflicts)
     if diagnosis.traced:
-        told += f"     {cuts} cut{'s' * (cuts != 1)}, {conflicts} conflict{'s' * (conflicts != 1)}"
+        told += f"     {cuts} cut{'s' * (cuts != 1)}, {writes} conflict{'s' * (writes != 1)}"
     return [page.ink(head, "bold"), f"    {told}"]

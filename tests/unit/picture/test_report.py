@@ -141,6 +141,20 @@ def test_a_conflict_shows_who_wrote_and_who_saved(model_file: str, tmp_path: Pat
     assert "GeluBackward0 saved it here" in text
 
 
+def test_all_that_one_line_overwrote_is_one_finding(model_file: str, tmp_path: Path) -> None:
+    """An optimizer's step between forward and backward overwrites every weight."""
+    wrote = Location(file=model_file, line=5, function="train", text="optimizer.step()")
+    found = tuple(
+        Conflict(effect="raises", node="AddmmBackward0", saved="mat2", modified_at=wrote, expected_version=0, version=1,
+                 saved_at=Location(file=model_file, line=3, text=f"h = f{i}(h)"), function="torch._foreach_add_")
+        for i in range(30)
+    )  # fmt: skip
+    text = write(diagnosis(model_file, findings=(), cuts=(), conflicts=found), cwd=str(tmp_path))
+    assert text.count("error[conflict]") == 1
+    assert "30 saved tensors were overwritten" in text
+    assert text.count("saved it here") == 4
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "marked"),
     [
