@@ -234,7 +234,7 @@ class _Folder:
             times=part.times,
             functions=len(functions),
             parameters=len(leaves),
-            numel=sum(_numel(graph.tensors[node].shape) for node in leaves),
+            numel=sum(_numel(graph.tensors[node].shape) for node in leaves if node in graph.tensors),
             lost=sum(node not in graph.reached for node in leaves),
             operations=operations(graph.names[node] for node in reversed(functions)),
         )

@@ -133,9 +133,7 @@ class Loose:
             if any(unit in self._alone for unit in run):
                 found.append(list(run))
                 continue
-            mask = 0
-            for unit in run:
-                mask |= self._whole.classes[unit]
+            mask = self._mask(run)
             if mask not in groups:
                 groups[mask] = []
                 found.append(groups[mask])
@@ -149,25 +147,25 @@ class Loose:
         alone = [[unit] for unit in others if unit not in inside]
         if len(leaves) <= _FEW_LEAVES:
             return [*alone, *([unit] for unit in leaves)]
-        places = {unit: run for run in runs for unit in run}
-        takers: dict[int, Group | None] = {}
-        for unit in places:
-            for one in self._whole.inputs[unit]:
-                if one in inside:
-                    takers[one] = places[unit] if takers.get(one, places[unit]) is places[unit] else None
+        places = {unit: place for place, run in enumerate(runs) for unit in run}
+        masks = [self._mask(run) for run in runs]
         shared: dict[int, Group] = {}
         for leaf in leaves:
-            run = takers.get(leaf)
-            if run is not None and self._consumers[leaf] in places and self._fits(leaf, run):
-                run.append(leaf)
+            place = places.get(self._consumers[leaf], -1)
+            kind = self._whole.classes[leaf]
+            if place >= 0 and masks[place] in (NEUTRAL, kind):
+                runs[place].append(leaf)
             else:
-                shared.setdefault(self._whole.classes[leaf], []).append(leaf)
+                shared.setdefault(kind, []).append(leaf)
         for group in shared.values():
             alone += [group] if len(group) > _FEW_LEAVES else [[unit] for unit in group]
         return alone
 
-    def _fits(self, leaf: int, run: Group) -> bool:
-        classes = self._whole.classes
-        if any(unit in self._whole.held for unit in run):
-            return False
-        return all(classes[unit] in (NEUTRAL, classes[leaf]) for unit in run)
+    def _mask(self, run: Group) -> int:
+        """The classes of what is in a run; -1 where it must stay by itself."""
+        mask = 0
+        for unit in run:
+            if unit in self._whole.held:
+                return -1
+            mask |= self._whole.classes[unit]
+        return mask
