@@ -37,15 +37,18 @@ class Watch:
     device until then.
     """
 
-    def __init__(self, outputs: Any) -> None:
+    def __init__(self, outputs: Any, leaves: Sequence[torch.Tensor] = ()) -> None:
         """Walk the nodes.
 
         Args:
             outputs: what the backward starts from.
+            leaves: parameters that a reentrant checkpoint may hide from the walk: backward builds a graph of its own
+                for them.
         """
         self._nodes: list[Any] = []
         self._numbers: dict[Any, int] = {}
         self._passed: dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
+        self._hidden: dict[int, int] = {}
         self._handles: list[Any] = []
         with torch._C.DisableTorchFunction():
             tops = [found.grad_fn if isinstance(found, torch.Tensor) else found.node for found in find_outputs(outputs)]
@@ -56,6 +59,13 @@ class Watch:
                 self._numbers[node] = len(self._nodes)
                 self._nodes.append(node)
                 stack.extend(following for following, _ in node.next_functions if following is not None)
+        with torch._C.DisableTorchFunction():
+            for leaf in leaves:
+                if leaf.is_leaf and leaf.requires_grad:
+                    node = torch.autograd.graph.get_gradient_edge(leaf).node
+                    if node not in self._numbers:
+                        self._hidden[id(leaf)] = self._numbers[node] = len(self._nodes)
+                        self._nodes.append(node)
 
     def __enter__(self) -> Watch:
         try:
@@ -76,7 +86,10 @@ class Watch:
     def _hook(self, number: int) -> Any:
         def look(handed_on: tuple[Any, ...], came: tuple[Any, ...]) -> None:
             with torch.no_grad(), torch._C.DisableTorchFunction():
-                self._passed[number] = (tuple(map(_count, came)), tuple(map(_count, handed_on)))
+                counts = tuple(map(_count, came))
+                if number in self._passed:  # a second backward inside this one comes by the same leaf
+                    counts = tuple(map(_more, self._passed[number][0], counts))
+                self._passed[number] = (counts, tuple(map(_count, handed_on)))
 
         return look
 
@@ -101,7 +114,7 @@ class Watch:
         found = {}
         for parameter in parameters:
             leaf = leaves.get(id(parameter))
-            if leaf is None:
+            if leaf is None or (id(parameter) in self._hidden and leaf not in self._passed):
                 continue
             if gradients is not None and id(parameter) in gradients:
                 count = _count(gradients[id(parameter)])
@@ -184,6 +197,10 @@ def _count(gradient: Any) -> Any:
     if gradient.is_sparse:
         gradient = gradient._values()
     return gradient.detach().count_nonzero()
+
+
+def _more(one: Any, other: Any) -> Any:
+    return one if other is None else other if one is None else one + other
 
 
 def _name_of(node: Any) -> str:

@@ -53,7 +53,7 @@ class Examination:
         self._trace = recording.freeze()
         self._joined = join(self._graph, self._trace)
         self.diagnosis: Diagnosis | None = self._judge({})
-        self._watch: Watch | None = Watch(event.roots)
+        self._watch: Watch | None = Watch(event.roots, list(parameters.values()))
         self._watch.__enter__()
 
     def finish(self, event: Any) -> None:

@@ -35,11 +35,14 @@ class Site:
         location: the line.
         rounds: how often it came round again.
         examination: what was seen at its first execution.
+        last: what was seen at the execution at which the script is to be stopped; its diagnosis counts only where
+            that backward raised, as one does that reaches into the round before.
     """
 
     location: Location
     rounds: int = 0
     examination: Examination | None = None
+    last: Examination | None = None
 
 
 @dataclass
@@ -75,6 +78,7 @@ class Watch:
         self.optimizers: list[Held] = []
         self.over: Location | None = None
         self._go_on, self._announce = go_on, announce
+        self._ending: Site | None = None
         self._stepping: list[Any] = []
         self._handles: list[Any] = []
 
@@ -93,8 +97,10 @@ class Watch:
 
     @property
     def diagnoses(self) -> list[Diagnosis]:
-        """One for each site, in the order in which they first ran."""
-        seen = [site.examination for site in self.sites.values() if site.examination is not None]
+        """One for each site, in the order in which they first ran, and one for a backward that a later round broke."""
+        sites = self.sites.values()
+        examined = [*(site.examination for site in sites), *(site.last for site in sites)]
+        seen = [examination for examination in examined if examination is not None]
         return [diagnosis for examination in seen if (diagnosis := examination.diagnosis) is not None]
 
     @property
@@ -117,8 +123,8 @@ class Watch:
         key = (event.place, call[7])
         site = self.sites.get(key)
         if event.done:
-            if site is not None and site.examination is not None:
-                site.examination.finish(event)
+            if site is not None:
+                self._finish(event, site)
             return
         if site is None:
             site = self.sites[key] = Site(locate(self.recording.frames.places[event.place]))
@@ -128,8 +134,20 @@ class Watch:
             return  # a closure that its optimizer calls again and again within one step, as LBFGS does
         site.rounds += 1
         alive = [held for held in self.optimizers if held.optimizer() is not None]
-        if all(held.steps for held in alive) or site.rounds >= MOST_ROUNDS:
-            self._stop(site)
+        if self._ending is None and (all(held.steps for held in alive) or site.rounds >= MOST_ROUNDS):
+            # It is stopped after this backward: one that needs what the round before freed or overwrote raises now.
+            self._ending = site
+            site.last = self._examine(event, site)
+
+    def _finish(self, event: BackwardEvent, site: Site) -> None:
+        if site.examination is not None:
+            site.examination.finish(event)
+        if self._ending is site:
+            if site.last is not None:
+                site.last.finish(event)
+            if event.error is None:
+                site.last = None
+                self._stop(site)
 
     def _stop(self, site: Site) -> None:
         self.over = site.location
