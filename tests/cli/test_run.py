@@ -786,3 +786,31 @@ def test_zero_inside_a_reentrant_checkpoint_is_zero(call: Call, tmp_path: Path) 
     result = call("run", "--json", path)
     assert result.code == 0
     assert warned(document(result)) == {"down.weight": "parameter zero"}
+
+
+def test_fast_weights_in_the_place_of_parameters_are_not_judged(call: Call, tmp_path: Path) -> None:
+    """MAML: the inner step asks for gradients of tensors with a history, which modules list as parameters."""
+    path = script(
+        tmp_path,
+        """
+        meta = Net()
+        optimizer = torch.optim.Adam(meta.parameters())
+        for _ in range(3):
+            fast = Net()
+            for mine, theirs in zip(fast.modules(), meta.modules()):
+                mine._parameters.update({name: weight.clone() for name, weight in theirs._parameters.items()})
+            for _ in range(2):
+                slow = [weight for weight in fast.parameters()]
+                inner = torch.autograd.grad(F.cross_entropy(fast(x), y), slow, create_graph=True)
+                stepped = iter(weight - 0.1 * gradient for weight, gradient in zip(slow, inner))
+                for module in fast.modules():
+                    module._parameters.update({name: next(stepped) for name in module._parameters})
+            optimizer.zero_grad()
+            F.cross_entropy(fast(x), y).backward()
+            assert all(weight.grad.any() for weight in meta.parameters())
+            optimizer.step()
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert found["ok"] and not found["warnings"]
+    assert {verdict["status"] for diagnosis in found["diagnoses"] for verdict in diagnosis["verdicts"]} == {"gradient"}

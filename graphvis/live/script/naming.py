@@ -55,6 +55,8 @@ class Names:
         for root in roots:
             prefix = self._prefixes[root]
             for name, parameter in _unwrapped(root).named_parameters():
+                if not parameter.is_leaf:
+                    continue  # a fast weight, put in a parameter's place: what is trained is what it was made from
                 if id(parameter) not in known:
                     known.add(id(parameter))
                     name = name.replace("_orig_mod.", "")
