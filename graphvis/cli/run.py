@@ -72,7 +72,7 @@ def command(
         else:
             words = " ".join([*(["-m"] if module else []), script, *rest])
             click.echo(
-                told(found, words, drawn=output is not None, color=talk.has_colours(stdout)),
+                told(found, words, drawn=output is not None, color=talk.has_colours(stdout), went_on=go_on),
                 file=stdout,
                 nl=False,
                 color=True,
@@ -82,7 +82,7 @@ def command(
     context.exit(_status(found, strict))
 
 
-def told(found: Run, words: str, *, drawn: bool = False, color: bool = False) -> str:
+def told(found: Run, words: str, *, drawn: bool = False, color: bool = False, went_on: bool = False) -> str:
     """What was found, for people.
 
     Args:
@@ -90,6 +90,7 @@ def told(found: Run, words: str, *, drawn: bool = False, color: bool = False) ->
         words: script and arguments, as they were typed.
         drawn: whether there is a picture beside it.
         color: whether the terminal shows colours.
+        went_on: whether the script ran on after the recording had ended.
     """
     from graphvis.picture import report
 
@@ -107,7 +108,7 @@ def told(found: Run, words: str, *, drawn: bool = False, color: bool = False) ->
     parts += [f"warning: {_some(names)}: {says}\n" for says, names in by_word.items()]
     if found.not_reached:
         parts.append(f"note: {_some(found.not_reached)}: not reached, the optimizer has not stepped\n")
-    return "\n".join([*parts, _last_line(found)])
+    return "\n".join([*parts, _last_line(found, went_on)])
 
 
 def _some(names: Sequence[str]) -> str:
@@ -118,7 +119,7 @@ def _some(names: Sequence[str]) -> str:
     return talk.printable(f"{talk.counted(len(names), 'parameter')} ({shown})")
 
 
-def _last_line(found: Run) -> str:
+def _last_line(found: Run, went_on: bool) -> str:
     said = [talk.counted(_findings(found), "problem")]
     if found.warnings:
         said.append(talk.counted(len(found.warnings), "warning"))
@@ -126,7 +127,8 @@ def _last_line(found: Run) -> str:
     if not found.diagnoses:
         text = "no backward was seen"
     if found.stopped is not None:
-        text += f"; stopped when {_place(found.stopped)} came round again (--continue runs on)"
+        what, hint = ("recorded until", "") if went_on else ("stopped when", " (--continue runs on)")
+        text += f"; {what} {_place(found.stopped)} came round again{hint}"
     if found.failure is not None:
         text += f"; the script raised {found.failure.type}"
     rank = os.environ.get("RANK")  # as torchrun sets it: each process tells its own story

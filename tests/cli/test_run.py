@@ -625,6 +625,7 @@ def test_continue_runs_on(call: Call, tmp_path: Path) -> None:
     result = call("run", "--continue", script(tmp_path, SOUND["plain"] + "    print('the end', step)\n"))
     assert result.code == 0
     assert "the end 2" in result.out
+    assert "stopped" not in result.out and "recorded until" in result.out
 
 
 def test_compiled_functions_run_eagerly_and_it_is_said(call: Call, tmp_path: Path) -> None:
