@@ -26,11 +26,13 @@ class Optimizers(msgspec.Struct, frozen=True, kw_only=True):
         held: the parameters that some optimizer holds, by name.
         waiting: those among them whose optimizers had not stepped when the recording ended.
         any: whether the script built an optimizer at all.
+        asked: parameters whose gradients the script took in hand by ``autograd.grad``: it is its own optimizer there.
     """
 
     held: frozenset[str] = frozenset()
     waiting: frozenset[str] = frozenset()
     any: bool = False
+    asked: frozenset[str] = frozenset()
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +73,7 @@ def judge(
         if not _wanted(name, (aliases or {}).get(name, ()), only, ignore):
             continue
         if optimizers.any and name not in optimizers.held:
-            if finding.status == "gradient":
+            if finding.status == "gradient" and name not in optimizers.asked:
                 warnings.append(_issue("untaken", finding, where, "its gradient is taken by no optimizer"))
             continue
         if name in optimizers.waiting and finding.status not in ("gradient", "frozen"):

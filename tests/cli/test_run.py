@@ -625,7 +625,8 @@ def test_continue_runs_on(call: Call, tmp_path: Path) -> None:
     result = call("run", "--continue", script(tmp_path, SOUND["plain"] + "    print('the end', step)\n"))
     assert result.code == 0
     assert "the end 2" in result.out
-    assert "stopped" not in result.out and "recorded until" in result.out
+    assert "stopped" not in result.out
+    assert "recorded until" in result.out
 
 
 def test_compiled_functions_run_eagerly_and_it_is_said(call: Call, tmp_path: Path) -> None:
@@ -813,5 +814,30 @@ def test_fast_weights_in_the_place_of_parameters_are_not_judged(call: Call, tmp_
         """,
     )
     found = document(call("run", "--json", path))
-    assert found["ok"] and not found["warnings"]
+    assert found["ok"]
+    assert not found["warnings"]
     assert {verdict["status"] for diagnosis in found["diagnoses"] for verdict in diagnosis["verdicts"]} == {"gradient"}
+
+
+def test_gradients_that_a_script_asks_for_itself_are_taken(call: Call, tmp_path: Path) -> None:
+    """One network learns by an optimizer, the other by the script's own rule."""
+    path = script(
+        tmp_path,
+        """
+        by_optimizer, by_hand = Net(), Net()
+        optimizer = torch.optim.Adam(by_optimizer.parameters())
+        for _ in range(3):
+            weights = list(by_hand.parameters())
+            gradients = torch.autograd.grad(F.cross_entropy(by_hand(x), y), weights)
+            with torch.no_grad():
+                for weight, gradient in zip(weights, gradients):
+                    weight -= 0.1 * gradient
+            optimizer.zero_grad()
+            F.cross_entropy(by_optimizer(x), y).backward()
+            optimizer.step()
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert found["ok"]
+    assert not found["warnings"]
+    assert len(found["diagnoses"]) == 2

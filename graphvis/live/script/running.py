@@ -74,7 +74,9 @@ def run(
     except BaseException as error:  # the script's own, whatever it is: it is told, not lost
         outcome.error = error
     outcome.diagnoses = watch.diagnoses
-    outcome.optimizers = Optimizers(held=watch.held, waiting=watch.waiting, any=bool(watch.optimizers))
+    outcome.optimizers = Optimizers(
+        held=watch.held, waiting=watch.waiting, any=bool(watch.optimizers), asked=frozenset(watch.asked)
+    )
     outcome.aliases = {name: tuple(sorted(others)) for name, others in sorted(watch.names.aliases.items())}
     outcome.stopped = watch.over
     outcome.notes = tuple(notes)

@@ -78,6 +78,7 @@ class Watch:
         self.optimizers: list[Held] = []
         self.over: Location | None = None
         self._go_on, self._announce = go_on, announce
+        self.asked: set[str] = set()
         self._ending: Site | None = None
         self._stepping: list[Any] = []
         self._handles: list[Any] = []
@@ -194,6 +195,7 @@ class Watch:
             parameters = {name: tensor for name, tensor in parameters.items() if id(tensor) in asked}
             if not parameters:
                 return None  # a gradient with respect to data: nothing is trained by it
+            self.asked |= parameters.keys()
         outputs = {
             name: value
             for frame in reversed(frames)
