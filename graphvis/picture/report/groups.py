@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from graphvis.model import Cut
+from graphvis.model import Cut, Location
 from graphvis.model.diagnosis import Diagnosis, Finding
 
 
@@ -20,6 +20,11 @@ class Severed:
 
     cuts: tuple[Cut, ...]
     findings: tuple[Finding, ...]
+
+
+def line_of(cut: Cut) -> Location:
+    """The line to blame: where grad mode was turned off, for all that was computed under it; else the cut's own."""
+    return cut.since or cut.location
 
 
 def severed(diagnosis: Diagnosis, quiet: Collection[str]) -> tuple[list[Severed], list[Severed]]:
@@ -37,7 +42,8 @@ def severed(diagnosis: Diagnosis, quiet: Collection[str]) -> tuple[list[Severed]
         by_line: dict[object, Cut] = {}
         for i in finding.cuts:
             cut = diagnosis.cuts[i]
-            by_line.setdefault((cut.kind, cut.location.file, cut.location.line), cut)
+            at = line_of(cut)
+            by_line.setdefault((cut.kind, at.file, at.line), cut)
         meant = finding.parameter in quiet
         _, members = groups.setdefault((meant, *sorted(by_line, key=repr)), (by_line, []))
         members.append(finding)

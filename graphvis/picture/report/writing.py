@@ -93,8 +93,10 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
     marks = []
     for cut in cuts:
         says = SAYS[cut.kind]
-        if cut.kind == "non_differentiable":
-            says = f"{_shown(cut.location.text, spans.span_of_cut(cut.location.text, cut.kind))} {says}"
+        if cut.since is not None and cut.since != cut.location:
+            marks.append(_turned_off(cut))
+            marks.append(_computed_under(cut))
+            continue
         if not cut.certain:
             says += " (inferred: the value left PyTorch here and came back)"
         marks.append(
@@ -105,8 +107,6 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
                 where=_where(cut.location.function, cut.module),
             )
         )
-        if cut.since is not None and cut.since != cut.location:
-            marks.append(Mark(cut.since, spans.span_of_value(cut.since.text), "turned off here", main=False))
         if cut.caller is not None and cut.caller != cut.location:
             marks.append(Mark(cut.caller, spans.span_of_value(cut.caller.text), "called from here", main=False))
     taken = routes.consumer(diagnosis.graph, cuts[0])
@@ -128,6 +128,17 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
     told += field(page, "lost", _names(page, findings, diagnosis))
     told += prose(page, "help", ways_out(list(cuts), len(findings) > 1))
     return told + _tried(page, diagnosis, group, command)
+
+
+def _turned_off(cut: Cut) -> Mark:
+    assert cut.since is not None, "the caller knows"
+    mode = "inference mode" if cut.kind == "inference_mode" else "grad mode off"
+    return Mark(cut.since, spans.span_of_value(cut.since.text), f"{mode} from here on: results have no history")
+
+
+def _computed_under(cut: Cut) -> Mark:
+    where = _where(cut.location.function, cut.module)
+    return Mark(cut.location, spans.span_of_value(cut.location.text), "the first that it cuts", main=False, where=where)
 
 
 def _tensor(cut: Cut) -> str:

@@ -103,7 +103,8 @@ def _marked(graph: Graph, diagnosis: Diagnosis) -> Graph:
 
 
 def _key(cut: Cut) -> tuple[str, str, int]:
-    return cut.kind, cut.location.file, cut.location.line
+    at = groups.line_of(cut)
+    return cut.kind, at.file, at.line
 
 
 def _start(diagnosis: Diagnosis) -> str:
@@ -129,16 +130,17 @@ def _where(location: Location) -> str:
 
 def _cut(diagnosis: Diagnosis, group: groups.Severed) -> Iterator[Finding]:
     for cut in group.cuts:
-        entries = [*_code(cut.location, span_of_cut(cut.location.text, cut.kind))]
-        if cut.since is not None and cut.since != cut.location:
-            entries.append(Entry(text=f"grad mode turned off at {_where(cut.since)}", kind="note"))
+        at = groups.line_of(cut)
+        entries = [*_code(at, span_of_cut(at.text, cut.kind))]
+        if at != cut.location:
+            entries.append(Entry(text=f"the first that it cuts: {_where(cut.location)}", kind="note"))
         if cut.caller is not None:
             entries.append(Entry(text=f"called at {_where(cut.caller)}", kind="note"))
         if cut.module:
             entries.append(Entry(text=f"in module {cut.module}", kind="note"))
         if not cut.certain:
             entries.append(Entry(text="inferred: the value left PyTorch here and came back", kind="note"))
-        yield Finding(heading=f"The cut: {_where(cut.location)}", bad=True, entries=tuple(entries))
+        yield Finding(heading=f"The cut: {_where(at)}", bad=True, entries=tuple(entries))
     yield Finding(heading="What it cost", entries=tuple(_cost(diagnosis, group.findings)))
     way_out = ways_out(list(group.cuts), len(group.findings) > 1)
     yield Finding(heading="Way out", entries=(Entry(text=_sentence(way_out)),))

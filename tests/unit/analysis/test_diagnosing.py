@@ -31,7 +31,8 @@ GRAPH = Graph(
     kinds=("tensor", "function", "function", "leaf"),
     names=("loss", "MulBackward0", "AccumulateGrad", "v"),
     sources=(0, 1, 1, 2), slots=(0, 0, 1, 0), targets=(1, -1, 2, 3), output_nrs=(0, 0, 0, 0), roots=(0,),
-    tensors={0: TensorInfo(name="loss", trace_number=LOSS), 3: TensorInfo(name="v", trace_number=V, requires_grad=True)},
+    tensors={0: TensorInfo(name="loss", trace_number=LOSS),
+             3: TensorInfo(name="v", trace_number=V, requires_grad=True)},
     sequence_nrs=(-1, 1, -1, -1),
 )  # fmt: skip
 W_LOST = Subject(name="w", numbers=(W,), shape=(2,))

@@ -210,3 +210,15 @@ def test_a_long_list_is_folded_by_module(model_file: str, tmp_path: Path) -> Non
     text = write(Diagnosis(findings=findings))
     assert "encoder.3.fc.*    2 parameters" in text
     assert len(text.splitlines()) < 20
+
+
+def test_all_that_one_no_grad_cuts_is_one_error_at_its_line() -> None:
+    since = Location("/nowhere/train.py", 5, "step", "with torch.no_grad():")
+    under = [Location("/nowhere/train.py", line, "step", f"h = layer{line}(h)") for line in (6, 7)]
+    cuts = tuple(Cut(kind="no_grad", location=at, since=since, parameters=(f"p{i}",)) for i, at in enumerate(under))
+    findings = tuple(Finding(parameter=f"p{i}", status="cut", cuts=(i,), shape=(2,), numel=2) for i in range(2))
+    text = write(Diagnosis(findings=findings, cuts=cuts), cwd="/nowhere")
+    assert text.count("error[cut]") == 1
+    assert "2 of 2 parameters get no gradient" in text
+    assert "--> train.py:5 in step" in text
+    assert "grad mode off from here on" in text
