@@ -15,6 +15,7 @@ from graphvis.errors import GraphvisError
 from graphvis.live import counterfactual, walker
 from graphvis.live import probe as probing
 from graphvis.live.recorder import Recording
+from graphvis.live.unwatched import uncollected
 from graphvis.model import Diagnosis, Graph, Location, Trace
 
 Parameters = torch.nn.Module | Iterable[torch.nn.Module] | Mapping[str, torch.Tensor]
@@ -62,12 +63,13 @@ def diagnose(
         trace.name(named)
     try:
         graph = walker.walk(loss, named, also=named, number=number, memory=memory)
-        frozen = None if trace is None else trace.freeze()
         measured = probing.probe(loss, list(named.values())) if probe else {}
-        subjects = subjects_of(graph, frozen, None if parameters is None else named, measured)
-        found = diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
-        if frozen is not None:
-            found = msgspec.structs.replace(found, graph=join(graph, frozen))
+        with uncollected():
+            frozen = None if trace is None else trace.freeze()
+            subjects = subjects_of(graph, frozen, None if parameters is None else named, measured)
+            found = diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
+            if frozen is not None:
+                found = msgspec.structs.replace(found, graph=join(graph, frozen))
         return found if verify is None else counterfactual.verify(found, verify, named)
     finally:
         if trace is not None:

@@ -89,6 +89,8 @@ def without(one: Runs, other: Runs) -> Runs:
 
 def within(one: Runs, other: Runs) -> Runs:
     """What two ascending lists of stretches share."""
+    if one == other:
+        return one
     shared = []
     i = j = 0
     while i < len(one) and j < len(other):

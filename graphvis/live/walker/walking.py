@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 
-from graphvis.live.unwatched import unwatched
+from graphvis.live.unwatched import uncollected, unwatched
 from graphvis.live.walker.freeing import guard
 from graphvis.live.walker.identity import Identity
 from graphvis.live.walker.naming import Names
@@ -59,7 +57,7 @@ def walk(
     Raises:
         WalkError: if there is no tensor in `outputs`.
     """
-    with _uncollected(), unwatched():
+    with uncollected(), unwatched():
         return _Walk(outputs, names, module, also, values).graph(number, saved, memory)
 
 
@@ -80,22 +78,10 @@ def walk_with_tokens(
     A node of this walk and one of another walk with the same `identity` are the same live object
     if and only if their tokens are equal, within the limits that :class:`Identity` states.
     """
-    with _uncollected(), unwatched():
+    with uncollected(), unwatched():
         walked = _Walk(outputs, names, module, also, values)
         graph = walked.graph(number, saved)
         return graph, () if most is not None and len(graph.kinds) > most else walked.tokens(identity)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection inside: a large walk makes many objects that all stay, and collecting doubles its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Walk:
