@@ -74,7 +74,7 @@ def judge(
             continue
         if optimizers.any and name not in optimizers.held:
             if finding.status == "gradient" and name not in optimizers.asked:
-                warnings.append(_issue("untaken", finding, where, "its gradient is taken by no optimizer"))
+                warnings.append(_issue("untaken", finding, where, "no optimizer takes the gradient"))
             continue
         if name in optimizers.waiting and finding.status not in ("gradient", "frozen"):
             not_reached.append(name)

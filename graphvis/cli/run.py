@@ -16,6 +16,7 @@ from graphvis.cli import arguments, talk
 if TYPE_CHECKING:
     from graphvis.model.location import Location
     from graphvis.model.run import Run
+    from graphvis.model.view import View
 
 
 @click.command("run", context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
 @click.option(
     "--continue", "go_on", is_flag=True, help="Let the script run on, unrecorded, when it has shown what it does."
 )
+@arguments.view
 @click.argument("script")
 @click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
 @click.pass_context
 def command(
     context: click.Context, module: bool, as_json: bool, only: tuple[str, ...], ignore: tuple[str, ...], strict: bool,
     output: str | None, without: tuple[Location, ...], go_on: bool, script: str, rest: tuple[str, ...],
+    view: View,
 ) -> None:  # fmt: skip
     """Run a training script and say which parameters get no gradient, and why.
 
@@ -78,7 +81,7 @@ def command(
                 color=True,
             )
         if output is not None:
-            _draw(found, output)
+            _draw(found, output, view)
     context.exit(_status(found, strict))
 
 
@@ -159,17 +162,19 @@ def _announce(location: Location) -> None:
     talk.say(f"graphvis: {_place(location)} comes round again: ending the script here (--continue runs on)")
 
 
-def _draw(found: Run, output: str) -> None:
+def _draw(found: Run, output: str, view: View) -> None:
     """The diagnoses with problems as pictures; where there are none, the first."""
     with_problems = sorted({issue.diagnosis for issue in found.problems if issue.diagnosis is not None})
     chosen = with_problems or list(range(len(found.diagnoses)))[:1]
     if not chosen:
         talk.say(f"there is nothing to draw in {output}: no backward was seen")
+    from graphvis import draw
+
     rank = os.environ.get("RANK")
     path = Path(output) if rank is None else Path(output).with_stem(f"{Path(output).stem}.rank{rank}")
     for place, number in enumerate(chosen):
         target = path if place == 0 else path.with_stem(f"{path.stem}.{place + 1}")
-        found.diagnoses[number].save(target)
+        draw.save(found.diagnoses[number], target, view=view)
         talk.say(f"wrote {target}")
 
 
