@@ -46,6 +46,7 @@ soak: $(STAMP) ## the random programs, fifty times as many
 
 bench: $(STAMP) ## what it costs, as a table
 	@echo "Measuring; leave the machine alone meanwhile"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]' || echo "Without the peers: they cannot be installed"
 	@$(BIN)/python -m benchmarks
 
 lint: $(STAMP) ## ruff
