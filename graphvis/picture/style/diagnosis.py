@@ -81,7 +81,7 @@ def title_of(diagnosis: Diagnosis) -> str:
     whose = lost[0].parameter if len(lost) == 1 else f"{len(lost)} of {total} parameters"
     verb = "gets" if len(lost) == 1 else "get"
     cuts = [diagnosis.cuts[i] for finding in lost for i in finding.cuts]
-    why = f": {' at '.join(cut_label(cuts[0], _called(cuts[0])))}" if cuts else ""
+    why = f": {cut_label(cuts[0], _called(cuts[0]))[0]} at {place(groups.line_of(cuts[0]))}" if cuts else ""
     return f"{whose} {verb} no gradient{why}"
 
 
@@ -103,8 +103,7 @@ def _marked(graph: Graph, diagnosis: Diagnosis) -> Graph:
 
 
 def _key(cut: Cut) -> tuple[str, str, int]:
-    at = groups.line_of(cut)
-    return cut.kind, at.file, at.line
+    return cut.kind, cut.location.file, cut.location.line
 
 
 def _start(diagnosis: Diagnosis) -> str:

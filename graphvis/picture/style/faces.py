@@ -152,7 +152,14 @@ class Faces:
 
     def _grad(self, place: int, number: int, info: TensorInfo) -> Iterable[Row]:
         outcome = self._sides[number].moment.outcome
-        if outcome is None or not (info.is_leaf and info.requires_grad) or not info.name:
+        if not (info.is_leaf and info.requires_grad):
+            return
+        if outcome is None:
+            index = indices(self._pairs[place], len(self._sides))[number]
+            if index is not None and not self._sides[number].reaches(index):
+                yield Row(".grad", "None", "bad")
+            return
+        if not info.name:
             return
         now = outcome.grads.get(info.name)
         earlier = self._sides[0].moment.outcome if number else None
@@ -177,12 +184,14 @@ class Faces:
         """The fields that carry the lesson: asked for, changed, or (versions) shared with another tensor."""
         found: set[str] = set()
         seen: list[TensorInfo] = []
-        for index, side in zip(indices(pair, len(self._sides)), self._sides, strict=True):
+        halves = zip(indices(pair, len(self._sides)), self._sides, self._conflicts, strict=True)
+        for index, side, conflicts in halves:
             if index is None or (info := side.graph.tensors.get(index)) is None:
                 continue
             seen.append(info)
             found.update(side.moment.shows.get(info.name or "", ()))
-            if info.version or (info.storage is not None and _shared(side, info)):
+            told = side.moment.outcome is not None or bool(conflicts)
+            if told and (info.version or (info.storage is not None and _shared(side, info))):
                 found.add("_version")
         if len(seen) == 2:
             found.update(field for field in _FIELDS if _field(seen[0], field) != _field(seen[1], field))
