@@ -267,7 +267,7 @@ def read(path: str | os.PathLike[str]) -> Drawable:
     except OSError as error:
         raise DocumentError(f"cannot read {os.fspath(path)}: {error.strerror}") from None
     try:
-        return parse(content, *_documents())
+        return parse(content, Graph, Moment, Comparison, Diagnosis)
     except DocumentError as error:
         raise DocumentError(f"{os.fspath(path)}: {error.what}", error.fix) from None
 
@@ -282,10 +282,6 @@ def _graph_of(drawable: Drawable) -> Graph:
     inner = drawable.after if isinstance(drawable, Comparison) else drawable
     graph = inner.graph if isinstance(inner, (Moment, Diagnosis)) else inner
     return graph if isinstance(graph, Graph) else Graph()
-
-
-def _documents() -> tuple[type[Drawable], ...]:
-    return (Graph, Moment, Comparison, Diagnosis)
 
 
 def _json(drawable: Drawable, variant: Variant) -> bytes:

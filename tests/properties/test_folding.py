@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from typing import Any
 
@@ -21,7 +20,7 @@ from graphvis.live.recorder import record
 from graphvis.model import Graph, Moment
 from tests.properties import running
 from tests.properties.programs.generator import Truth
-from tests.properties.test_verdicts import programs
+from tests.properties.test_verdicts import programs, recorded
 
 WIDTH = 4
 
@@ -157,15 +156,7 @@ def test_cuts_verdicts_and_reach_of_a_program_are_those_of_the_whole(truth: Trut
     """Programs without a structure to fold by, with every kind of cut and write."""
     note(truth.source)
     program, _ = running.load(truth)
-    model = running.model()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with record() as trace:
-                loss = program(model)
-    except RuntimeError:
-        assume(False)
-        raise
+    model, loss, trace = recorded(program)
     diagnosis = diagnose(loss, trace, parameters=model)
     named = dict(model.named_parameters())
     trace.pause()

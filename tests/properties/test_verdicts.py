@@ -21,8 +21,8 @@ def programs(draw: st.DrawFn) -> Truth:
     return generate(lambda n: draw(st.integers(0, n - 1)) if n > 1 else 0)
 
 
-def diagnosed(program: Any, *, probe: bool = False) -> tuple[torch.nn.Module, torch.Tensor, Any]:
-    """Model, loss and diagnosis of one recorded run."""
+def recorded(program: Any) -> tuple[torch.nn.Module, torch.Tensor, Any]:
+    """Model, loss and recording of one run; a program that PyTorch refuses is passed over."""
     model = running.model()
     try:
         with warnings.catch_warnings():
@@ -32,6 +32,12 @@ def diagnosed(program: Any, *, probe: bool = False) -> tuple[torch.nn.Module, to
     except RuntimeError:
         assume(False)
         raise
+    return model, loss, trace
+
+
+def diagnosed(program: Any, *, probe: bool = False) -> tuple[torch.nn.Module, torch.Tensor, Any]:
+    """Model, loss and diagnosis of one recorded run."""
+    model, loss, trace = recorded(program)
     return model, loss, diagnose(loss, trace, parameters=model, probe=probe)
 
 

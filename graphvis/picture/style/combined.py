@@ -97,9 +97,8 @@ class _Both:
         leaf = self.graph.kinds[node] == "leaf"
         kind = "parameter, " if info.is_parameter else "leaf, " if leaf else ""
         rows = (Row("", info.value),) if info.value is not None else ()
-        look = "leaf" if leaf else "tensor" if self.side.connected(node) else "constant"
         return Face(
-            look="leaf" if look == "leaf" else "tensor" if look == "tensor" else "constant",
+            look="leaf" if leaf else "tensor" if self.side.connected(node) else "constant",
             heading=info.name or "unnamed",
             aside=f"{kind}{shape_words(info.shape)}",
             rows=rows,

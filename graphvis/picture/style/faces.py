@@ -60,9 +60,8 @@ class Faces:
             return None
         caption = () if before.rows or before.aside else (Span("no longer reached"),)
         aside = "no longer reached" if before.rows or before.aside else ""
-        look = "function" if before.look in ("function", "conflict") else "constant"
         return Face(
-            look="function" if look == "function" else "constant",
+            look="function" if before.look in ("function", "conflict") else "constant",
             pale=True, heading=before.heading, aside=aside, caption=caption, tooltip=before.tooltip,
         )  # fmt: skip
 
@@ -125,10 +124,9 @@ class Faces:
         leaf = info.is_leaf and info.requires_grad
         kind = ("parameter" if info.is_parameter else "leaf") if leaf else ""
         aside = f"{kind}, {shape_words(info.shape)}" if kind else shape_words(info.shape)
-        look = "leaf" if leaf else "tensor" if side.connected(index) else "constant"
         heading = ", ".join(filter(None, (info.name, *info.aliases)))
         return Face(
-            look="leaf" if look == "leaf" else "tensor" if look == "tensor" else "constant",
+            look="leaf" if leaf else "tensor" if side.connected(index) else "constant",
             heading=heading or "unnamed",
             aside=aside,
             rows=tuple(self._rows(place, number, index, info)),

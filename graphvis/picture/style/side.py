@@ -34,14 +34,13 @@ class Side:
     @cached_property
     def hidden(self) -> frozenset[int]:
         """Nodes that get no box."""
-        graph = self.graph
-        stand_ins = set()
-        for index, name in enumerate(graph.names):
-            if (name == "AccumulateGrad" and graph.kinds[index] == "function") or (
-                graph.kinds[index] == "tensor" and not name and self._replaceable(index)
-            ):
-                stand_ins.add(index)
-        return frozenset(stand_ins)
+        return frozenset(node for node in range(len(self.graph.kinds)) if self._has_stand_in(node))
+
+    def _has_stand_in(self, node: int) -> bool:
+        kind, name = self.graph.kinds[node], self.graph.names[node]
+        if kind == "function":
+            return name == "AccumulateGrad"
+        return kind == "tensor" and not name and self._replaceable(node)
 
     def _replaceable(self, tensor: int) -> bool:
         """Whether an unnamed output can be left to the start arrow: something stands before it."""
