@@ -1,8 +1,9 @@
 """What a test program is, and how the truth about it is measured without graphvis.
 
 A program is a plain function ``step(model)`` that returns a loss. The lines that matter carry a
-mark in a trailing comment (``# CUT``, ``# SAVED``, ``# WROTE``), from which the expected line
-numbers are read, so that editing a program never makes its expectation stale.
+mark in a trailing comment (``# CUT``, ``# CUT INFERRED`` where the way back is inferred,
+``# SAVED``, ``# WROTE``), from which the expected line numbers are read, so that editing a program
+never makes its expectation stale.
 
 The truth is PyTorch's own: whether ``.grad`` is None, zero or not after a real ``backward()``, and
 whether the loss changes when a parameter's value does (then the value reaches the loss, gradient
@@ -50,8 +51,7 @@ class Case:
         step: runs the forward pass and returns the loss.
         build: makes the model whose parameters are judged.
         verdicts: the status of each parameter, by name; a pair of statuses where two are true.
-        kinds: for each cut parameter the kinds of its cuts; all others are expected at ``# CUT``.
-        certain: what ``cut.certain`` is for every cut; None where either will do.
+        kinds: the kinds that its cuts may have; their lines are marked ``# CUT``.
         probe: whether the truth needs a backward (``zero``, Functions that return None).
         marks: line numbers by mark.
     """
@@ -60,7 +60,6 @@ class Case:
     build: Build
     verdicts: Mapping[str, str]
     kinds: frozenset[str] = frozenset()
-    certain: bool | None = True
     probe: bool = False
     marks: Mapping[str, frozenset[int]] = field(default_factory=dict)
 

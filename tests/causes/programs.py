@@ -19,7 +19,6 @@ CAUSES: list[Case] = []
 def cause(
     *kinds: str,
     build: Build | None = None,
-    certain: bool | None = True,
     probe: bool = False,
     **verdicts: str,
 ):
@@ -29,7 +28,7 @@ def cause(
     def register(step: Step) -> Step:
         names = {name.replace("__", "."): status for name, status in verdicts.items()}
         model = build or weights(*names)
-        CAUSES.append(Case(step, model, names, frozenset(kinds), certain, probe, marks(step)))
+        CAUSES.append(Case(step, model, names, frozenset(kinds), probe, marks(step)))
         return step
 
     return register
@@ -250,70 +249,86 @@ def float_of(m):
     return (x() @ m.v * scale).sum()
 
 
-@cause("item", certain=None)
+@cause("item")
 def item_with_arithmetic_in_python(m):
-    scale = 1.0 + 2.0 * (x() @ m.w).mean().item()  # CUT
+    scale = 1.0 + 2.0 * (x() @ m.w).mean().item()  # CUT INFERRED
     return (x() @ m.v * scale).sum()
 
 
-@cause("item", certain=None)
+@cause("item")
 def tolist(m):
     row = (x() @ m.w).mean(0).tolist()  # CUT
     return (x() @ m.v * torch.tensor(row, dtype=torch.float64)).sum()
 
 
-@cause("item", certain=None)
+@cause("item")
 def losses_summed_as_floats(m):
     total = 0.0
     for row in x():
-        total += (row @ m.w).sum().item()  # CUT
+        total += (row @ m.w).sum().item()  # CUT INFERRED
     return (x() @ m.v).sum() + total
 
 
 # 5. NumPy
 
 
-@cause("numpy", certain=True)
+@cause("numpy")
 def numpy_force(m):
     array = (x() @ m.w).numpy(force=True)  # CUT
     return (torch.from_numpy(array) @ m.v).sum()
 
 
-@cause("numpy", "detach", certain=True)
+@cause("numpy", "detach")
 def numpy_of_detached(m):
     array = (x() @ m.w).detach().numpy()  # CUT
     return (torch.from_numpy(array) @ m.v).sum()
 
 
-@cause("numpy", "detach", certain=None)
+@cause("numpy", "detach")
 def numpy_computed_elsewhere(m):
-    array = np.tanh((x() @ m.w).detach().cpu().numpy())  # CUT
+    array = np.tanh((x() @ m.w).detach().cpu().numpy())  # CUT INFERRED
     return (torch.from_numpy(array) @ m.v).sum()
 
 
-@cause("numpy", "detach", certain=None)
+@cause("numpy", "detach")
 def numpy_back_by_tensor(m):
-    array = (x() @ m.w).detach().numpy() * 2  # CUT
+    array = (x() @ m.w).detach().numpy() * 2  # CUT INFERRED
     return (torch.tensor(array) @ m.v).sum()
 
 
-@cause("numpy", "detach", certain=None)
+@cause("numpy", "detach")
 def numpy_back_by_as_tensor(m):
     array = (x() @ m.w).detach().numpy()  # CUT
     return (torch.as_tensor(array) @ m.v).sum()
 
 
-@cause("numpy", "detach", certain=None)
+@cause("numpy", "detach")
 def numpy_written_through_memory(m):
     target = torch.zeros(2, 4, dtype=torch.float64)
-    target.numpy()[:] = (x() @ m.w).detach().numpy()  # CUT
+    target.numpy()[:] = (x() @ m.w).detach().numpy()  # CUT INFERRED
     return (target @ m.v).sum()
 
 
-@cause("numpy", "data", certain=None)
+@cause("numpy", "data")
 def numpy_by_asarray(m):
     array = np.asarray((x() @ m.w).data)  # CUT
     return (torch.from_numpy(array) @ m.v).sum()
+
+
+@cause("item", "detach")
+def numpy_and_item_side_by_side(m):
+    h = x() @ m.w
+    array = np.tanh(h.detach().numpy())  # CUT INFERRED
+    scale = h.sum().item()  # CUT
+    return (torch.from_numpy(array) @ m.v).sum() * torch.full((), scale, dtype=torch.float64)
+
+
+@cause("item", "detach")
+def numpy_nearer_than_what_is_known(m):
+    h = (x() @ m.w).sum().item()  # CUT
+    known = torch.full((2, 4), h, dtype=torch.float64).requires_grad_()
+    array = (x() @ m.w).detach().numpy() * 2  # CUT INFERRED
+    return (torch.tensor(array) @ m.v).sum() + (known * m.v[:2]).detach().sum()  # CUT
 
 
 # 6. torch.tensor and its kin
@@ -370,7 +385,7 @@ def parameter_made_in_forward(m):
 # 8. not differentiable
 
 
-@cause("non_differentiable", certain=True)
+@cause("non_differentiable")
 def argmax(m):
     index = (x() @ m.w).argmax(-1)  # CUT
     return m.v[index].sum()
@@ -714,19 +729,19 @@ def residual_block_with_a_detach(m):
     return m(x()).sum()
 
 
-@cause("copy", "detach", certain=None)
+@cause("copy", "detach")
 def deepcopied_module(m):
     twin = copy.deepcopy(m)  # CUT
     return ((x() @ twin.w) @ m.v).sum()
 
 
-@cause("copy", "numpy", "detach", "no_grad", certain=None)
+@cause("copy", "numpy", "detach", "no_grad")
 def saved_and_loaded_state(m):
     stream = io.BytesIO()
-    torch.save(m.w, stream)  # CUT
+    torch.save(m.w, stream)  # CUT INFERRED
     stream.seek(0)
-    twin = torch.load(stream)  # BACK
-    return ((x() @ twin.detach()) @ m.v).sum()  # BACK
+    twin = torch.load(stream)  # BACK INFERRED
+    return ((x() @ twin.detach()) @ m.v).sum()  # BACK INFERRED
 
 
 def _case(name: str) -> Case:
@@ -746,7 +761,7 @@ def _marked_elsewhere() -> None:
         numbers = frozenset(start + i for i, line in enumerate(lines) if text in line)
         case = _case(name)
         CAUSES[CAUSES.index(case)] = Case(
-            case.step, case.build, case.verdicts, case.kinds, case.certain, case.probe, {"CUT": numbers}
+            case.step, case.build, case.verdicts, case.kinds, case.probe, {"CUT": numbers}
         )
 
 

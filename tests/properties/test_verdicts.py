@@ -52,14 +52,17 @@ def test_every_verdict_and_every_cut(truth: Truth) -> None:
         for name, _ in model.named_parameters()
     }
     assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == statuses
-    # Where PyTorch's own calls show a way, one that Python or NumPy hides need not be told beside it.
     for name, lines in truth.lines.items():
         cuts = diagnosis.verdicts[name].cuts
         assert {cut.location.file for cut in cuts} == {file}
-        assert {cut.location.line for cut in cuts} in (lines, truth.shown.get(name, lines)), name
+        # A way that is inferred, and may not exist, never hides one that is known.
+        assert {cut.location.line for cut in cuts} == lines | truth.known.get(name, frozenset()), name
         for cut in cuts:
             assert cut.kind in truth.kinds[cut.location.line]
             assert name in cut.parameters
+    known = frozenset().union(*truth.known.values())
+    for cut in diagnosis.cuts:
+        assert cut.certain == (cut.location.line in known), cut
     grads = running.gradients(model, loss)
     if isinstance(grads, dict):
         assert {name for name, grad in grads.items() if grad is not None} == truth.reached

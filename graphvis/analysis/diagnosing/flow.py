@@ -37,13 +37,11 @@ class Blame(NamedTuple):
         kind: the kind of cut.
         call: the call that is to blame.
         tensor: number of the tensor whose gradient stops; None where there is no single one.
-        certain: whether it is known that the value took this way.
     """
 
     kind: CutKind
     call: int
     tensor: int | None
-    certain: bool = True
 
 
 class Edge(NamedTuple):
@@ -258,7 +256,7 @@ class Flow:
         kind = self._kind(entry.exit)
         found: list[_Piece] = []
         for at, number in enumerate(left.inputs):
-            blame = Blame(kind, entry.exit, number, entry.certain) if kind and left.connected[at] else None
+            blame = Blame(kind, entry.exit, number) if kind and left.connected[at] else None
             # Memory that is shared shows what is in it now; anything else is what it was when it left.
             now = entry.certain and short(left) in ("numpy", "__array__", "__dlpack__")
             for edge, rest in self._pieces(number) if now else self._left.get(entry.exit, [[]] * (at + 1))[at]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from graphvis.analysis.diagnosing.flow import Blame, Edge, Flow
 
 
@@ -11,7 +13,7 @@ class Paths:
     Attributes:
         distance: for each node the number of cuts on the paths with the fewest; -1 where its value
             does not reach the outputs.
-        blames: every cut that was met.
+        certain: whether only the ways that are known were taken.
     """
 
     def __init__(self, flow: Flow, outputs: list[Edge], certain: bool) -> None:
@@ -23,9 +25,8 @@ class Paths:
             certain: whether to take only the ways that are known; False for the inferred ones too.
         """
         self.distance = [-1] * len(flow.calls)
-        self.blames: list[Blame] = []
-        self._flow = flow
-        self._certain = certain
+        self.certain = certain
+        self._blames: list[Blame] = []
         self._sets = [0] * len(flow.calls)
         self._known: dict[Blame, int] = {}
         for edge in outputs:
@@ -36,17 +37,32 @@ class Paths:
                 for edge in flow.edges[node]:
                     self._relax(edge, self.distance[node], self._sets[node])
 
-    def cuts(self, node: int) -> list[Blame]:
-        """The cuts on the paths with the fewest between a node and the outputs."""
-        members, found = self._sets[node], []
+    def reach(self, nodes: Iterable[int]) -> bool:
+        """Whether the value of one of these nodes reaches the outputs."""
+        return any(self.distance[node] >= 0 for node in nodes)
+
+    def cuts(self, nodes: Iterable[int]) -> tuple[int, list[Blame]]:
+        """The paths with the fewest cuts from one of these nodes to the outputs: how many, and which.
+
+        The number is -1 where their value does not reach the outputs.
+        """
+        met = [node for node in nodes if self.distance[node] >= 0]
+        if not met:
+            return -1, []
+        fewest = min(self.distance[node] for node in met)
+        members = 0
+        for node in met:
+            if self.distance[node] == fewest:
+                members |= self._sets[node]
+        found = []
         while members:
             lowest = members & -members
-            found.append(self.blames[lowest.bit_length() - 1])
+            found.append(self._blames[lowest.bit_length() - 1])
             members ^= lowest
-        return found
+        return fewest, found
 
     def _relax(self, edge: Edge, distance: int, members: int) -> None:
-        if self._certain and not edge.certain:
+        if self.certain and not edge.certain:
             return
         if edge.blame is not None:
             distance += 1
@@ -61,6 +77,6 @@ class Paths:
     def _number(self, blame: Blame) -> int:
         number = self._known.get(blame)
         if number is None:
-            number = self._known[blame] = len(self.blames)
-            self.blames.append(blame)
+            number = self._known[blame] = len(self._blames)
+            self._blames.append(blame)
         return number

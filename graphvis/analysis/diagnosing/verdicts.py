@@ -16,6 +16,9 @@ from graphvis.model.cut import CutKind
 _STEERING = ("Tensor.__bool__", "Tensor.is_nonzero", "torch.is_nonzero", "Tensor.__contains__", "Tensor.__format__",
              "Tensor.equal", "torch.equal", "Tensor.allclose", "torch.allclose", "Tensor.__reduce_ex__")  # fmt: skip
 
+# Calls that are to blame, and whether one of the ways that they lie on is known, not inferred.
+_Blames = dict[Blame, bool]
+
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter that is to be judged.
@@ -99,18 +102,22 @@ class Judgement:
         return _finding(subject, "unreached" if subject.requires_grad else "frozen")
 
     def _judge(self, trace: Trace) -> None:
-        drafts: list[tuple[Finding, list[Blame]]] = [self._verdict(trace, subject) for subject in self._subjects]
-        order = {blame: None for _, blames in drafts for blame in sorted(blames, key=lambda blame: blame.call)}
+        drafts: list[tuple[Finding, _Blames]] = [self._verdict(trace, subject) for subject in self._subjects]
+        known: _Blames = {}
+        for _, blames in drafts:
+            for blame, certain in blames.items():
+                known[blame] = known.get(blame, False) or certain
         cuts: dict[tuple[object, ...], int] = {}
         made: list[Cut] = []
         of_blame: dict[Blame, int] = {}
-        for blame in sorted(order, key=lambda blame: (blame.call, blame.kind)):
-            cut = self._cut(trace, blame)
-            key = (cut.kind, cut.certain, cut.location, cut.caller, cut.module)
-            if key not in cuts:
-                cuts[key] = len(made)
+        for blame in sorted(known, key=lambda blame: (blame.call, blame.kind)):
+            cut = self._cut(trace, blame, known[blame])
+            key = (cut.kind, cut.location, cut.caller, cut.module)
+            place = of_blame[blame] = cuts.setdefault(key, len(made))
+            if place == len(made):
                 made.append(cut)
-            of_blame[blame] = cuts[key]
+            elif cut.certain:
+                made[place] = msgspec.structs.replace(made[place], certain=True)
         lost: list[list[str]] = [[] for _ in made]
         findings = []
         for finding, blames in drafts:
@@ -123,43 +130,53 @@ class Judgement:
             msgspec.structs.replace(cut, parameters=tuple(names)) for cut, names in zip(made, lost, strict=True)
         )
 
-    def _verdict(self, trace: Trace, subject: Subject) -> tuple[Finding, list[Blame]]:
+    def _verdict(self, trace: Trace, subject: Subject) -> tuple[Finding, _Blames]:
         if subject.missing is not None:
             call = _call_of(trace, subject.missing.sequence)
             kind: CutKind = "function" if subject.missing.custom else "non_differentiable"
-            return _finding(subject, "cut"), [] if call is None else [Blame(kind, call, None)]
+            return _finding(subject, "cut"), {} if call is None else {Blame(kind, call, None): True}
         if subject.zero is not None:
             call = _call_of(trace, subject.zero.sequence)
             at = None if call is None else trace.locations[trace.calls[call].location]
-            return _finding(subject, "zero", at=at, node=subject.zero.node), []
+            return _finding(subject, "zero", at=at, node=subject.zero.node), {}
         if subject.reached:
-            return _finding(subject, "gradient"), []
+            return _finding(subject, "gradient"), {}
         nodes = [self._flow.of_source[n] for n in subject.numbers if n in self._flow.of_source]
-        for paths in self._paths:
-            met = [(paths.distance[node], node) for node in nodes if paths.distance[node] >= 0]
-            if not met:
-                continue
-            if not subject.requires_grad:
-                return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), []
-            fewest = min(distance for distance, _ in met)
-            blames = [blame for distance, node in met if distance == fewest for blame in paths.cuts(node)]
-            if blames:
-                return _finding(subject, "cut"), list(dict.fromkeys(blames))
-            return self._without_a_cut(trace, subject, nodes)
-        known = not trace.unseen and not any(node in self._left for node in nodes)
-        return _finding(subject, "unused", certain=known), []
+        if not any(paths.reach(nodes) for paths in self._paths):
+            known = not trace.unseen and not any(node in self._left for node in nodes)
+            return _finding(subject, "unused", certain=known), {}
+        if not subject.requires_grad:
+            return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), {}
+        blames = self._blames(nodes)
+        return (_finding(subject, "cut"), blames) if blames else self._without_a_cut(trace, subject, nodes)
 
-    def _without_a_cut(self, trace: Trace, subject: Subject, nodes: list[int]) -> tuple[Finding, list[Blame]]:
+    def _blames(self, nodes: list[int]) -> _Blames:
+        """The cuts on the paths with the fewest.
+
+        A way that is inferred may not exist, so it never hides the cuts of those that are known; its own are told
+        beside them where it has no more.
+        """
+        found: _Blames = {}
+        fewest: int | None = None
+        for paths in self._paths:
+            distance, blames = paths.cuts(nodes)
+            if distance >= 0 and (fewest is None or distance <= fewest):
+                fewest = distance
+                for blame in blames:
+                    found.setdefault(blame, paths.certain)
+        return found
+
+    def _without_a_cut(self, trace: Trace, subject: Subject, nodes: list[int]) -> tuple[Finding, _Blames]:
         """The value arrives along a path on which every call kept its edge, and yet the walk did not find it."""
         if self._passes_checkpoint(trace, nodes):
-            return _finding(subject, "gradient"), []
+            return _finding(subject, "gradient"), {}
         if not any(
             on and number in subject.numbers
             for call in trace.calls
             for number, on in zip(call.inputs, call.connected, strict=False)
         ):
-            return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), []  # it was, when it was used
-        return _finding(subject, "unreached", certain=False), []
+            return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), {}  # it was, when it was used
+        return _finding(subject, "unreached", certain=False), {}
 
     def _passes_checkpoint(self, trace: Trace, nodes: list[int]) -> bool:
         """Whether what is made of these nodes is handed over by a reentrant checkpoint that backward will run again."""
@@ -197,12 +214,12 @@ class Judgement:
                 return None if any(call.results) else trace.locations[call.location]
         return None
 
-    def _cut(self, trace: Trace, blame: Blame) -> Cut:
+    def _cut(self, trace: Trace, blame: Blame, certain: bool) -> Cut:
         call = trace.calls[blame.call]
         switch = self._since.get(blame.call) if blame.kind in ("no_grad", "inference_mode") else None
         return Cut(
             kind=blame.kind,
-            certain=blame.certain,
+            certain=certain,
             location=trace.locations[call.location],
             caller=None if call.caller is None else trace.locations[call.caller],
             tensor="" if blame.tensor is None else _spell(trace, blame.tensor),

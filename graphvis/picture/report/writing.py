@@ -98,7 +98,7 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
             marks.append(_computed_under(cut))
             continue
         if not cut.certain:
-            says += " (inferred: the value left PyTorch here and came back)"
+            says += " (inferred: the value left PyTorch and came back)"
         marks.append(
             Mark(
                 cut.location,

@@ -138,7 +138,7 @@ def _cut(diagnosis: Diagnosis, group: groups.Severed) -> Iterator[Finding]:
         if cut.module:
             entries.append(Entry(text=f"in module {cut.module}", kind="note"))
         if not cut.certain:
-            entries.append(Entry(text="inferred: the value left PyTorch here and came back", kind="note"))
+            entries.append(Entry(text="inferred: the value left PyTorch and came back", kind="note"))
         yield Finding(heading=f"The cut: {_where(at)}", bad=True, entries=tuple(entries))
     yield Finding(heading="What it cost", entries=tuple(_cost(diagnosis, group.findings)))
     way_out = ways_out(list(group.cuts), len(group.findings) > 1)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.properties.programs.values import SHOWN, Group, State, Value, join, severed, shown, source
+from tests.properties.programs.values import KNOWN, Group, State, Value, inferred_only, join, severed, source
 
 # Draws a number below its argument: Hypothesis in the tests, random.Random in a long soak.
 Choose = Callable[[int], int]
@@ -62,8 +62,7 @@ class Truth:
         reached: parameters to which a gradient edge leads.
         flows: parameters whose value reaches the loss.
         lines: for each cut parameter the lines of its cuts.
-        shown: the same, of the ways that PyTorch's own calls show: no value that came back from Python or NumPy by
-            their own means.
+        known: the same, of the ways that are known: no value that came back from NumPy as another object.
         kinds: for each line the kinds that a cut there may be told as.
         exact: whether a change of a parameter that flows must change the loss (no comparison, argmax, rounding).
         uncounted: the lines of writes that the version counter does not see.
@@ -74,7 +73,7 @@ class Truth:
     reached: frozenset[str]
     flows: frozenset[str]
     lines: dict[str, frozenset[int]]
-    shown: dict[str, frozenset[int]]
+    known: dict[str, frozenset[int]]
     kinds: dict[int, frozenset[str]]
     exact: bool
     uncounted: frozenset[int]
@@ -194,7 +193,7 @@ class Writer:
     def call(
         self, text: str, inputs: list[Value], shape: tuple[int, ...], *, kind: str = "float", mixes: bool = False,
         cut: tuple[str, ...] = (), name: str | None = None, line: int | None = None, writable: bool = True,
-        hidden: bool = False,
+        inferred: bool = False,
     ) -> Value:  # fmt: skip
         """Write ``name = text``, a call that makes a value in memory of its own.
 
@@ -202,7 +201,7 @@ class Writer:
             mixes: whether each element of the result depends on every element of the inputs.
             cut: the kinds of cut that the call is, whatever the grad mode.
             line: the line of the cut, where that is in a helper.
-            hidden: whether the value goes its way through Python or NumPy, unseen.
+            inferred: whether the value comes back from NumPy as another object in other memory.
         """
         if name is None:
             name = self.name()
@@ -222,7 +221,7 @@ class Writer:
             group.live = any(value.group.live for value in inputs)
             group.parameters = set().union(*(value.group.parameters for value in inputs))
         uneven = any(value.patchy or not value.uniform for value in inputs)
-        state = shown(join(states)) if hidden else join(states)
+        state = inferred_only(join(states)) if inferred else join(states)
         return self.add(name, shape, kind, state, group, patchy=uneven and not mixes, writable=writable)
 
     def view(
@@ -321,13 +320,13 @@ def generate(choose: Choose, counting: Counting = "live") -> Truth:
     loss = writer.values[-1]
     writer.emit(f"return {loss.name}")
     state = loss.state
-    told = {name: lines for name, (_, lines) in state.items() if name.removesuffix(SHOWN) not in loss.group.parameters}
+    told = {name: lines for name, (_, lines) in state.items() if name.removesuffix(KNOWN) not in loss.group.parameters}
     return Truth(
         source="\n".join(writer.lines) + "\n",
         reached=frozenset(loss.group.parameters),
-        flows=frozenset(name for name in state if not name.endswith(SHOWN)),
-        lines={name: lines for name, lines in told.items() if not name.endswith(SHOWN)},
-        shown={name.removesuffix(SHOWN): lines for name, lines in told.items() if name.endswith(SHOWN)},
+        flows=frozenset(name for name in state if not name.endswith(KNOWN)),
+        lines={name: lines for name, lines in told.items() if not name.endswith(KNOWN)},
+        known={name.removesuffix(KNOWN): lines for name, lines in told.items() if name.endswith(KNOWN)},
         kinds={line: frozenset(kinds) for line, kinds in writer.kinds.items()},
         exact=writer.exact,
         uncounted=frozenset(writer.uncounted),

@@ -425,7 +425,7 @@ def number(w: Writer) -> None:
         text = one_of(w, ("{a}.sum().item()", "float({a}.mean())", "{a}.norm().item()", "{a}.flatten()[1].item()"))
         if text.endswith("[1].item()") and (a.patchy or not a.uniform):
             return
-        w.call(text.format(a=a.name), [a], (), cut=("item",), kind="number", hidden=True)
+        w.call(text.format(a=a.name), [a], (), cut=("item",), kind="number")
 
 
 @statement(2)
@@ -474,7 +474,7 @@ def numpy_computed(w: Writer) -> None:
                 "torch.as_tensor(np.asarray({a}.detach()) + 1)",
             ),
         )
-        w.call(text.format(a=a.name), [a], a.shape, cut=("numpy", "detach"), hidden=True)
+        w.call(text.format(a=a.name), [a], a.shape, cut=("numpy", "detach"), inferred=True)
 
 
 @statement()

@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 State = dict[str, tuple[int, frozenset[int]]]
 
 
-# The same flow, followed only where PyTorch's own calls show it, is kept under the name with this at its end.
-SHOWN = " shown"
+# The same flow, without the ways that can only be inferred, is kept under the name with this at its end.
+KNOWN = " known"
 
 
 def source(parameter: str) -> State:
     """What flows from a parameter itself."""
-    return {parameter: (0, frozenset()), parameter + SHOWN: (0, frozenset())}
+    return {parameter: (0, frozenset()), parameter + KNOWN: (0, frozenset())}
 
 
-def shown(state: State) -> State:
-    """`state` behind a way that PyTorch's calls do not show."""
-    return {name: way for name, way in state.items() if not name.endswith(SHOWN)}
+def inferred_only(state: State) -> State:
+    """`state` behind a way that can only be inferred."""
+    return {name: way for name, way in state.items() if not name.endswith(KNOWN)}
 
 
 def join(states: list[State]) -> State:
