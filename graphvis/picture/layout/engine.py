@@ -61,6 +61,10 @@ def run(source: str, output: str, engine: str | None = None, timeout: float = TI
             return _listen(name, process, timeout)
 
 
+class Stumbled(EngineError):
+    """The engine gave up on this very source; on another one for the same picture it may not."""
+
+
 class _Drain(threading.Thread):
     """Reads a pipe to its end, or until it is too much; sets `stop` in the latter case."""
 
@@ -114,7 +118,7 @@ def _listen(name: str, process: subprocess.Popen[bytes], timeout: float) -> byte
 
 def _judge(name: str, code: int, output: bytes, said: str) -> bytes:
     if code != 0:
-        raise EngineError(f"the layout engine {name} failed with exit code {code}{said}", _FIX)
+        raise Stumbled(f"the layout engine {name} failed with exit code {code}{said}", _FIX)
     if not output.strip():
         raise EngineError(f"the layout engine {name} wrote nothing{said}", _FIX)
     return output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 import msgspec
@@ -136,17 +138,32 @@ def name_frames(placement: Placement) -> Placement:
 
     Where there is none the name gets less room.
     """
-    ways = {i: sample(track, _SAMPLES) for i, track in placement.tracks.items()}
+    points = sorted((y, x) for track in placement.tracks.values() for x, y in sample(track, _SAMPLES))
     taken = [*placement.boxes.values(), *(t.label for t in placement.tracks.values() if t.label is not None)]
     names = {}
     for path, frame in placement.frames.items():
         wide = min(width(path, fonts.FRAME_NAME), frame.width - 18)
-        along = [place for share in (1.0, 0.7, 0.4) for place in _along(frame, wide * share)]
-        free = [place for place in along if _is_free(place, ways, taken)]
-        whole = [p for p in free if not any(straddles(p, other) for other in placement.frames.values())]
-        names[path] = (whole or free or along)[0]
+        names[path] = _name_of(frame, wide, points, taken, list(placement.frames.values()))
         taken.append(names[path])
     return msgspec.structs.replace(placement, names=names)
+
+
+def _name_of(frame: Place, wide: float, points: list[Point], taken: list[Place], frames: list[Place]) -> Place:
+    """The first free place that no frame's line runs through, else the first free one, else the first of all."""
+    first = free = None
+    rows: dict[float, list[float]] = {}
+    for place in (place for share in (1.0, 0.7, 0.4) for place in _along(frame, wide * share)):
+        first = first or place
+        if place.y not in rows:  # few rows, many places in each
+            among = points[bisect_right(points, (place.top, math.inf)) : bisect_left(points, (place.bottom, -math.inf))]
+            rows[place.y] = sorted(x for _, x in among)
+        crossed = bisect_left(rows[place.y], place.right + _LANES) > bisect_right(rows[place.y], place.left - _LANES)
+        if crossed or any(_meet(place, other) for other in taken):
+            continue
+        if not any(straddles(place, other) for other in frames):
+            return place
+        free = free or place
+    return free or first or frame
 
 
 def _along(frame: Place, wide: float) -> Iterator[Place]:

@@ -88,4 +88,10 @@ def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Place
 def _pass(
     measured: Measured, spacing: Spacing, at: Ports, engine: str | None, reserved: Collection[int] = ()
 ) -> Placement:
-    return read(engines.run(source.write(measured, spacing, at, reserved), "json0", engine), measured)
+    try:
+        return read(engines.run(source.write(measured, spacing, at, reserved), "json0", engine), measured)
+    except engines.Stumbled:
+        # The search for splines fails now and then ("source point not in any triangle"), whatever their kind. Boxes
+        # stand before it begins, most ways are ours, and right angles are found without it.
+        angular = source.write(measured, spacing, at, reserved, splines="ortho")
+        return read(engines.run(angular, "json0", engine), measured)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import pairwise
 
 import msgspec
@@ -19,6 +20,7 @@ _CLEAR = 9.0
 _SAMPLES = 12
 _SWING = 56.0
 """Height of a swing at one end of a long way."""
+_STOREY = 32.0
 
 Way = tuple[Point, ...]
 
@@ -47,12 +49,26 @@ def route(measured: Measured, placement: Placement, ports: Ports, there: Presenc
 
 
 class _Box:
-    """Points of a way with the rectangle that holds them."""
+    """Points of a way with the rectangle that holds them, and its pieces by the height at which they are."""
 
     def __init__(self, points: list[Point]) -> None:
-        self.points = points
+        self.pieces = list(pairwise(points))
         self.left, self.right = min(x for x, _ in points), max(x for x, _ in points)
         self.top, self.bottom = min(y for _, y in points), max(y for _, y in points)
+
+    @cached_property
+    def storeys(self) -> dict[int, list[tuple[Point, Point]]]:
+        """The pieces that touch each stretch of height."""
+        found: dict[int, list[tuple[Point, Point]]] = {}
+        for piece in self.pieces:
+            for storey in _storeys(piece):
+                found.setdefault(storey, []).append(piece)
+        return found
+
+
+def _storeys(piece: tuple[Point, Point]) -> range:
+    low, high = sorted((piece[0][1], piece[1][1]))
+    return range(int(low // _STOREY), int(high // _STOREY) + 1)
 
 
 def _crossings(way: Way, lanes: list[_Box]) -> int:
@@ -63,11 +79,17 @@ def _crossings(way: Way, lanes: list[_Box]) -> int:
         for lane in lanes
         if lane.left < own.right and own.left < lane.right and lane.top < own.bottom and own.top < lane.bottom
     ]
-    return sum(_cross(own.points, lane.points) for lane in near)
+    return sum(_cross(own, lane) for lane in near)
 
 
-def _cross(one: list[Point], other: list[Point]) -> bool:
-    return any(_sides(a, b, c, d) and _sides(c, d, a, b) for a, b in pairwise(one) for c, d in pairwise(other))
+def _cross(one: _Box, other: _Box) -> bool:
+    # Pieces at different heights cannot cross, and most are.
+    return any(
+        _sides(*piece, c, d) and _sides(c, d, *piece)
+        for piece in one.pieces
+        for storey in _storeys(piece)
+        for c, d in other.storeys.get(storey, ())
+    )
 
 
 def _sides(a: Point, b: Point, c: Point, d: Point) -> bool:

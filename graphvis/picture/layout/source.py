@@ -39,7 +39,9 @@ class Ports(msgspec.Struct, frozen=True):
     above: Mapping[int, float] = {}
 
 
-def write(measured: Measured, spacing: Spacing, ports: Ports, reserved: Collection[int] = ()) -> str:
+def write(
+    measured: Measured, spacing: Spacing, ports: Ports, reserved: Collection[int] = (), splines: str = "true"
+) -> str:
     """DOT for the engine; nodes are named ``b0``, ``b1``, ... and edges numbered in ``comment``.
 
     Args:
@@ -47,9 +49,10 @@ def write(measured: Measured, spacing: Spacing, ports: Ports, reserved: Collecti
         spacing: room between them.
         ports: where links touch their boxes.
         reserved: the links for whose labels the engine shall make room.
+        splines: Graphviz's own attribute.
     """
     scene = measured.scene
-    graph = graphviz.Digraph("scene", graph_attr=_graph_attributes(len(scene.boxes), spacing))
+    graph = graphviz.Digraph("scene", graph_attr=_graph_attributes(len(scene.boxes), spacing, splines))
     graph.attr("node", label="", fixedsize="true", shape="box", margin="0")
     graph.attr("edge", dir="none", label="", fontname="Courier", fontsize="11")
     names = {box.id: f"b{i}" for i, box in enumerate(scene.boxes)}
@@ -62,9 +65,9 @@ def write(measured: Measured, spacing: Spacing, ports: Ports, reserved: Collecti
     return str(graph.source)
 
 
-def _graph_attributes(boxes: int, spacing: Spacing) -> dict[str, str]:
+def _graph_attributes(boxes: int, spacing: Spacing, splines: str) -> dict[str, str]:
     attributes = {
-        "rankdir": "TB", "splines": "true", "pad": "0", "outputorder": "nodesfirst",
+        "rankdir": "TB", "splines": splines, "pad": "0", "outputorder": "nodesfirst",
         "nodesep": f"{spacing.across / POINTS:.4f}", "ranksep": f"{spacing.down / POINTS:.4f}",
         "fontname": "Courier", "fontsize": "11",
     }  # fmt: skip

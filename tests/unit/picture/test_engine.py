@@ -73,6 +73,17 @@ def test_an_engine_that_writes_something_else_is_told_apart(program) -> None:  #
             lay_out(measure(scenes.row_four()), program(body))
 
 
+def test_where_the_search_for_splines_fails_boxes_stand_all_the_same(program) -> None:  # type: ignore[no-untyped-def]
+    real = engine.find()[0]
+    body = f"""read=$(cat)
+case "$read" in *splines=true*) echo 'source point not in any triangle' >&2; exit 1;; esac
+printf '%s' "$read" | {real} "$@" """
+    measured = measure(scenes.row_seven())
+    stumbled, smooth = lay_out(measured, program(body)), lay_out(measured)
+    assert stumbled.boxes.keys() == smooth.boxes.keys()
+    assert stumbled.tracks.keys() == smooth.tracks.keys()
+
+
 def test_a_missing_engine_is_named() -> None:
     with pytest.raises(EngineError, match="no-such-engine"):
         engine.run("digraph {}", "json0", "no-such-engine")
