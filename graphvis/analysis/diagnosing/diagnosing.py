@@ -44,7 +44,7 @@ def diagnose(
         backward=backward,
         findings=judgement.findings,
         cuts=judgement.cuts,
-        conflicts=find_conflicts(graph, trace, stop),
+        conflicts=tuple(found.conflict for found in find_conflicts(graph, trace, stop)),
         graph=graph,
         notes=tuple(notes),
         traced=trace is not None,

@@ -1,0 +1,73 @@
+"""The writes of a run by the memory that they touched, and which version counters saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphvis.analysis.cutting import cut_by_name, short
+from graphvis.analysis.diagnosing.regions import Region, overlap, region_of
+from graphvis.model import Trace, Write
+
+
+class Writes:
+    """What a trace tells of the memory that its tensors lie in.
+
+    Attributes:
+        by_storage: the writes to each storage with the calls that made them, ascending.
+        severed: the calls of ``detach_`` on each tensor that had a history.
+        checkpointed: calls that backward will run again, each with the call at which its checkpoint began.
+        remade: the tensors that these make, with the same.
+    """
+
+    def __init__(self, trace: Trace, stop: int | None) -> None:
+        """Read the calls before `stop`; all where it is None."""
+        self.by_storage: dict[int, list[tuple[int, Write]]] = {}
+        self.severed: dict[int, list[int]] = {}
+        self.checkpointed: dict[int, int] = {}
+        self.remade: dict[int, int] = {}
+        self._counters = list(range(len(trace.tensors)))  # for each tensor the first that shares its counter
+        depth = checkpoint = 0
+        for index, call in enumerate(trace.calls[:stop]):
+            for write in call.writes:
+                if write.storage is not None:
+                    self.by_storage.setdefault(write.storage, []).append((index, write))
+            if call.function.startswith("torch.utils.checkpoint "):
+                depth += 1 if call.function.endswith("(True)") else -1
+                checkpoint = index if depth == 1 else checkpoint
+            elif depth:
+                self.checkpointed[index] = checkpoint
+                self.remade.update((number, checkpoint) for number in call.outputs if number not in call.inputs)
+            if short(call) == "detach_" and call.inputs and call.connected[0]:
+                self.severed.setdefault(call.inputs[0], []).append(index)
+            own_counter = cut_by_name(call) in ("data", "numpy", "copy")
+            for output in call.outputs:
+                for source in call.inputs:
+                    same = trace.tensors[source].storage == trace.tensors[output].storage
+                    if source != output and same and trace.tensors[output].storage is not None and not own_counter:
+                        self._counters[output] = self._counters[source]
+                        break
+
+    def after(self, call: int, storage: int, region: Region | None, counter: int | None = None) -> Iterator[int]:
+        """The calls after `call` that wrote to a region.
+
+        Args:
+            call: the call that saved.
+            storage: the memory.
+            region: the bytes; None for all of it.
+            counter: a tensor: only writes that its version counter saw; None for all.
+        """
+        for index, write in self.by_storage.get(storage, ()):
+            if index <= call:
+                continue
+            if counter is not None and (not write.counted or self._counters[write.tensor] != self._counters[counter]):
+                continue
+            if region is None or overlap(region_of(write, write.shape), region):
+                yield index
+
+    def detached(self, call: int, tensors: tuple[int, ...]) -> int | None:
+        """The first call after `call` that took the history of one of some tensors."""
+        for number in tensors:
+            for index in self.severed.get(number, ()):
+                if index > call:
+                    return index
+        return None
