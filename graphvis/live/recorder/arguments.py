@@ -9,6 +9,8 @@ import torch
 REQUIRES_GRAD, LEAF = 1, 2
 _Tensor = torch.Tensor
 _ITERATORS: tuple[type, ...] = (type(iter(())), type(iter([])))
+# Of these nothing is asked: isinstance() with the class of tensors is slow where the answer is no.
+_PLAIN = frozenset({int, float, bool, str, type(None), torch.dtype, torch.device, torch.Size})
 _NESTS = (tuple, list, dict, slice, *_ITERATORS)
 
 
@@ -22,25 +24,27 @@ def flag_of(tensor: Any) -> int:
         return REQUIRES_GRAD | LEAF
 
 
-def flags_of(tensors: list[Any]) -> int:
-    """The flags of several tensors, two bits each, the first lowest."""
-    flags = shift = 0
-    for tensor in tensors:
-        flags |= (flag_of(tensor) if tensor.requires_grad else LEAF) << shift
-        shift += 2
-    return flags
-
-
 def tensors_of(args: Any, kwargs: Any) -> list[Any]:
     """The tensors among the arguments of a call, nested ones too, in order."""
-    if kwargs:
-        return _nested(args, kwargs)
     found = []
     for item in args:
-        if isinstance(item, _Tensor):
+        kind = type(item)
+        if kind is _Tensor:
+            found.append(item)
+        elif kind in _PLAIN:
+            continue
+        elif isinstance(item, _Tensor):
             found.append(item)
         elif isinstance(item, _NESTS):
             return _nested(args, kwargs)
+    if kwargs:
+        for item in kwargs.values():
+            if type(item) in _PLAIN:
+                continue
+            if isinstance(item, _Tensor):
+                found.append(item)
+            elif isinstance(item, _NESTS):
+                return _nested(args, kwargs)
     return found
 
 

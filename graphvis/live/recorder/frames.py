@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import os
 import sys
@@ -27,22 +28,48 @@ _PACKAGES = tuple({_folder(_PATHS[key]) for key in ("purelib", "platlib")})
 _STANDARD = tuple({_folder(_PATHS[key]) for key in ("stdlib", "platstdlib")})
 # What a frame's file makes of it.
 TORCH, LIBRARY, USER = 0, 1, 2
+# Places of the innermost frame outside torch and of the user's own, and the innermost module.
+Found = tuple[int, int, Any]
+_marks = itertools.count()
 
 
 class Frames:
-    """Finds the line, the user's own line, and the module of the call that is being made."""
+    """Finds the line, the user's own line, and the module of the call that is being made.
+
+    Walking the whole stack at each call is what a recording would spend most of its time on. The frames outside a
+    running ``Module.__call__`` cannot move on while it runs, so what a walk finds there is noted in that frame's own
+    ``f_locals``, which ends with it: no frame is kept, and no reused ``id`` can deceive.
+    """
 
     def __init__(self) -> None:
         import torch
 
         self._torch = _folder(os.path.dirname(torch.__file__))
-        self._module_call = torch.nn.Module._call_impl.__code__
+        self._module_call = torch.nn.Module._wrapped_call_impl.__code__
+        self._mark = f"graphvis {next(_marks)}"
         self._kinds: dict[str, int] = {}  # by file: the hash of a code object is not cached, and slow
         self._places: dict[tuple[int, int], int] = {}
         self.places: list[Place] = []
+        self._base: tuple[int, CodeType | None] = (0, None)
+        self._below: Found = (-1, -1, None)
+
+    def start(self, frame: FrameType | None) -> None:
+        """Note the frame in which the recording begins: what lies below it is looked at now, and not again."""
+        self._base = (0, None)
+        frame = self.users(frame)
+        if frame is not None:
+            self._below = self._walk(frame.f_back)
+            self._base = (id(frame), frame.f_code)
+
+    def stop(self) -> None:
+        """Forget that frame."""
+        self._base = (0, None)
 
     def kind(self, name: str) -> int:
         """Whose code the file of that name holds."""
+        known = self._kinds.get(name)
+        if known is not None:
+            return known
         if name.startswith(_SCENARIOS):
             kind = USER
         elif name.startswith((self._torch, _OURS, "<frozen ")):
@@ -66,29 +93,28 @@ class Frames:
             self.places.append((code, frame.f_lasti))
         return number
 
-    def find(self, depth: int) -> tuple[int, int, Any]:
-        """Where the call is made.
-
-        Args:
-            depth: how many frames of ours to skip.
+    def find(self, frame: FrameType) -> Found:
+        """Where the call is made that runs in `frame`.
 
         Returns:
             The place of the innermost frame outside torch; the place of the innermost frame of the
             user, -1 where it is the same or there is none; the innermost module whose forward is
             running, or None.
         """
-        frame: FrameType | None = sys._getframe(depth)
-        kinds, call, kind = self._kinds, self._module_call, None
-        place, caller, module = -1, -1, None
+        place, caller, module = self._walk(frame)
+        return place, -1 if caller == place else caller, module
+
+    def _walk(self, start: FrameType | None) -> Found:
+        """Go outwards until all is known: to a module's frame that knows the rest, or to where the recording began."""
+        frame = start
+        kinds, call, (base, base_code) = self._kinds, self._module_call, self._base
+        place = caller = -1
+        outside: Found = (-1, -1, None)
         while frame is not None:
             code = frame.f_code
             if code is call:
-                if module is None:
-                    module = frame.f_locals["self"]
-                    if caller >= 0:
-                        break
-                frame = frame.f_back
-                continue
+                outside = self._outside(frame)
+                break
             kind = kinds.get(code.co_filename)
             if kind is None:
                 kind = self.kind(code.co_filename)
@@ -99,33 +125,57 @@ class Frames:
                         caller = place
                 elif caller < 0 and kind == USER:
                     caller = self.place(frame)
-                if caller >= 0 and module is not None:
+                if id(frame) == base and code is base_code:
+                    outside = self._below
                     break
             frame = frame.f_back
-        return place, -1 if caller == place else caller, module
+        return outside[0] if place < 0 else place, outside[1] if caller < 0 else caller, outside[2]
 
-    def chain(self, depth: int, most: int = 8) -> tuple[int, ...]:
-        """The places of the frames outside torch, innermost first, `most` at most."""
-        frame: FrameType | None = sys._getframe(depth)
+    def _outside(self, frame: FrameType) -> Found:
+        """What lies outside the frame of a ``Module.__call__``, and its module."""
+        variables = frame.f_locals
+        known = variables.get(self._mark)
+        if known is None:
+            known = self._mark_all(frame)
+        return known[0], known[1], variables["self"]
+
+    def _mark_all(self, frame: FrameType) -> tuple[int, int]:
+        """Note in the frame of a module's call, and in those of the calls around it, what lies outside each."""
+        calls = [frame]
+        outer = frame.f_back
+        base, base_code = self._base
+        while outer is not None:  # no recursion: modules nest as deep as the interpreter's own limit
+            if id(outer) == base and outer.f_code is base_code:
+                break
+            if outer.f_code is self._module_call:
+                if self._mark in outer.f_locals:
+                    break
+                calls.append(outer)
+            outer = outer.f_back
+        while calls:
+            inner = calls.pop()
+            place, caller, _ = self._walk(inner.f_back)
+            inner.f_locals[self._mark] = (place, caller)
+        return place, caller
+
+    def chain(self, start: FrameType, most: int = 8) -> tuple[int, ...]:
+        """The places of the frames outside torch from `start` on, innermost first, `most` at most."""
+        frame: FrameType | None = start
         found: list[int] = []
         while frame is not None and len(found) < most:
-            name = frame.f_code.co_filename
-            kind = self._kinds.get(name)
-            if (self.kind(name) if kind is None else kind) != TORCH:
+            if self.kind(frame.f_code.co_filename) != TORCH:
                 found.append(self.place(frame))
             frame = frame.f_back
         return tuple(found)
 
-    def users(self, depth: int) -> FrameType | None:
-        """The innermost frame outside torch and the standard library."""
-        frame: FrameType | None = sys._getframe(depth)
+    def users(self, frame: FrameType | None) -> FrameType | None:
+        """The innermost frame outside torch and the standard library, from `frame` on."""
         while frame is not None and self.kind(frame.f_code.co_filename) == TORCH:
             frame = frame.f_back
         return frame
 
-    def modules(self) -> list[Any]:
-        """The modules whose forward is running, innermost first."""
-        frame: FrameType | None = sys._getframe(1)
+    def modules(self, frame: FrameType | None) -> list[Any]:
+        """The modules whose forward is running, innermost first, from `frame` on."""
         found = []
         while frame is not None:
             if frame.f_code is self._module_call:

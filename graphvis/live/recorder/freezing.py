@@ -2,73 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
 from graphvis.live.recorder.frames import locate
+from graphvis.live.recorder.raw import Part, RawCall, RawTensor
 from graphvis.live.recorder.returns import Returns, expression_at, operand_of
-from graphvis.live.recorder.writing import Part
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
 if TYPE_CHECKING:
-    from graphvis.live.recorder.recording import Recording
+    from graphvis.live.recorder.tape import Tape
 
 _MOST_EXITS = 64  # of one line, looked at for each line that its value may come back at
 # These hand out leaves that require grad, whatever the grad mode.
 _MAKE_LEAVES = frozenset({"nn.Parameter", "Tensor.requires_grad_", "Tensor.__deepcopy__", "Tensor.grad"})
 
 
-def freeze(recording: Recording) -> Trace:
+def freeze(tape: Tape) -> Trace:
     """What `recording` wrote down until now, as data."""
-    locations, places = _locations(recording)
-    modules, paths = _modules(recording)
-    hollow = _hollow_views(recording)
-    _name_what_is_cut(recording)
-    tensors = tuple(_tensor(recording, number, hollow) for number in range(len(recording.identities.shapes)))
-    entries = _entries(recording)
-    calls = tuple(
-        _call(recording, raw, tensors, places, paths, hollow, entries.get(i, ()))
-        for i, raw in enumerate(recording.calls)
-    )
+    raws = [RawCall._make(raw) for raw in tape.calls]
+    locations, places = _locations(tape)
+    modules, paths = _modules(tape)
+    hollow = _hollow_views(tape, raws)
+    _name_what_is_cut(tape, raws)
+    tensors = tuple(_tensor(tape, number, hollow) for number in range(len(tape.identities.tensors)))
+    entries = _entries(tape, raws)
+    calls = tuple(_call(tape, raw, tensors, places, paths, hollow, entries.get(i, ())) for i, raw in enumerate(raws))
     return Trace(
         torch=str(torch.__version__),
         calls=calls,
         tensors=tensors,
         locations=locations or (Location("<unknown>", 0),),
         modules=modules,
-        notes=tuple(recording.notes),
-        unseen=recording.unseen,
+        notes=tuple(tape.notes),
+        unseen=tape.unseen,
     )
 
 
-def _entries(recording: Recording) -> dict[int, tuple[Entry, ...]]:
+def _entries(tape: Tape, raws: list[RawCall]) -> dict[int, tuple[Entry, ...]]:
     """The values that came back with each call: those that are known, and those that the source tells of."""
     found: dict[int, dict[int, bool]] = {}
-    for call, raw in enumerate(recording.calls):
-        for left, certain in raw[12]:
+    for call, raw in enumerate(raws):
+        for left, certain in raw.entries:
             found.setdefault(call, {})[left] = certain
     chains: dict[tuple[int, ...], list[int]] = {}
-    for call, chain in recording.exits.items():
+    for call, chain in tape.exits.chains.items():
         if chain:
             chains.setdefault(chain, []).append(call)
     if chains:
-        _infer(recording, chains, found)
+        _infer(tape, raws, chains, found)
     return {
         call: tuple(Entry(exit=left, certain=certain) for left, certain in sorted(lefts.items()))
         for call, lefts in found.items()
     }
 
 
-def _infer(recording: Recording, chains: dict[tuple[int, ...], list[int]], found: dict[int, dict[int, bool]]) -> None:
+def _infer(
+    tape: Tape, raws: list[RawCall], chains: dict[tuple[int, ...], list[int]], found: dict[int, dict[int, bool]]
+) -> None:
     """Add what the source tells of the values that left by each chain of frames."""
-    first_seen = _first_seen(recording)
-    places = recording.frames.places
+    first_seen = _first_seen(raws)
+    places = tape.frames.places
     made: dict[int, list[int]] = {}
-    for call, raw in enumerate(recording.calls):
-        if (raw[3] or raw[11]) and raw[6] >= 0:
-            made.setdefault(raw[6], []).append(call)
+    for call, raw in enumerate(raws):
+        if (raw.outputs or raw.writes) and raw.place >= 0:
+            made.setdefault(raw.place, []).append(call)
     traced = {id(node) for place in made if (node := expression_at(*places[place])) is not None}
     for chain, exits in chains.items():
         returns = Returns([places[place] for place in chain], traced)
@@ -82,75 +82,75 @@ def _infer(recording: Recording, chains: dict[tuple[int, ...], list[int]], found
                         found.setdefault(call, {}).setdefault(left, certain)
 
 
-def _first_seen(recording: Recording) -> set[int]:
+def _first_seen(raws: list[RawCall]) -> set[int]:
     """The calls that take a tensor which no call made."""
     known: set[int] = set()
     found = set()
-    for call, raw in enumerate(recording.calls):
-        if not known.issuperset(raw[1]):
+    for call, raw in enumerate(raws):
+        if not known.issuperset(raw.inputs):
             found.add(call)
-            known.update(raw[1])
-        known.update(raw[3])
+            known.update(raw.inputs)
+        known.update(raw.outputs)
     return found
 
 
-def _name_what_is_cut(recording: Recording) -> None:
+def _name_what_is_cut(tape: Tape, raws: list[RawCall]) -> None:
     """Give tensors at which a gradient may stop the name that the source calls them: ``h`` in ``h.detach()``."""
-    for raw in recording.calls:
-        inputs, flags, results, place = raw[1], raw[2], raw[4], raw[6]
-        if not inputs or place < 0 or inputs[0] in recording.names:
+    for raw in raws:
+        inputs, place = raw.inputs, raw.place
+        if not inputs or place < 0 or inputs[0] in tape.names:
             continue
-        if flags & REQUIRES_GRAD and not (raw[3] and results & REQUIRES_GRAD):
-            node = expression_at(*recording.frames.places[place])
+        if raw.flags & REQUIRES_GRAD and not (raw.outputs and raw.results & REQUIRES_GRAD):
+            node = expression_at(*tape.frames.places[place])
             name = None if node is None else operand_of(node)
             if name is not None:
-                recording.names[inputs[0]] = name
+                tape.names[inputs[0]] = name
 
 
-def _hollow_views(recording: Recording) -> set[int]:
+def _hollow_views(tape: Tape, raws: list[RawCall]) -> set[int]:
     """Views made under ``no_grad`` of what requires grad: they say that they do, and lead nowhere."""
     hollow = set()
-    for index, inputs, _, outputs, results, modes, *_ in recording.calls:
-        if not modes & 1 and inputs and recording.functions[index].name not in _MAKE_LEAVES:
-            for i, number in enumerate(outputs):
-                if results >> 2 * i & 3 == REQUIRES_GRAD | LEAF and number not in inputs:
+    for raw in raws:
+        if not raw.modes & 1 and raw.inputs and tape.functions[raw.function].name not in _MAKE_LEAVES:
+            for i, number in enumerate(raw.outputs):
+                if raw.results >> 2 * i & 3 == REQUIRES_GRAD | LEAF and number not in raw.inputs:
                     hollow.add(number)
     return hollow
 
 
 def _call(
-    recording: Recording,
-    raw: tuple[Any, ...],
+    tape: Tape,
+    raw: RawCall,
     tensors: tuple[TracedTensor, ...],
     places: list[int],
     paths: list[int],
     hollow: set[int],
     entries: tuple[Entry, ...],
 ) -> Call:
-    index, inputs, flags, outputs, results, modes, place, caller, module, before, after, writes, _, forwarded = raw
-    function = recording.functions[index]
+    function = tape.functions[raw.function]
+    joins = function.special == "join"
     return Call(
         function=function.name,
-        inputs=inputs,
-        outputs=outputs,
-        connected=_connected(flags, inputs, hollow),
-        results=_connected(results, outputs, hollow),
-        grad_mode=bool(modes & 1),
-        inference=bool(modes & 2),
-        inner=bool(modes & 4),
-        location=places[place] if place >= 0 else 0,
-        caller=places[caller] if caller >= 0 else None,
-        module=paths[module],
-        sequence=(before, after),
-        writes=tuple(_write(recording, tensors, function.special == "item", *raw_write) for raw_write in writes),
+        inputs=raw.inputs,
+        outputs=raw.outputs,
+        connected=_connected(raw.flags, raw.inputs, hollow),
+        results=_connected(raw.results, raw.outputs, hollow),
+        grad_mode=bool(raw.modes & 1),
+        inference=bool(raw.modes & 2),
+        inner=bool(raw.modes & 4),
+        location=places[raw.place] if raw.place >= 0 else 0,
+        caller=places[raw.caller] if raw.caller >= 0 else None,
+        module=paths[raw.module],
+        sequence=(raw.before, raw.after),
+        writes=tuple(_write(tape, tensors, function.special == "item", *write) for write in raw.writes),
         entries=entries,
-        forwarded=forwarded if function.special != "join" else 0,
-        dim=forwarded if function.special == "join" else 0,
+        forwarded=0 if joins else raw.forwarded,
+        dim=raw.forwarded if joins else 0,
     )
 
 
 def _write(
-    recording: Recording,
+    tape: Tape,
     tensors: tuple[TracedTensor, ...],
     partly: bool,
     number: int,
@@ -170,9 +170,10 @@ def _write(
             whole=not partly,
         )
     first, shape, strides = part
-    itemsize = recording.identities.dtypes[number].itemsize
+    seen = RawTensor._make(tape.identities.tensors[number])
+    itemsize = seen.dtype.itemsize
     # The tensor's own first element lies at tensor.start, in whatever memory it is a window.
-    start = tensor.start + (first - recording.identities.offsets[number]) * itemsize
+    start = tensor.start + (first - seen.offset) * itemsize
     steps = tuple(stride * itemsize for stride in strides)
     last = sum((size - 1) * step for size, step in zip(shape, steps, strict=True))
     gaps = not _is_dense(shape, steps, itemsize)
@@ -207,12 +208,12 @@ def _connected(flags: int, numbers: tuple[int, ...], hollow: set[int]) -> tuple[
     )
 
 
-def _tensor(recording: Recording, number: int, hollow: set[int]) -> TracedTensor:
-    identities = recording.identities
-    shape, dtype = tuple(identities.shapes[number]), identities.dtypes[number]
-    storage: int | None = identities.storages[number]
-    start = identities.offsets[number] * dtype.itemsize
-    strides = identities.strides[number]
+def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
+    identities = tape.identities
+    seen = RawTensor._make(identities.tensors[number])
+    shape, dtype, strides = tuple(seen.shape), seen.dtype, seen.strides
+    storage: int | None = seen.storage
+    start = seen.offset * dtype.itemsize
     steps = () if strides is None else tuple(stride * dtype.itemsize for stride in strides)
     if strides is None:
         count = 1
@@ -227,9 +228,8 @@ def _tensor(recording: Recording, number: int, hollow: set[int]) -> TracedTensor
     if storage in identities.windows:
         storage, shift = identities.windows[storage]
         start, stop = start + shift, stop + shift
-    flags = identities.flags[number]
     return TracedTensor(
-        name=recording.names.get(number),
+        name=tape.names.get(number),
         shape=shape,
         dtype=str(dtype).removeprefix("torch."),
         storage=None if storage is not None and storage < 0 else storage,
@@ -237,19 +237,19 @@ def _tensor(recording: Recording, number: int, hollow: set[int]) -> TracedTensor
         stop=stop,
         strides=() if not steps or _is_dense(shape, steps, dtype.itemsize) else steps,
         former=identities.formers.get(number),
-        leaf=flags == REQUIRES_GRAD | LEAF and number not in hollow,
+        leaf=seen.flags == REQUIRES_GRAD | LEAF and number not in hollow,
     )
 
 
-def _locations(recording: Recording) -> tuple[tuple[Location, ...], list[int]]:
+def _locations(tape: Tape) -> tuple[tuple[Location, ...], list[int]]:
     known: dict[Location, int] = {}
-    numbers = [known.setdefault(locate(place), len(known)) for place in recording.frames.places]
+    numbers = [known.setdefault(locate(place), len(known)) for place in tape.frames.places]
     return tuple(known), numbers
 
 
-def _modules(recording: Recording) -> tuple[tuple[str, ...], list[int]]:
+def _modules(tape: Tape) -> tuple[tuple[str, ...], list[int]]:
     """Dotted paths of the modules that were seen, from the outermost ones on."""
-    alive = [(i, module) for i, reference in enumerate(recording.modules, 1) if (module := reference()) is not None]
+    alive = [(i, module) for i, reference in enumerate(tape.modules, 1) if (module := reference()) is not None]
     inside = {id(child) for _, module in alive for child in module.modules() if child is not module}
     found: dict[int, str] = {}
     for _, module in alive:
@@ -257,8 +257,8 @@ def _modules(recording: Recording) -> tuple[tuple[str, ...], list[int]]:
             for name, child in module.named_modules():
                 found.setdefault(id(child), name)
     paths: dict[str, int] = {"": 0}
-    numbers = [0] * (len(recording.modules) + 1)
+    numbers = [0] * (len(tape.modules) + 1)
     for i, module in alive:
-        name = recording.module_names.get(id(module), found.get(id(module), ""))
+        name = tape.module_names.get(id(module), found.get(id(module), ""))
         numbers[i] = paths.setdefault(name, len(paths))
     return tuple(paths), numbers

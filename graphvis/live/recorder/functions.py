@@ -71,6 +71,11 @@ class Function(NamedTuple):
     special: str = ""
     steers: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether its calls only take tensors and hand out new ones."""
+        return not (self.writes or self.existing or self.special)
+
 
 def describe(function: Any) -> Function:
     """Work out what a function is."""

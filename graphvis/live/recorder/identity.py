@@ -12,20 +12,15 @@ from typing import Any
 
 from graphvis.live.recorder.arguments import LEAF, flag_of
 
-# One entry a tensor: number and the weak reference to its storage (None where it has none).
-Entry = tuple[int, "weakref.ref[Any] | None"]
+# One entry a tensor: number, the weak reference to its storage (None where it has none), and its storage offset.
+Entry = tuple[int, "weakref.ref[Any] | None", int]
 
 
 class Identities:
     """The numbers of tensors and of the memory they lie in."""
 
     def __init__(self) -> None:
-        self.shapes: list[Any] = []
-        self.dtypes: list[Any] = []
-        self.storages: list[int] = []
-        self.offsets: list[int] = []
-        self.strides: list[tuple[int, ...] | None] = []
-        self.flags: list[int] = []
+        self.tensors: list[tuple[Any, ...]] = []  # each as RawTensor has it
         self._entries: dict[int, Entry] = {}
         self._storages: dict[int, tuple[weakref.ref[Any], int]] = {}
         self.storage_count = 0
@@ -40,7 +35,7 @@ class Identities:
         entry = self._entries.get(id(tensor))
         if entry is None:
             return None
-        number, reference = entry
+        number, reference, offset = entry
         try:
             storage = tensor.untyped_storage()
         except (RuntimeError, NotImplementedError):
@@ -48,56 +43,55 @@ class Identities:
         if reference is None or reference() is not storage:
             return None
         # Another view of the same memory may have taken the place of a dead one, out of our sight.
-        return number if tensor.storage_offset() == self.offsets[number] else None
+        return number if tensor.storage_offset() == offset else None
 
     def see(self, tensor: Any) -> int:
         """The number of `tensor`, a new one if it was not seen."""
         number = self.find(tensor)
         return self.add(tensor) if number is None else number
 
-    def see_all(self, tensors: list[Any]) -> tuple[int, ...]:
-        """The numbers of several tensors; what :meth:`see` does, without a call for each that is known."""
-        entries, offsets = self._entries, self.offsets
+    def see_all(self, tensors: list[Any]) -> tuple[tuple[int, ...], int]:
+        """The numbers of several tensors and their flags, two bits each, the first lowest.
+
+        It does what :meth:`see` and :func:`flag_of` do, without a call for each tensor that is known.
+        """
+        entries = self._entries
         numbers = []
+        flags = shift = 0
         for tensor in tensors:
+            flags |= (flag_of(tensor) if tensor.requires_grad else LEAF) << shift
+            shift += 2
             entry = entries.get(id(tensor))
             if entry is not None and entry[1] is not None:
                 try:
-                    if entry[1]() is tensor.untyped_storage() and tensor.storage_offset() == offsets[entry[0]]:
+                    if entry[1]() is tensor.untyped_storage() and tensor.storage_offset() == entry[2]:
                         numbers.append(entry[0])
                         continue
                 except (RuntimeError, NotImplementedError):
                     pass
             numbers.append(self.see(tensor))
-        return tuple(numbers)
+        return tuple(numbers), flags
 
     def add(self, tensor: Any) -> int:
         """A new number for `tensor`, whatever stood at its place before."""
-        number = len(self.shapes)
-        self.shapes.append(tensor.shape)
-        self.dtypes.append(tensor.dtype)
-        self.flags.append(flag_of(tensor) if tensor.requires_grad else LEAF)
-        reference: weakref.ref[Any] | None = None
-        storage_number, offset, strides = -1, 0, None
+        number = len(self.tensors)
+        flags = flag_of(tensor) if tensor.requires_grad else LEAF
         try:
             storage = tensor.untyped_storage()
         except (RuntimeError, NotImplementedError):
-            pass  # sparse, nested, or a wrapper of torch.func: no memory to speak of
-        else:
-            known = self._storages.get(id(storage))
-            if known is not None and known[0]() is storage:
-                reference, storage_number = known
-            else:
-                reference, storage_number = weakref.ref(storage), self.storage_count
-                self.storage_count += 1
-                self._storages[id(storage)] = (reference, storage_number)
-            offset = tensor.storage_offset()
-            if not tensor.is_contiguous():
-                strides = tensor.stride()
-        self.storages.append(storage_number)
-        self.offsets.append(offset)
-        self.strides.append(strides)
-        self._entries[id(tensor)] = (number, reference)
+            # Sparse, nested, or a wrapper of torch.func: no memory to speak of.
+            self.tensors.append((tensor.shape, tensor.dtype, flags, -1, 0, None))
+            self._entries[id(tensor)] = (number, None, 0)
+            return number
+        key = id(storage)
+        known = self._storages.get(key)
+        if known is None or known[0]() is not storage:
+            known = self._storages[key] = (weakref.ref(storage), self.storage_count)
+            self.storage_count += 1
+        offset = tensor.storage_offset()
+        strides = None if tensor.is_contiguous() else tensor.stride()
+        self.tensors.append((tensor.shape, tensor.dtype, flags, known[1], offset, strides))
+        self._entries[id(tensor)] = (number, known[0], offset)
         return number
 
     def renew(self, tensor: Any) -> int:
@@ -117,7 +111,7 @@ class Identities:
         if number is None:
             self._entries.pop(id(tensor), None)
         else:
-            self._entries[id(tensor)] = (number, _reference_to(tensor))
+            self._entries[id(tensor)] = (number, *_memory_of(tensor))
 
     def storage_of(self, storage: Any) -> int:
         """The number of a storage, a new one if it was not seen."""
@@ -171,8 +165,8 @@ class Identities:
         return number, start, stop
 
 
-def _reference_to(tensor: Any) -> weakref.ref[Any] | None:
+def _memory_of(tensor: Any) -> tuple[weakref.ref[Any] | None, int]:
     try:
-        return weakref.ref(tensor.untyped_storage())
+        return weakref.ref(tensor.untyped_storage()), tensor.storage_offset()
     except (RuntimeError, NotImplementedError):
-        return None
+        return None, 0

@@ -8,12 +8,9 @@ import torch
 
 from graphvis.live.recorder.functions import Function
 from graphvis.live.recorder.identity import Identities
+from graphvis.live.recorder.raw import Part, RawWrite
 
 _Tensor = torch.Tensor
-# First element, shape and strides (in elements) of the part of a tensor that was written.
-Part = tuple[int, tuple[int, ...], tuple[int, ...]]
-# A write: the tensor's number, whether the counter saw it, and the part; None for all of it.
-Raw = tuple[int, bool, Part | None]
 
 
 def targets(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> list[tuple[Any, int]]:
@@ -36,9 +33,9 @@ def targets(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> l
     return [(tensor, -1 if tensor.is_inference() else tensor._version) for tensor in found]
 
 
-def note(identities: Identities, function: Function, written: list[tuple[Any, int]], args: Any) -> tuple[Raw, ...]:
+def note(identities: Identities, function: Function, written: list[tuple[Any, int]], args: Any) -> tuple[RawWrite, ...]:
     """The writes that a call has made."""
-    found: list[Raw] = []
+    found: list[RawWrite] = []
     for tensor, version in written:
         moved = version >= 0 and tensor._version != version
         if not moved and function.writes == "checked":

@@ -13,8 +13,8 @@ import torch
 from torch.optim import optimizer as optimizers
 
 from graphvis.live.recorder import Recording
+from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.frames import USER, locate
-from graphvis.live.recorder.recording import BackwardEvent
 from graphvis.live.script.examining import Examination
 from graphvis.live.script.naming import Names, parameters_of
 from graphvis.model import Diagnosis, Location
@@ -120,7 +120,7 @@ class Watch:
     def _backward(self, event: BackwardEvent) -> None:
         if self.over is not None:
             return
-        call = self.recording.calls[event.call]
+        call = self.recording.tape.calls[event.call]
         key = (event.place, call[7])
         site = self.sites.get(key)
         if event.done:
@@ -128,7 +128,7 @@ class Watch:
                 self._finish(event, site)
             return
         if site is None:
-            site = self.sites[key] = Site(locate(self.recording.frames.places[event.place]))
+            site = self.sites[key] = Site(locate(self.recording.tape.frames.places[event.place]))
             site.examination = self._examine(event, site)
             return
         if any(held.steps == 0 for held in self._in_progress()):
@@ -208,7 +208,7 @@ class Watch:
         """The parameters now, and who holds them."""
         frames = self._frames()
         alive = [(held, optimizer) for held in self.optimizers if (optimizer := held.optimizer()) is not None]
-        ran = [module for reference in self.recording.modules if (module := reference()) is not None]
+        ran = [module for reference in self.recording.tape.modules if (module := reference()) is not None]
         everything = [tensor for _, optimizer in alive for tensor in parameters_of(optimizer)]
         with torch._C.DisableTorchFunction():
             former = {key: name for held, _ in alive for key, name in held.former.items()}
@@ -223,7 +223,7 @@ class Watch:
         frames: list[FrameType] = []
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            if self.recording.frames.kind(frame.f_code.co_filename) == USER:
+            if self.recording.tape.frames.kind(frame.f_code.co_filename) == USER:
                 frames.append(frame)
             frame = frame.f_back
         return frames

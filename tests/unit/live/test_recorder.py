@@ -60,12 +60,12 @@ def test_at_most_a_thousand_bytes_a_call() -> None:
     with record() as recording:
         (a + b).sin()
         tracemalloc.start()
-        before, calls = tracemalloc.get_traced_memory()[0], len(recording.calls)
+        before, calls = tracemalloc.get_traced_memory()[0], len(recording.tape.calls)
         for _ in range(1000):
             torch.add(a, b).mul(b).view(16).sin()
         after = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        assert len(recording.calls) - calls == 4000
+        assert len(recording.tape.calls) - calls == 4000
     assert (after - before) / 4000 <= 1000
 
 
@@ -424,5 +424,5 @@ def test_a_trace_comes_back_from_json() -> None:
 
 
 def test_nothing_is_installed_without_a_recording() -> None:
-    assert hooks._recordings == []
+    assert hooks.recordings == []
     assert isinstance(record(), Recording)

@@ -1,0 +1,74 @@
+"""Values that leave PyTorch while it is watched, and those that are seen to come back."""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import Any
+
+import torch
+
+from graphvis.live.recorder.frames import Frames
+from graphvis.live.recorder.functions import Function
+from graphvis.live.recorder.identity import Identities
+
+_Tensor = torch.Tensor
+_MOST_NUMBERS = 64  # looked at in a list of Python numbers
+
+
+class Exits:
+    """The calls by which values left.
+
+    Attributes:
+        chains: by call, the places of the frames in which the value left, innermost first.
+        scalars: by id, each float that left and the call it left by; kept so that its id stays its own.
+    """
+
+    def __init__(self, identities: Identities, frames: Frames) -> None:
+        self._identities, self._frames = identities, frames
+        self.chains: dict[int, tuple[int, ...]] = {}
+        self.scalars: dict[int, tuple[float, int]] = {}
+
+    def leave(self, call: int, function: Function, tensor: Any, result: Any, frame: FrameType) -> None:
+        """Note that a value left: the Python numbers that it is now, or the memory that others see."""
+        if function.special == "memory":
+            self._identities.export(tensor, call)
+        elif type(result) is float:
+            self.scalars[id(result)] = (result, call)
+        elif type(result) is list:
+            flat: list[Any] = [result]
+            budget = _MOST_NUMBERS
+            while flat and budget:
+                item = flat.pop()
+                budget -= 1
+                if type(item) is list:
+                    flat.extend(item)
+                elif type(item) is float:
+                    self.scalars[id(item)] = (item, call)
+        if not function.steers:
+            self.chains[call] = self._frames.chain(frame)
+
+    def entries(self, function: Function, args: Any, kwargs: Any) -> tuple[tuple[int, bool], ...]:
+        """The exits whose very values come back as arguments."""
+        found: dict[tuple[int, bool], None] = {}
+        if function.special == "entry" and args and self._identities.exported and not isinstance(args[0], _Tensor):
+            interface = getattr(args[0], "__array_interface__", None)
+            exporter = self._identities.exporter(interface["data"][0]) if interface else None
+            if exporter is not None:
+                found[exporter[2], True] = None
+        stack = [*args, *kwargs.values()] if kwargs else list(args)
+        budget = _MOST_NUMBERS
+        while stack and budget:
+            item = stack.pop()
+            budget -= 1
+            if type(item) is float:
+                known = self.scalars.get(id(item))
+                if known is not None:
+                    found[known[1], True] = None
+            elif isinstance(item, (list, tuple)):
+                stack.extend(item)
+        return tuple(found)
+
+    def adopt(self, tensor: Any, entries: tuple[tuple[int, bool], ...] = ()) -> tuple[tuple[int, bool], ...]:
+        """`entries`, and the exit in whose memory a tensor from outside lies."""
+        exporter = self._identities.adopt(tensor)
+        return entries if exporter is None or (exporter, True) in entries else (*entries, (exporter, True))

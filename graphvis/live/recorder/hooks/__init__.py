@@ -1,0 +1,38 @@
+"""The few places that PyTorch does not report, wrapped while some recording is on.
+
+Each wrapper is put in place by the first recording that is entered and taken out by the last that
+leaves; what stood there before is put back exactly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphvis.live.recorder.hooks import functions, memory, modes, training
+from graphvis.live.recorder.hooks.places import lock, recordings, restore
+
+if TYPE_CHECKING:
+    from graphvis.live.recorder.recording import Recording
+
+
+def install(recording: Recording) -> None:
+    """Have `recording` told of what PyTorch does not report."""
+    with lock:
+        recordings.append(recording)
+        if len(recordings) == 1:
+            try:
+                for place in (functions, memory, modes, training):
+                    place.wrap()
+            except BaseException:
+                recordings.clear()
+                restore()
+                raise
+
+
+def remove(recording: Recording) -> None:
+    """Tell `recording` no more."""
+    with lock:
+        if recording in recordings:
+            recordings.remove(recording)
+        if not recordings:
+            restore()

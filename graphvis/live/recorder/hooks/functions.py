@@ -1,0 +1,68 @@
+"""Custom Functions, scripted code, and tensors made into parameters: what runs without a call that a mode sees."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch._C._autograd import _get_sequence_nr
+
+from graphvis.live.recorder.hooks.places import listening, noting, replace, tensors_in
+
+
+def wrap() -> None:
+    """Wrap them."""
+    _wrap_functions()
+    replace(torch.Tensor, "_make_subclass", staticmethod(noting(torch.Tensor._make_subclass, "nn.Parameter", 1)))
+    _wrap_scripted()
+
+
+def _wrap_functions() -> None:
+    base, public = torch.autograd.function._SingleLevelFunction, torch.autograd.Function
+    own = vars(public).get("apply")
+    replace(base, "apply", classmethod(_wrap_apply(lambda cls: super(base, cls).apply)))
+    if own is not None and not isinstance(own, classmethod):
+        # Since 2.14 it is C's own, which does not come by the base.
+        replace(public, "apply", classmethod(_wrap_apply(lambda cls: own.__get__(None, cls))))
+
+
+def _wrap_apply(original: Callable[[Any], Any]) -> Any:
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        told = listening()
+        if not told:
+            return original(cls)(*args, **kwargs)
+        before = _get_sequence_nr()
+        for recording in told:
+            recording.tape.depth += 1
+        try:
+            result = original(cls)(*args, **kwargs)
+        finally:
+            for recording in told:
+                recording.tape.depth -= 1
+        inputs = tensors_in([*args, *kwargs.values()])
+        for recording in told:
+            with torch._C.DisableTorchFunction():
+                own = tuple(
+                    number
+                    for output in tensors_in(result if isinstance(result, (tuple, list)) else [result])
+                    if not any(output is tensor for tensor in inputs)
+                    and (number := recording.tape.identities.find(output)) is not None
+                )
+            recording.tape.note_call(f"Function.apply ({cls.__name__})", inputs, result, before, sys._getframe(1), own)
+        return result
+
+    return apply
+
+
+def _wrap_scripted() -> None:
+    for owner in (torch._C.ScriptMethod, torch._C.ScriptFunction):
+        original = owner.__call__
+
+        def call(self: Any, *args: Any, _original: Any = original, **kwargs: Any) -> Any:
+            for recording in listening():
+                recording.tape.note_unseen("Scripted code ran: what it computes inside was not seen.")
+            return _original(self, *args, **kwargs)
+
+        replace(owner, "__call__", call)

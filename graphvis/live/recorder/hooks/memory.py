@@ -1,0 +1,107 @@
+"""Tensors whose memory comes from elsewhere, is exchanged, or is copied and pickled."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+import torch
+import torch.utils.dlpack
+from torch._C._autograd import _get_sequence_nr
+
+from graphvis.live.recorder.hooks.places import listening, replace, tensors_in
+
+
+def wrap() -> None:
+    """Wrap what does it."""
+    for owner, name in ((torch, "from_numpy"), (torch, "frombuffer"), (torch, "from_dlpack"),
+                        (torch.utils.dlpack, "from_dlpack")):  # fmt: skip
+        replace(owner, name, _wrap_entry(getattr(owner, name), f"torch.{name}"))
+    replace(torch.nn.Parameter, "__deepcopy__", _wrap_copy(torch.nn.Parameter.__deepcopy__))
+    for kind in (torch.Tensor, torch.nn.Parameter):
+        replace(kind, "__reduce_ex__", _wrap_pickling(kind.__reduce_ex__))
+    replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
+    _wrap_swap()
+
+
+def _wrap_entry(original: Any, name: str) -> Any:
+    @functools.wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        told = listening()
+        before = _get_sequence_nr()
+        result = original(*args, **kwargs)
+        for recording in told:
+            recording.tape.note_entry(name, result, before, sys._getframe(1))
+        return result
+
+    return wrapper
+
+
+def _wrap_set(original: Any) -> Any:
+    @functools.wraps(original)
+    def set_(self: Any, *args: Any, **kwargs: Any) -> Any:
+        told = listening()
+        with torch._C.DisableTorchFunction():
+            for recording in told:
+                recording.tape.identities.see(self)
+        result = original(self, *args, **kwargs)
+        for recording in told:
+            recording.tape.note_exchange("Tensor.set_", self, tensors_in(args[:1]), sys._getframe(1))
+        return result
+
+    return set_
+
+
+def _wrap_copy(original: Any) -> Any:
+    @functools.wraps(original)
+    def __deepcopy__(self: Any, memo: Any) -> Any:  # noqa: N807  # stands in for it
+        told = listening()
+        before = _get_sequence_nr()
+        for recording in told:
+            recording.pause()
+        try:
+            result = original(self, memo)
+        finally:
+            for recording in told:
+                recording.resume()
+        for recording in told:
+            recording.tape.note_call("Tensor.__deepcopy__", [self], result, before, sys._getframe(1))
+        return result
+
+    return __deepcopy__
+
+
+def _wrap_pickling(original: Any) -> Any:
+    @functools.wraps(original)
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:  # noqa: N807  # stands in for it
+        told = listening()
+        for recording in told:
+            recording.tape.note_exit("Tensor.__reduce_ex__", self, sys._getframe(1))
+            recording.pause()
+        try:
+            return original(self, protocol)
+        finally:
+            for recording in told:
+                recording.resume()
+
+    return __reduce_ex__
+
+
+def _wrap_swap() -> None:
+    original = torch.utils.swap_tensors
+
+    @functools.wraps(original)
+    def swap_tensors(t1: Any, t2: Any) -> Any:
+        told = listening()
+        with torch._C.DisableTorchFunction():
+            seen = [recording.tape.identities for recording in told]
+            numbers = [(identities.find(t1), identities.find(t2)) for identities in seen]
+        result = original(t1, t2)  # type: ignore[no-untyped-call]
+        with torch._C.DisableTorchFunction():
+            for identities, (first, second) in zip(seen, numbers, strict=True):
+                identities.bind(t1, second)
+                identities.bind(t2, first)
+        return result
+
+    replace(torch.utils, "swap_tensors", swap_tensors)

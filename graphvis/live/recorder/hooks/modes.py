@@ -1,0 +1,87 @@
+"""Modes entered without a word: inference, checkpoint, the wrappers of torch.func; and the one that we are."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+import torch
+from torch._functorch import eager_transforms, vmap
+from torch.utils import checkpoint
+
+from graphvis.live.recorder.hooks.places import listening, noting, recordings, replace
+
+
+def wrap() -> None:
+    """Wrap them."""
+    _wrap_inference_mode()
+    _wrap_checkpoint()
+    _wrap_wrapping()
+    replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
+
+
+def _wrap_inference_mode() -> None:
+    owner = torch.inference_mode
+    enter, leave = owner.__enter__, owner.__exit__
+
+    @functools.wraps(enter)
+    def __enter__(self: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in listening():
+            recording.tape.note_mode("torch.inference_mode", self.mode, sys._getframe(1))
+        return enter(self)
+
+    @functools.wraps(leave)
+    def __exit__(self: Any, *args: Any) -> Any:  # noqa: N807  # stands in for it
+        return leave(self, *args)
+
+    replace(owner, "__enter__", __enter__)
+    replace(owner, "__exit__", __exit__)
+
+
+def _wrap_checkpoint() -> None:
+    """A non-reentrant checkpoint saves nothing: what it runs will be run again by backward."""
+    owner = getattr(checkpoint, "_checkpoint_hook", None)
+    if owner is None:
+        return
+    enter, leave = owner.__enter__, owner.__exit__
+
+    @functools.wraps(enter)
+    def __enter__(self: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in listening():
+            recording.tape.note_mode("torch.utils.checkpoint", True, sys._getframe(1))
+        return enter(self)
+
+    @functools.wraps(leave)
+    def __exit__(self: Any, *args: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in listening():
+            recording.tape.note_mode("torch.utils.checkpoint", False, sys._getframe(1))
+        return leave(self, *args)
+
+    replace(owner, "__enter__", __enter__)
+    replace(owner, "__exit__", __exit__)
+
+
+def _wrap_wrapping() -> None:
+    """vmap and grad put tensors into wrappers and take them out again; the value is the same."""
+    for module, name in ((vmap, "_add_batch_dim"), (vmap, "_remove_batch_dim"),
+                         (eager_transforms, "_wrap_for_grad"), (eager_transforms, "_unwrap_for_grad")):  # fmt: skip
+        original = getattr(module, name, None)
+        if original is not None:
+            replace(module, name, noting(original, "torch.func", 1 if name.endswith("for_grad") else 0))
+
+
+def _only_subclasses(original: Any) -> Any:
+    """Modules that have an eval fast path ask this, and an active mode would keep them off it."""
+    disabled = torch._C._disabled_torch_function_impl
+
+    @functools.wraps(original)
+    def has_torch_function(values: Any) -> bool:
+        if torch._C._len_torch_function_stack() > len(recordings):
+            return bool(original(values))
+        return any(
+            getattr(type(value), "__torch_function__", disabled) not in (disabled, torch.Tensor.__torch_function__)
+            for value in values
+        )
+
+    return has_torch_function

@@ -1,0 +1,173 @@
+"""What a recording has written down until now, and the writing down of it."""
+
+from __future__ import annotations
+
+import weakref
+from types import FrameType
+from typing import Any
+
+import torch
+from torch._C._autograd import _get_sequence_nr
+
+from graphvis.live.recorder.arguments import flag_of, tensors_of
+from graphvis.live.recorder.exits import Exits
+from graphvis.live.recorder.frames import Frames
+from graphvis.live.recorder.functions import Function, describe
+from graphvis.live.recorder.identity import Identities
+from graphvis.live.recorder.raw import RawCall
+
+_Tensor = torch.Tensor
+_grad_enabled = torch.is_grad_enabled
+_inference_enabled = torch.is_inference_mode_enabled
+
+
+class Tape:
+    """The calls of a run, raw, and the numbers that they speak in.
+
+    Attributes:
+        calls: each as :class:`RawCall` has it.
+        functions: what was called.
+        plain: of each, whether its calls only take tensors and hand out new ones.
+        modules: what ran them, seen from 1 on.
+        names: of tensors, by number.
+        module_names: of modules, by ``id``, where somebody knows better than the outermost module's paths.
+        notes: what the calls do not show, in words; in order, each once.
+        unseen: whether something ran that the calls do not show.
+        depth: how many ``Function.forward`` are running.
+    """
+
+    def __init__(self) -> None:
+        self.identities = Identities()
+        self.frames = Frames()
+        self.exits = Exits(self.identities, self.frames)
+        self.calls: list[tuple[Any, ...]] = []
+        self.functions: list[Function] = []
+        self.plain: list[bool] = []
+        self.modules: list[weakref.ref[Any]] = []
+        self.names: dict[int, str] = {}
+        self.module_names: dict[int, str] = {}
+        self.notes: dict[str, None] = {}
+        self.unseen = False
+        self.depth = 0
+        self.described: dict[Any, int] = {}
+        self._modules: dict[int, int] = {}
+
+    def describe(self, func: Any) -> int:
+        """The index of a function that is called for the first time."""
+        index = self.described[func] = len(self.functions)
+        self.functions.append(describe(func))
+        self.plain.append(self.functions[index].plain)
+        return index
+
+    def named(self, name: str) -> int:
+        """The index of a function that is known by name only."""
+        index = self.described.get(name)
+        if index is None:
+            index = self.described[name] = len(self.functions)
+            self.functions.append(Function(name))
+            self.plain.append(False)
+        return index
+
+    def modes(self) -> int:
+        """The modes of now, as :attr:`RawCall.modes`."""
+        return _grad_enabled() | _inference_enabled() << 1 | (self.depth > 0) << 2
+
+    def number(
+        self, result: Any, tensors: list[Any], inputs: tuple[int, ...], existing: bool
+    ) -> tuple[tuple[int, ...], int]:
+        """Number what came out: the numbers, and the flags, two bits each, the first lowest."""
+        if type(result) is _Tensor:  # nearly always: one result, and new
+            for tensor, known in zip(tensors, inputs, strict=False):
+                if result is tensor:
+                    return (known,), flag_of(result)
+            number = self.identities.see(result) if existing else self.identities.add(result)
+            return (number,), flag_of(result)
+        outputs: list[int] = []
+        flags = shift = 0
+        for item in tensors_of((result,), None):
+            for tensor, known in zip(tensors, inputs, strict=False):
+                if item is tensor:
+                    outputs.append(known)
+                    break
+            else:
+                outputs.append(self.identities.see(item) if existing else self.identities.add(item))
+            flags |= flag_of(item) << shift
+            shift += 2
+        return tuple(outputs), flags
+
+    def module(self, module: Any, frame: FrameType) -> int:
+        """The index of a module that runs in `frame`, and of those around it."""
+        index = self._modules.get(id(module))
+        if index is None or self.modules[index - 1]() is not module:
+            for outer in (module, *self.frames.modules(frame)):
+                if outer is module or id(outer) not in self._modules:
+                    self.modules.append(weakref.ref(outer))
+                    self._modules[id(outer)] = len(self.modules)
+            index = self._modules[id(module)]
+        return index
+
+    def append(
+        self, index: int, inputs: tuple[int, ...], flags: int, outputs: tuple[int, ...], results: int, modes: int,
+        before: int, after: int, frame: FrameType, writes: Any = (), entries: Any = (), forwarded: int = 0,
+    ) -> None:  # fmt: skip
+        """Write down a call that was made in `frame`; the rest as in :class:`RawCall`."""
+        place, caller, module = self.frames.find(frame)
+        self.calls.append(
+            (index, inputs, flags, outputs, results, modes, place, caller,
+             0 if module is None else self.module(module, frame), before, after, writes, entries, forwarded)
+        )  # fmt: skip
+
+    # -- what PyTorch does not report
+
+    def note_call(
+        self, name: str, inputs: list[Any], outputs: Any, before: int, frame: FrameType, own: tuple[int, ...] = (),
+        entries: tuple[tuple[int, bool], ...] = (),
+    ) -> None:  # fmt: skip
+        """Write down a call that PyTorch does not report, after it ran.
+
+        Args:
+            name: its name in the trace.
+            inputs: the live tensors that went in.
+            outputs: what came out, nested.
+            before: the sequence number before it ran.
+            frame: where it was made; frames of ours are passed over.
+            own: numbers of tensors that went in and are not among `inputs`.
+            entries: the exits whose values come back with it, as (call, certain).
+        """
+        with torch._C.DisableTorchFunction():
+            numbers, flags = self.identities.see_all(inputs)
+            found, results = self.number(outputs, inputs, numbers, False)
+            self.append(
+                self.named(name), numbers + own, flags, found, results, self.modes(), before, _get_sequence_nr(),
+                frame, (), entries, len(own),
+            )  # fmt: skip
+
+    def note_mode(self, name: str, on: bool, frame: FrameType) -> None:
+        """Write down that a mode is entered or left."""
+        self.note_call(f"{name} ({on})", [], (), _get_sequence_nr(), frame)
+
+    def note_exit(self, name: str, tensor: Any, frame: FrameType) -> None:
+        """Write down that a value leaves."""
+        self.exits.chains[len(self.calls)] = self.frames.chain(frame)
+        self.note_call(name, [tensor], (), _get_sequence_nr(), frame)
+
+    def note_entry(self, name: str, tensor: Any, before: int, frame: FrameType) -> None:
+        """Write down that another library's memory came in as a tensor."""
+        with torch._C.DisableTorchFunction():
+            entries = self.exits.adopt(tensor)
+        self.note_call(name, [], tensor, before, frame, (), entries)
+
+    def note_exchange(self, name: str, tensor: Any, inputs: list[Any], frame: FrameType) -> None:
+        """Write down that a tensor's memory was exchanged for another."""
+        with torch._C.DisableTorchFunction():
+            old, flag = self.identities.see(tensor), flag_of(tensor)
+            self.identities.drop(tensor)
+        self.note_call(name, inputs, tensor, _get_sequence_nr(), frame)
+        call = RawCall._make(self.calls[-1])
+        self.identities.formers[call.outputs[0]] = old
+        self.calls[-1] = tuple(call._replace(inputs=(old, *call.inputs), flags=call.flags << 2 | flag))
+
+    def note_unseen(self, what: str) -> None:
+        """Note that something ran that the calls do not show."""
+        self.notes.setdefault(what)
+        self.unseen = True
