@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import types
+from types import FrameType
 from typing import Any, NamedTuple
+
+import torch
 
 
 def _words(text: str) -> frozenset[str]:
@@ -102,6 +105,24 @@ def describe(function: Any) -> Function:
     if isinstance(function, types.FunctionType):
         return Function(name, writes="checked")
     return Function(name)
+
+
+_GRAD_MODES = torch.no_grad.__enter__.__code__.co_filename
+# set_grad_enabled(), used as a decorator, undoes what it did when it was made.
+_ROLES = {"__enter__": ".__enter__", "__exit__": ".__exit__", "__call__": ".__exit__"}
+
+
+def switched_by(frame: FrameType | None) -> str:
+    """What in PyTorch switches the grad mode: ``.__enter__`` or ``.__exit__`` of a context manager; empty for a call.
+
+    Args:
+        frame: that which calls ``torch._C._set_grad_enabled``.
+    """
+    role = ""
+    while frame is not None and frame.f_code.co_filename == _GRAD_MODES:
+        role = _ROLES.get(frame.f_code.co_name, role)
+        frame = frame.f_back
+    return role
 
 
 def _special(name: str) -> str:

@@ -15,7 +15,7 @@ from graphvis.live.recorder import freezing, hooks, writing
 from graphvis.live.recorder.arguments import flag_of, tensors_of
 from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.frames import locate, names_in
-from graphvis.live.recorder.functions import Function
+from graphvis.live.recorder.functions import Function, switched_by
 from graphvis.live.recorder.raw import RawCall
 from graphvis.live.recorder.tape import Tape
 
@@ -171,7 +171,7 @@ class Recording(TorchFunctionMode):
         if function.special == "backward":
             return self._run_backward(index, function, func, args, kwargs or {})
         if function.special == "switch":
-            index = self.tape.named(f"{function.name} ({bool(args[0])})")
+            index = self.tape.named(f"{function.name}{switched_by(sys._getframe(2))} ({bool(args[0])})")
         # The program's other modes and subclasses must not see us look.
         guarded = bool(types) or _other_modes() > 0
         if guarded:
