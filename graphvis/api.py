@@ -96,15 +96,20 @@ def _moment(what: Any) -> Moment:
     return Moment(graph=what if isinstance(what, Graph) else walker.walk(what))
 
 
-def record() -> Recording:
+def record(*, values: bool = False) -> Recording:
     """Record what a block of code computes: ``with graphvis.record() as trace: loss = step(model, batch)``.
 
     The recording keeps no tensor alive and changes no result. It sees the thread that enters it.
 
+    Args:
+        values: also copy what in-place writes, ``out=`` and optimizers are about to overwrite, so that
+            ``diagnose(..., probe=True)`` can tell whether a write that PyTorch did not count makes a gradient wrong.
+            The copies stay on their device and go with the memory that they are of; beyond 1 GiB the oldest go.
+
     Returns:
         A context manager that is the recording itself; ``trace.freeze()`` gives it as data.
     """
-    return recorder.record()
+    return recorder.record(values=values)
 
 
 def diagnose(
@@ -124,7 +129,9 @@ def diagnose(
         trace: the recording of the forward pass; without one it is told who gets no gradient, and not why.
         parameters: a Module, an iterable of Modules, or tensors by name; by default the leaves that the walk finds.
         probe: also run a backward of our own, which tells gradients that are exactly zero and Functions that return
-            None. It runs tensor hooks; ``.grad`` stays as it is.
+            None. With ``record(values=True)`` more of them, with and without what was overwritten, which tell whether
+            a write that PyTorch did not count makes a gradient wrong. They run tensor hooks; ``.grad`` and all values
+            stay as they are.
         verify: runs the program again and returns its loss. Then it is measured what each cut costs, and whether an
             overwritten tensor makes a gradient wrong.
 

@@ -12,10 +12,12 @@ from graphvis.analysis import diagnosing
 from graphvis.analysis.diagnosing import Subject
 from graphvis.analysis.joining import join
 from graphvis.errors import GraphvisError
-from graphvis.live import counterfactual, walker
+from graphvis.live import counterfactual, effects, walker
 from graphvis.live import probe as probing
-from graphvis.live.recorder import Recording
+from graphvis.live.recorder import KeepingRecording, Recording
+from graphvis.live.recorder.images import Images
 from graphvis.live.unwatched import uncollected
+from graphvis.live.walker.outputs import find_outputs
 from graphvis.model import Diagnosis, Graph, Location, Trace
 
 Parameters = torch.nn.Module | Iterable[torch.nn.Module] | Mapping[str, torch.Tensor]
@@ -56,24 +58,80 @@ def diagnose(
         ParametersError: if `parameters` is none of the above.
     """
     named = named_parameters(parameters)
-    number = None if trace is None else trace.number
-    memory = None if trace is None else trace.memory
     if trace is not None:
         trace.pause()
         trace.name(named)
     try:
-        graph = walker.walk(loss, named, also=named, number=number, memory=memory)
+        evidence = Evidence(loss, trace, named, None if parameters is None else named)
         measured = probing.probe(loss, list(named.values())) if probe else {}
-        with uncollected():
-            frozen = None if trace is None else trace.freeze()
-            subjects = subjects_of(graph, frozen, None if parameters is None else named, measured)
-            found = diagnosing.diagnose(graph, frozen, subjects, backward=backward, stop=stop)
-            if frozen is not None:
-                found = msgspec.structs.replace(found, graph=join(graph, frozen))
+        found = evidence.judge(measured, backward, stop)
+        if probe and isinstance(trace, KeepingRecording):
+            found = evidence.compare(found, loss, trace.images, stop)
         return found if verify is None else counterfactual.verify(found, verify, named)
     finally:
         if trace is not None:
             trace.resume()
+
+
+class Evidence:
+    """What is known of a backward before it runs: a walk of its graph, and the recorded run that built it.
+
+    Args:
+        outputs: what backward starts from.
+        recording: of the run, paused; None if there was none.
+        names: names for tensors.
+        parameters: what is judged, by name; None for all leaves that the walk finds.
+        values: whether to read the values of small tensors.
+    """
+
+    def __init__(
+        self,
+        outputs: Any,
+        recording: Recording | None,
+        names: Mapping[str, torch.Tensor],
+        parameters: Mapping[str, torch.Tensor] | None,
+        *,
+        values: bool = True,
+    ) -> None:
+        self._parameters = parameters
+        self._graph = walker.walk(
+            outputs,
+            names,
+            also=parameters,
+            number=None if recording is None else recording.number,
+            memory=None if recording is None else recording.memory,
+            values=values,
+        )
+        with uncollected():
+            self._trace = None if recording is None else recording.freeze()
+            self._joined = self._graph if self._trace is None else join(self._graph, self._trace)
+
+    def judge(
+        self, measured: Mapping[int, probing.Measured], backward: Location | None, stop: int | None = None
+    ) -> Diagnosis:
+        """Judge by it, and by what a backward was measured to give, by ``id`` of the parameters."""
+        with uncollected():
+            subjects = subjects_of(self._graph, self._trace, self._parameters, measured)
+            found = diagnosing.diagnose(self._graph, self._trace, subjects, backward=backward, stop=stop)
+            return msgspec.structs.replace(found, graph=self._joined)
+
+    def compare(self, judged: Diagnosis, outputs: Any, images: Images, stop: int | None = None) -> Diagnosis:
+        """Measure which of the conflicts make a gradient wrong; those that do not are none."""
+        if all(conflict.effect == "raises" for conflict in judged.conflicts) or not self._leaves(outputs):
+            return judged
+        conflicts = diagnosing.find_conflicts(self._graph, self._trace, stop)
+        told = effects.measure(outputs, self._leaves(outputs), conflicts, images)
+        kept = tuple(
+            msgspec.structs.replace(one.conflict, certain=True) if differs else one.conflict
+            for one, differs in zip(conflicts, told, strict=True)
+            if differs is not False
+        )
+        return msgspec.structs.replace(judged, conflicts=kept)
+
+    def _leaves(self, outputs: Any) -> list[torch.Tensor]:
+        """Whose gradients are compared."""
+        leaves = probing.leaves_of(find_outputs(outputs)) if self._parameters is None else self._parameters.values()
+        return [leaf for leaf in leaves if leaf.requires_grad]
 
 
 def named_parameters(parameters: Parameters | None) -> dict[str, torch.Tensor]:

@@ -16,6 +16,7 @@ from graphvis.analysis.diagnosing import Zeroing
 from graphvis.live.walker.outputs import find_outputs
 
 _CUSTOM = torch._C._FunctionBase
+_ACCUMULATE: Any = vars(torch._C._functions)["AccumulateGrad"]  # which the stubs do not list
 
 
 class Measured(NamedTuple):
@@ -50,15 +51,9 @@ class Watch:
         self._passed: dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
         self._hidden: dict[int, int] = {}
         self._handles: list[Any] = []
-        with torch._C.DisableTorchFunction():
-            tops = [found.grad_fn if isinstance(found, torch.Tensor) else found.node for found in find_outputs(outputs)]
-        stack = [top for top in tops if top is not None]
-        while stack:
-            node = stack.pop()
-            if node not in self._numbers:
-                self._numbers[node] = len(self._nodes)
-                self._nodes.append(node)
-                stack.extend(following for following, _ in node.next_functions if following is not None)
+        for node in nodes_behind(find_outputs(outputs)):
+            self._numbers[node] = len(self._nodes)
+            self._nodes.append(node)
         with torch._C.DisableTorchFunction():
             for leaf in leaves:
                 if leaf.is_leaf and leaf.requires_grad:
@@ -105,7 +100,7 @@ class Watch:
         Returns:
             What was measured, by ``id``; only what is not plainly a gradient.
         """
-        leaves = {id(node.variable): number for number, node in enumerate(self._nodes) if hasattr(node, "variable")}
+        leaves = {id(node.variable): number for number, node in enumerate(self._nodes) if _is_leaf(node)}
         users: list[list[tuple[int, int]]] = [[] for _ in self._nodes]
         for number, node in enumerate(self._nodes):
             for slot, (following, _) in enumerate(node.next_functions):
@@ -163,7 +158,7 @@ def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> dict[int, Measure
         return {}
     watch = Watch(roots)
     seeds = [torch.ones_like(root) for root in roots]
-    with _undisturbed(wanted), watch:
+    with undisturbed(roots, wanted), watch:
         try:
             given = torch.autograd.grad(roots, wanted, seeds, retain_graph=True, allow_unused=True)
         except RuntimeError:
@@ -175,18 +170,46 @@ def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> dict[int, Measure
     return watch.measure(wanted, {id(leaf): gradient for leaf, gradient in zip(wanted, given, strict=True)})
 
 
+def nodes_behind(outputs: Sequence[Any]) -> list[Any]:
+    """The live nodes that some outputs lead to, each once."""
+    with torch._C.DisableTorchFunction():
+        tops = [output.grad_fn if isinstance(output, torch.Tensor) else output.node for output in outputs]
+    seen: dict[Any, None] = {}
+    stack = [top for top in tops if top is not None]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen[node] = None
+            stack.extend(following for following, _ in node.next_functions if following is not None)
+    return list(seen)
+
+
+def _is_leaf(node: Any) -> bool:
+    return type(node) is _ACCUMULATE
+
+
+def leaves_of(outputs: Sequence[Any]) -> list[torch.Tensor]:
+    """The leaves that some outputs lead to."""
+    return [node.variable for node in nodes_behind(outputs) if _is_leaf(node)]
+
+
 @contextmanager
-def _undisturbed(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
-    """Put back ``.grad``, the grad mode and the random numbers."""
-    kept = [leaf.grad for leaf in leaves]
-    devices = list({leaf.device.index for leaf in leaves if leaf.device.type == "cuda"})
+def undisturbed(outputs: Sequence[Any], leaves: Sequence[torch.Tensor]) -> Iterator[None]:
+    """Put back ``.grad``, the grad mode and the random numbers after a backward from `outputs`.
+
+    Args:
+        outputs: what it starts from: the leaves that they lead to are put back too.
+        leaves: leaves that a checkpoint may hide.
+    """
+    kept = [(leaf, leaf.grad) for leaf in {id(leaf): leaf for leaf in (*leaves, *leaves_of(outputs))}.values()]
+    devices = list({leaf.device.index for leaf, _ in kept if leaf.device.type == "cuda"})
     with torch.random.fork_rng(devices=devices), torch.enable_grad():
-        for leaf in leaves:
+        for leaf, _ in kept:
             leaf.grad = None
         try:
             yield
         finally:
-            for leaf, grad in zip(leaves, kept, strict=True):
+            for leaf, grad in kept:
                 leaf.grad = grad
 
 

@@ -14,7 +14,7 @@ from graphvis.live.recorder import record
 from tests.causes.case import Build
 
 
-def ask(step: Callable[[nn.Module], Tensor], build: Build, *, probe: bool = False) -> Any:
+def ask(step: Callable[[nn.Module], Tensor], build: Build, *, probe: bool = False, values: bool = False) -> Any:
     """The diagnosis of one recorded run from a fixed seed; the grad mode is put back."""
     torch.manual_seed(7)
     model = build()
@@ -22,7 +22,7 @@ def ask(step: Callable[[nn.Module], Tensor], build: Build, *, probe: bool = Fals
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with record() as trace:
+            with record(values=values) as trace:
                 loss = step(model)
         return diagnose(loss, trace, parameters=model, probe=probe)
     finally:

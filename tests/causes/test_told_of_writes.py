@@ -27,9 +27,17 @@ def test_effect_and_both_lines_of_a_conflict(case: Overwritten) -> None:
 
 @pytest.mark.parametrize("case", [c for c in CONFLICTS if c.effect == "wrong gradient"], ids=lambda case: case.name)
 def test_a_wrong_gradient_is_certain_after_a_probe(case: Overwritten) -> None:
-    diagnosis = ask(lambda model: case.step(model, True), case.build, probe=True)
+    diagnosis = ask(lambda model: case.step(model, True), case.build, probe=True, values=True)
     assert diagnosis.conflicts
     assert {conflict.effect for conflict in diagnosis.conflicts} == {"wrong gradient"}
+    assert all(conflict.certain for conflict in diagnosis.conflicts)
+
+
+@pytest.mark.parametrize("case", [c for c in CONFLICTS if c.effect == "wrong gradient"], ids=lambda case: case.name)
+def test_nothing_is_certain_where_the_old_values_were_not_kept(case: Overwritten) -> None:
+    diagnosis = ask(lambda model: case.step(model, True), case.build, probe=True)
+    assert diagnosis.conflicts
+    assert not any(conflict.certain for conflict in diagnosis.conflicts)
 
 
 @pytest.mark.parametrize("case", CONFLICTS, ids=lambda case: case.name)

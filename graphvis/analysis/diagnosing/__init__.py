@@ -1,6 +1,7 @@
 """From what walker and recorder noted to verdicts, cuts and conflicts; no live tensor."""
 
+from graphvis.analysis.diagnosing.conflicts import Overwritten, find_conflicts
 from graphvis.analysis.diagnosing.diagnosing import diagnose
 from graphvis.analysis.diagnosing.verdicts import Subject, Zeroing
 
-__all__ = ["Subject", "Zeroing", "diagnose"]
+__all__ = ["Overwritten", "Subject", "Zeroing", "diagnose", "find_conflicts"]

@@ -38,6 +38,8 @@ class Overwritten(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         conflict: what is told of it.
         call: the call that saved; None where it was not seen.
+        readers: autograd's sequence numbers of the nodes that read it in backward: the one that saved it, or all of a
+            checkpoint, which runs again on it.
         storage: the memory that the saved tensor lies in, in the trace's numbers; None where it is not known.
         region: its bytes there.
         writes: the later calls that wrote there without being counted for it, ascending.
@@ -45,6 +47,7 @@ class Overwritten(msgspec.Struct, frozen=True, kw_only=True):
 
     conflict: Conflict
     call: int | None = None
+    readers: tuple[int, ...] = ()
     storage: int | None = None
     region: Region | None = None
     writes: tuple[int, ...] = ()
@@ -128,7 +131,18 @@ class _Search:
         if not writes:
             return None
         conflict = self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, writes[0])
-        return Overwritten(conflict=conflict, call=call, storage=place[0], region=place[1], writes=writes)
+        readers = self._readers(node, call if saved.state == "unknown" else None)
+        return Overwritten(
+            conflict=conflict, call=call, readers=readers, storage=place[0], region=place[1], writes=writes
+        )
+
+    def _readers(self, node: int, call: int | None) -> tuple[int, ...]:
+        """See :attr:`Overwritten.readers`; `call` is one in a checkpoint."""
+        numbers, checkpointed = self.graph.sequence_nrs, self.writes.checkpointed
+        around = None if call is None else checkpointed.get(call)
+        if around is None:
+            return (numbers[node],)
+        return tuple(numbers[other] for other, made in self.calls.items() if checkpointed.get(made) == around)
 
     def _told(self, conflict: Conflict, call: int | None, wrote: int | None) -> Conflict:
         """A conflict with its lines."""

@@ -29,7 +29,7 @@ _other_modes = torch._C._len_torch_function_stack
 
 
 class Recording(TorchFunctionMode):
-    """A run being watched; a context manager that :func:`record` makes.
+    """A run being watched; a context manager that ``graphvis.record()`` makes.
 
     It keeps no tensor alive and changes no result. It sees the thread that entered it.
     """
@@ -265,11 +265,6 @@ class Recording(TorchFunctionMode):
                 callback(event)
         finally:
             self.resume()
-
-
-def record() -> Recording:
-    """Watch the calls of the block: ``with graphvis.record() as trace: loss = step(model, batch)``."""
-    return Recording()
 
 
 def _dim_of(args: Any, kwargs: Any) -> int:

@@ -1,0 +1,121 @@
+"""Memory as it was before each write, for a recording that was asked to keep it: a probe puts it back for a moment.
+
+An image is a copy of bytes. It is dropped when the memory that it is of dies, and the oldest are dropped beyond a
+limit, so that a long loop of optimizer steps does not fill the machine.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, NamedTuple
+
+import torch
+
+from graphvis.live.recorder.identity import Identities
+from graphvis.live.recorder.raw import Part
+from graphvis.live.walker.tensors import runs_code
+
+MOST_BYTES = 1 << 30
+"""How much is kept in all; what the last call overwrote is kept however large it is."""
+
+# The storage that was copied from, the first byte, and the bytes.
+Copy = tuple[Any, int, torch.Tensor]
+
+
+class Image(NamedTuple):
+    """Some bytes as they were before a call wrote to them.
+
+    Attributes:
+        storage: the number of the memory that they lie in, in the trace.
+        start: the first byte.
+        values: the bytes, on their device.
+    """
+
+    storage: int
+    start: int
+    values: torch.Tensor
+
+    @property
+    def stop(self) -> int:
+        """One past the last byte."""
+        return self.start + self.values.numel()
+
+
+class Images:
+    """The images of one recording, by the call that wrote."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, list[Image]] = {}
+        self._memories: dict[int, weakref.ref[Any]] = {}
+        self._writers: dict[int, set[int]] = {}  # the calls that wrote to a memory
+        self._bytes = 0
+
+    def keep(self, call: int, identities: Identities, copies: list[Copy]) -> None:
+        """Keep what a call overwrote, and drop the oldest images beyond the limit."""
+        self._kept[call] = [self._image(call, identities, *copied) for copied in copies]
+        self._bytes += sum(image.values.numel() for image in self._kept[call])
+        for older in list(self._kept):
+            if self._bytes <= MOST_BYTES or older == call:
+                break
+            self._drop(older)
+
+    def of(self, call: int, storage: int) -> list[Image]:
+        """What a call overwrote in a memory, as far as it is still kept."""
+        return [image for image in self._kept.get(call, ()) if image.storage == storage]
+
+    def memory(self, storage: int) -> Any:
+        """The live storage of that number; None if none of it was written, or it has died."""
+        reference = self._memories.get(storage)
+        return None if reference is None else reference()
+
+    def _image(self, call: int, identities: Identities, storage: Any, start: int, values: torch.Tensor) -> Image:
+        number = identities.storage_of(storage)
+        if number in identities.windows:
+            number, shift = identities.windows[number]
+            start += shift
+            storage = identities.exported[number][2]()
+        if number not in self._memories and storage is not None:
+            mine = weakref.ref(self)
+
+            def forget(_: object) -> None:
+                if (images := mine()) is not None:
+                    images._forget(number)
+
+            self._memories[number] = weakref.ref(storage, forget)
+        self._writers.setdefault(number, set()).add(call)
+        return Image(number, start, values)
+
+    def _drop(self, call: int) -> None:
+        self._bytes -= sum(image.values.numel() for image in self._kept.pop(call, ()))
+
+    def _forget(self, storage: int) -> None:
+        self._memories.pop(storage, None)
+        for call in self._writers.pop(storage, ()):
+            left = [image for image in self._kept.get(call, ()) if image.storage != storage]
+            self._drop(call)
+            if left:
+                self._kept[call] = left
+                self._bytes += sum(image.values.numel() for image in left)
+
+
+def bytes_of(storage: Any, start: int, stop: int) -> torch.Tensor:
+    """Some bytes of a storage as a tensor that shares them, and with a version counter of its own."""
+    alias = torch.empty(0, dtype=torch.uint8, device=storage.device)
+    # The base's own: the one of torch.Tensor is what a recording listens to.
+    return torch._C.TensorBase.set_(alias, storage, start, (stop - start,), (1,))
+
+
+def copy_of(tensor: torch.Tensor, part: Part | None) -> Copy | None:
+    """A copy of a tensor's bytes, or of a part of them, gaps included; None where there are none that can be copied."""
+    if runs_code(tensor) or tensor.layout is not torch.strided or tensor.device.type == "meta":
+        return None
+    first, shape, strides = (int(tensor.storage_offset()), tensor.shape, tensor.stride()) if part is None else part
+    if 0 in shape:
+        return None
+    itemsize = tensor.element_size()
+    last = first + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    try:
+        storage = tensor.untyped_storage()
+        return storage, first * itemsize, bytes_of(storage, first * itemsize, (last + 1) * itemsize).clone()
+    except RuntimeError:  # memory that is not there, as of a tensor that was resized away
+        return None

@@ -1,0 +1,52 @@
+"""A recording that also keeps what is overwritten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphvis.live.recorder import writing
+from graphvis.live.recorder.arguments import tensors_of
+from graphvis.live.recorder.functions import Function
+from graphvis.live.recorder.images import Images, copy_of
+from graphvis.live.recorder.recording import Recording
+from graphvis.live.unwatched import unwatched
+
+
+class KeepingRecording(Recording):
+    """A recording that copies what a write is about to overwrite, on its device and without waiting for it.
+
+    Attributes:
+        images: the copies.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.images = Images()
+
+    def _run(self, index: int, function: Function, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        calls = self.tape.calls
+        copies, first = _copies(function, args, kwargs), len(calls)
+        result = super()._run(index, function, func, types, args, kwargs)
+        if copies and len(calls) > first:
+            self.images.keep(len(calls) - 1, self.tape.identities, copies)
+        return result
+
+
+def record(*, values: bool = False) -> Recording:
+    """Watch the calls of the block: ``with graphvis.record() as trace: loss = step(model, batch)``.
+
+    Args:
+        values: also keep what is overwritten; see :func:`graphvis.record`.
+    """
+    return KeepingRecording() if values else Recording()
+
+
+def _copies(function: Function, args: Any, kwargs: Any) -> list[Any]:
+    """What a call is about to overwrite."""
+    if function.writes == "checked" or not (function.writes or (kwargs and "out" in kwargs)):
+        return []  # a composite is handed much and writes to little, if at all
+    with unwatched():
+        item = function.name == "Tensor.__setitem__"
+        found = writing.targets(function, tensors_of(args, kwargs), args, kwargs)
+        copies = [copy_of(tensor, writing.part_of(tensor, args[1]) if item else None) for tensor, _ in found]
+    return [copied for copied in copies if copied is not None]
