@@ -167,9 +167,19 @@ def grad_enabled_false_block(m):
     return (h @ m.v).sum()
 
 
+@cause("no_grad")
+def no_grad_around_a_block_with_grad(m):
+    with torch.no_grad():  # OFF
+        h = x()
+        with torch.enable_grad():
+            h = h * 2 @ m.v
+        h = h @ m.w  # CUT
+    return (x() @ m.v * h.mean()).sum()
+
+
 @cause("no_grad", w="cut", v="cut")
 def grad_enabled_false_left_on(m):
-    torch.set_grad_enabled(False)
+    torch.set_grad_enabled(False)  # OFF
     h = x() @ m.w  # CUT
     return (h @ m.v).sum()  # CUT
 
@@ -573,6 +583,105 @@ def reentrant_checkpoint(m):
 
     h = checkpoint(block, x(), use_reentrant=True)  # CUT
     return (h @ m.v).sum()
+
+
+def _live() -> Tensor:
+    """An input that requires grad, as a reentrant checkpoint wants it."""
+    return x().requires_grad_()
+
+
+@cause("no_grad", w="cut", v="gradient")
+def no_grad_in_a_reentrant_checkpoint(m):
+    def block(value):
+        with torch.no_grad():  # OFF
+            gate = (value @ m.w).sigmoid()  # CUT
+        return (value @ m.v) * gate
+
+    return checkpoint(block, _live(), use_reentrant=True).sum()
+
+
+@cause("no_grad", w="cut", v="gradient")
+def no_grad_decorator_in_a_reentrant_checkpoint(m):
+    @torch.no_grad()
+    def gate(value):
+        return (value @ m.w).sigmoid()  # CUT
+
+    return checkpoint(lambda value: (value @ m.v) * gate(value), _live(), use_reentrant=True).sum()
+
+
+@cause("no_grad", w="cut", v="gradient", u="gradient")
+def no_grad_twice_in_a_reentrant_checkpoint(m):
+    def block(value):
+        with torch.no_grad():  # OFF
+            with torch.no_grad():
+                value = value + 1
+            gate = value @ m.w  # CUT
+        with torch.enable_grad():
+            return (value @ m.v) * gate @ m.u
+
+    return checkpoint(block, _live(), use_reentrant=True).sum()
+
+
+@cause("no_grad", w="cut", v="gradient", u="gradient")
+def grad_enabled_false_and_true_in_a_reentrant_checkpoint(m):
+    def block(value):
+        torch.set_grad_enabled(False)  # OFF
+        gate = value @ m.w  # CUT
+        torch.set_grad_enabled(True)
+        with torch.set_grad_enabled(False), torch.set_grad_enabled(True):
+            value = value @ m.u
+        return (value @ m.v) * gate
+
+    return checkpoint(block, _live(), use_reentrant=True).sum()
+
+
+@cause("no_grad", w="cut", v="gradient")
+def no_grad_write_in_a_reentrant_checkpoint(m):
+    def block(value):
+        h = value @ m.v
+        with torch.no_grad():
+            h.add_(value @ m.w)  # CUT
+        return h * 2
+
+    return checkpoint(block, _live(), use_reentrant=True).sum()
+
+
+@cause("inference_mode", w="cut", v="gradient")
+def inference_mode_in_a_reentrant_checkpoint(m):
+    def block(value):
+        with torch.inference_mode():  # OFF
+            gate = value @ m.w  # CUT
+        return (value @ m.v) * gate.clone()
+
+    return checkpoint(block, _live(), use_reentrant=True).sum()
+
+
+@cause("no_grad", w="cut", v="gradient", u="gradient")
+def no_grad_in_a_reentrant_checkpoint_in_another(m):
+    def inner(value):
+        with torch.no_grad():
+            gate = value @ m.w  # CUT
+        return (value @ m.v) * gate
+
+    def outer(value):
+        return checkpoint(inner, value @ m.u, use_reentrant=True)
+
+    return checkpoint(outer, _live(), use_reentrant=True).sum()
+
+
+@cause("no_grad", w="cut", v="gradient")
+def no_grad_around_a_reentrant_checkpoint_in_another(m):
+    def outer(value):
+        with torch.no_grad():
+            gate = checkpoint(lambda value: value @ m.w, value, use_reentrant=True)  # CUT
+        return (value @ m.v) * gate
+
+    return checkpoint(outer, _live(), use_reentrant=True).sum()
+
+
+@cause("detach", w="cut", v="gradient")
+def detach_in_a_reentrant_checkpoint(m):
+    return checkpoint(lambda value: (value @ m.v) * (value @ m.w).detach(), _live(), use_reentrant=True).sum()  # CUT
 
 
 # 13. requires_grad_ on the loss

@@ -161,6 +161,28 @@ def checkpoint_reentrant_with_a_live_input(m):
 
 
 @quiet()
+def checkpoint_reentrant_with_a_metric_under_no_grad(m):
+    def block(value):
+        h = (value @ m.w).tanh()
+        with torch.no_grad():
+            assert (value @ m.v).abs().max() >= 0
+            scale = (value @ m.v).std()
+        return h @ m.v / scale
+
+    return checkpoint(block, x().requires_grad_(), use_reentrant=True).sum()
+
+
+@quiet()
+def checkpoint_reentrant_in_another(m):
+    def outer(value):
+        return checkpoint(lambda value: value @ m.v, (value @ m.w).tanh(), use_reentrant=True)
+
+    with torch.no_grad():
+        start = x() * 2
+    return checkpoint(outer, start.requires_grad_(), use_reentrant=True).sum()
+
+
+@quiet()
 def clipping_and_steps(m):
     optimizer = torch.optim.AdamW(m.parameters(), lr=1e-3)
     for _ in range(2):

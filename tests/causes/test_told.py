@@ -36,6 +36,12 @@ def test_kind_and_line_of_every_cut(case: Case) -> None:
         assert lines == case.marks["CUT"]
 
 
+@pytest.mark.parametrize("case", [c for c in CAUSES if "OFF" in c.marks], ids=lambda case: case.name)
+def test_the_line_that_turned_grad_off(case: Case) -> None:
+    diagnosis = ask(case.step, case.build, probe=case.probe)
+    assert {cut.since.line for cut in diagnosis.cuts} == case.marks["OFF"]
+
+
 @pytest.mark.parametrize("case", CAUSES, ids=lambda case: case.name)
 def test_without_a_probe_nothing_is_called_worse_than_it_is(case: Case) -> None:
     diagnosis = ask(case.step, case.build)

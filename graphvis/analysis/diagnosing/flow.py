@@ -8,7 +8,7 @@ every node the paths with the fewest cuts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from graphvis.analysis.cutting import classify, cut_by_name, flowing, is_checkpoint, overwrites, short
@@ -80,12 +80,15 @@ class Flow:
         exits: the nodes whose value left PyTorch, by the call at which it did.
     """
 
-    def __init__(self, trace: Trace, sources: Collection[int], stop: int | None = None) -> None:
+    def __init__(
+        self, trace: Trace, sources: Collection[int], turned_off: Mapping[int, int], stop: int | None = None
+    ) -> None:
         """Build it.
 
         Args:
             trace: the recorded run.
             sources: numbers of the tensors whose own past is not looked at: the parameters.
+            turned_off: see :func:`~graphvis.analysis.diagnosing.modes.turned_off`.
             stop: look at the calls before this one only; None for all.
         """
         self.trace = trace
@@ -102,7 +105,7 @@ class Flow:
         self._backward: list[int] = []
         self._left: dict[int, list[list[_Piece]]] = {}  # for each exit what its inputs were made of then
         self._kinds: dict[int, CutKind | None] = {}
-        self._inside = Inside(trace)
+        self._inside = Inside(trace, turned_off)
         for index in range(len(trace.calls) if stop is None else stop):
             self._take(index, trace.calls[index])
 

@@ -8,6 +8,7 @@ import msgspec
 
 from graphvis.analysis.cutting import is_checkpoint
 from graphvis.analysis.diagnosing.flow import Blame, Flow
+from graphvis.analysis.diagnosing.modes import turned_off
 from graphvis.analysis.diagnosing.paths import Paths
 from graphvis.model import Cut, Finding, Location, Trace
 from graphvis.model.cut import CutKind
@@ -83,13 +84,13 @@ class Judgement:
             self.findings = tuple(self._after_the_fact(subject) for subject in subjects)
             return
         sources = {number for subject in subjects for number in subject.numbers}
-        self._flow = Flow(trace, sources, stop)
+        self._turned_off = turned_off(trace)
+        self._flow = Flow(trace, sources, self._turned_off, stop)
         outputs = [edge for root in roots for edge in self._flow.makers(root)]
         self._paths = [Paths(self._flow, outputs, certain=True)]
         if any(not edge.certain for edges in self._flow.edges for edge in edges):
             self._paths.append(Paths(self._flow, outputs, certain=False))
         self._left = self._values_that_left()
-        self._since = _switches(trace)
         self._judge(trace)
 
     def _after_the_fact(self, subject: Subject) -> Finding:
@@ -216,7 +217,7 @@ class Judgement:
 
     def _cut(self, trace: Trace, blame: Blame, certain: bool) -> Cut:
         call = trace.calls[blame.call]
-        switch = self._since.get(blame.call) if blame.kind in ("no_grad", "inference_mode") else None
+        switch = self._turned_off.get(blame.call) if blame.kind in ("no_grad", "inference_mode") else None
         return Cut(
             kind=blame.kind,
             certain=certain,
@@ -260,18 +261,3 @@ def _call_of(trace: Trace, sequence: int) -> int | None:
         if call.sequence[0] <= sequence < call.sequence[1]
     ]
     return min(spans)[1] if spans else None
-
-
-def _switches(trace: Trace) -> dict[int, int]:
-    """For each call made with grad off the call that turned it off, where that was seen."""
-    found: dict[int, int] = {}
-    last: int | None = None
-    for index, call in enumerate(trace.calls):
-        if call.function in ("torch._set_grad_enabled (False)", "torch.inference_mode (True)"):
-            if last is None:
-                last = index
-        elif call.grad_mode and not call.inference:
-            last = None
-        elif last is not None:
-            found[index] = last
-    return found
