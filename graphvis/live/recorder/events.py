@@ -14,7 +14,7 @@ class BackwardEvent:
         roots: the live tensors that it starts from.
         inputs: the live tensors whose gradients are asked for; None for all leaves.
         place: where it is made; :meth:`Recording.location` spells it.
-        caller: the user's own frame where `place` is a library's; -1 where there is none.
+        caller: the user's own frame, the same where that is it; -1 where there is none.
         gradients: what ``autograd.grad`` gave; None before, and for backward().
         error: the exception that it raised; None before, and where it succeeded.
         done: whether it has run.

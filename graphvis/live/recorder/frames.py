@@ -58,7 +58,7 @@ class Frames:
         self._base = (0, None)
         frame = self.users(frame)
         if frame is not None:
-            self._below = self._walk(frame.f_back)
+            self._below = self.find(frame.f_back)
             self._base = (id(frame), frame.f_code)
 
     def stop(self) -> None:
@@ -93,21 +93,17 @@ class Frames:
             self.places.append((code, frame.f_lasti))
         return number
 
-    def find(self, frame: FrameType) -> Found:
-        """Where the call is made that runs in `frame`.
+    def find(self, start: FrameType | None) -> Found:
+        """Where the call is made that runs in the frame `start`.
+
+        It goes outwards until all is known: to a module's frame that knows the rest, or to where the recording began.
 
         Returns:
-            The place of the innermost frame outside torch; the place of the innermost frame of the
-            user, -1 where it is the same or there is none; the innermost module whose forward is
-            running, or None.
+            The place of the innermost frame outside torch, and of the innermost frame of the user, which may
+            be the same; -1 where there is none. The innermost module whose forward is running, or None.
         """
-        place, caller, module = self._walk(frame)
-        return place, -1 if caller == place else caller, module
-
-    def _walk(self, start: FrameType | None) -> Found:
-        """Go outwards until all is known: to a module's frame that knows the rest, or to where the recording began."""
         frame = start
-        kinds, call, (base, base_code) = self._kinds, self._module_call, self._base
+        kinds, places, call, (base, base_code) = self._kinds, self._places, self._module_call, self._base
         place = caller = -1
         outside: Found = (-1, -1, None)
         while frame is not None:
@@ -120,7 +116,8 @@ class Frames:
                 kind = self.kind(code.co_filename)
             if kind != TORCH:
                 if place < 0:
-                    place = self.place(frame)
+                    known = places.get((id(code), frame.f_lasti))
+                    place = self.place(frame) if known is None else known
                     if kind == USER:
                         caller = place
                 elif caller < 0 and kind == USER:
@@ -154,7 +151,7 @@ class Frames:
             outer = outer.f_back
         while calls:
             inner = calls.pop()
-            place, caller, _ = self._walk(inner.f_back)
+            place, caller, _ = self.find(inner.f_back)
             inner.f_locals[self._mark] = (place, caller)
         return place, caller
 

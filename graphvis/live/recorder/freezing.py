@@ -139,7 +139,7 @@ def _call(
         inference=bool(raw.modes & 2),
         inner=bool(raw.modes & 4),
         location=places[raw.place] if raw.place >= 0 else 0,
-        caller=places[raw.caller] if raw.caller >= 0 else None,
+        caller=places[raw.caller] if raw.caller >= 0 and raw.caller != raw.place else None,
         module=paths[raw.module],
         sequence=(raw.before, raw.after),
         writes=tuple(_write(tape, tensors, function.special == "item", *write) for write in raw.writes),

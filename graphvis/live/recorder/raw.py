@@ -25,7 +25,7 @@ class RawCall(NamedTuple):
         results: the flags of the outputs.
         modes: whether grad mode was on (1), inference mode was on (2), a Function's forward was running (4).
         place: of the innermost frame outside torch; -1 for none.
-        caller: the place of the user's own frame where that is another; else -1.
+        caller: the place of the user's own frame, the same where that is it; -1 for none.
         module: index into :attr:`Recording.modules`, from 1; 0 for none.
         before: autograd's sequence number before the call.
         after: and after it.

@@ -99,8 +99,9 @@ class Tape:
         """The index of a module that runs in `frame`, and of those around it."""
         index = self._modules.get(id(module))
         if index is None or self.modules[index - 1]() is not module:
-            for outer in (module, *self.frames.modules(frame)):
-                if outer is module or id(outer) not in self._modules:
+            for outer in self.frames.modules(frame):
+                known = self._modules.get(id(outer))
+                if known is None or self.modules[known - 1]() is not outer:
                     self.modules.append(weakref.ref(outer))
                     self._modules[id(outer)] = len(self.modules)
             index = self._modules[id(module)]
