@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Any
 
-import msgspec
 import torch
 from torch.overrides import TorchFunctionMode
 
 from graphvis.errors import GraphvisError
-from graphvis.live import walker
 from graphvis.live.recorder.frames import Frames, locate
 from graphvis.live.recorder.functions import Function, describe
-from graphvis.live.walker.outputs import find_outputs
-from graphvis.model import Cut, Diagnosis, Location
+from graphvis.model import Cut, Location
 from graphvis.model.cut import CutKind
-from graphvis.model.diagnosis import Advice
 
 NEUTRALISED: frozenset[CutKind] = frozenset({"detach", "detach_", "data", "no_grad", "inference_mode", "copy"})
 """The kinds of cut that can be taken out. ``item`` and ``numpy`` hand out a Python object or memory without a graph."""
 
 _Tensor = torch.Tensor
-_MOST_RUNS = 16  # of the program, for advice
 # Where gradients are turned off for good: parameters are written there, and a Function judges for itself.
 _SPARED_FILES = ("/torch/optim/", "/torch/nn/init.py")
 _SPARED_FUNCTIONS = frozenset(
@@ -182,65 +177,6 @@ def without_cuts(where: Cut | Location | None = None, *, kinds: Collection[CutKi
             f"These can: {', '.join(sorted(NEUTRALISED))}.",
         )
     return _WithoutCuts(kinds, where)
-
-
-def verify(diagnosis: Diagnosis, run: Callable[[], Any], parameters: Mapping[str, torch.Tensor]) -> Diagnosis:
-    """Measure what each cut costs, and whether what was overwritten makes a gradient wrong.
-
-    Args:
-        diagnosis: what is to be verified.
-        run: runs the forward pass again on the same parameters and returns its loss. It is called once
-            for each cut (16 at most), from the same random numbers.
-        parameters: the parameters by name.
-
-    Returns:
-        The diagnosis with :attr:`Diagnosis.advice`; a wrong gradient is certain where one differs from
-        that of a run whose saved tensors were kept apart, and no conflict where none does.
-    """
-    devices = sorted({leaf.device.index for leaf in parameters.values() if leaf.device.type == "cuda"})
-    had = {finding.parameter for finding in diagnosis.findings if finding.status in ("gradient", "zero")}
-    advice = []
-    for place, cut in list(enumerate(diagnosis.cuts))[:_MOST_RUNS]:
-        if cut.kind not in NEUTRALISED:
-            advice.append(Advice(cut=place, neutralised=False))
-            continue
-        with torch.random.fork_rng(devices=devices), without_cuts(cut):
-            loss = run()
-        graph = walker.walk(loss, parameters, also=parameters, saved=False, values=False)
-        reached = {
-            name for node in graph.reached if (info := graph.tensors.get(node)) for name in (info.name, *info.aliases)
-        }
-        advice.append(Advice(cut=place, gained=tuple(n for n in parameters if n in reached and n not in had)))
-    conflicts = diagnosis.conflicts
-    if any(conflict.effect == "wrong gradient" for conflict in conflicts):
-        differs = _gradients_differ(run, list(parameters.values()), devices)
-        conflicts = tuple(
-            msgspec.structs.replace(conflict, certain=True) if conflict.effect == "wrong gradient" else conflict
-            for conflict in conflicts
-            if differs or conflict.effect != "wrong gradient"
-        )
-    return msgspec.structs.replace(diagnosis, advice=tuple(advice), conflicts=conflicts)
-
-
-def _gradients_differ(run: Callable[[], Any], leaves: list[torch.Tensor], devices: list[int]) -> bool:
-    """Whether a backward gives other gradients when nobody can overwrite what was saved for it."""
-
-    def gradients(apart: bool) -> list[torch.Tensor | None]:
-        with torch.random.fork_rng(devices=devices):
-            if apart:
-                with torch.autograd.graph.saved_tensors_hooks(lambda kept: kept.detach().clone(), lambda kept: kept):
-                    loss = run()
-            else:
-                loss = run()
-            roots = [root for root in find_outputs(loss) if isinstance(root, _Tensor) and root.requires_grad]
-            wanted = [leaf for leaf in leaves if leaf.requires_grad]
-            return list(torch.autograd.grad(roots, wanted, [torch.ones_like(r) for r in roots], allow_unused=True))
-
-    right, found = gradients(True), gradients(False)
-    return any(
-        (one is None) != (other is None) or (one is not None and other is not None and not torch.equal(one, other))
-        for one, other in zip(right, found, strict=True)
-    )
 
 
 def _on_detached(func: Any, args: Any, kwargs: Any) -> Any:

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import msgspec
 import torch
 
-from graphvis.analysis import diagnosing
-from graphvis.analysis.diagnosing import Subject
-from graphvis.analysis.joining import join
 from graphvis.errors import GraphvisError
-from graphvis.live import counterfactual, effects, walker
 from graphvis.live import probe as probing
+from graphvis.live import verification
+from graphvis.live.evidence import Evidence
 from graphvis.live.recorder import KeepingRecording, Recording
-from graphvis.live.recorder.images import Images
-from graphvis.live.unwatched import uncollected
-from graphvis.live.walker.outputs import find_outputs
-from graphvis.model import Diagnosis, Graph, Location, Trace
+from graphvis.model import Diagnosis, Location
 
 Parameters = torch.nn.Module | Iterable[torch.nn.Module] | Mapping[str, torch.Tensor]
 
@@ -67,71 +61,10 @@ def diagnose(
         found = evidence.judge(measured, backward, stop)
         if probe and isinstance(trace, KeepingRecording):
             found = evidence.compare(found, loss, trace.images, stop)
-        return found if verify is None else counterfactual.verify(found, verify, named)
+        return found if verify is None else verification.verify(found, verify, named)
     finally:
         if trace is not None:
             trace.resume()
-
-
-class Evidence:
-    """What is known of a backward before it runs: a walk of its graph, and the recorded run that built it.
-
-    Args:
-        outputs: what backward starts from.
-        recording: of the run, paused; None if there was none.
-        names: names for tensors.
-        parameters: what is judged, by name; None for all leaves that the walk finds.
-        values: whether to read the values of small tensors.
-    """
-
-    def __init__(
-        self,
-        outputs: Any,
-        recording: Recording | None,
-        names: Mapping[str, torch.Tensor],
-        parameters: Mapping[str, torch.Tensor] | None,
-        *,
-        values: bool = True,
-    ) -> None:
-        self._parameters = parameters
-        self._graph = walker.walk(
-            outputs,
-            names,
-            also=parameters,
-            number=None if recording is None else recording.number,
-            memory=None if recording is None else recording.memory,
-            values=values,
-        )
-        with uncollected():
-            self._trace = None if recording is None else recording.freeze()
-            self._joined = self._graph if self._trace is None else join(self._graph, self._trace)
-
-    def judge(
-        self, measured: Mapping[int, probing.Measured], backward: Location | None, stop: int | None = None
-    ) -> Diagnosis:
-        """Judge by it, and by what a backward was measured to give, by ``id`` of the parameters."""
-        with uncollected():
-            subjects = subjects_of(self._graph, self._trace, self._parameters, measured)
-            found = diagnosing.diagnose(self._graph, self._trace, subjects, backward=backward, stop=stop)
-            return msgspec.structs.replace(found, graph=self._joined)
-
-    def compare(self, judged: Diagnosis, outputs: Any, images: Images, stop: int | None = None) -> Diagnosis:
-        """Measure which of the conflicts make a gradient wrong; those that do not are none."""
-        if all(conflict.effect == "raises" for conflict in judged.conflicts) or not self._leaves(outputs):
-            return judged
-        conflicts = diagnosing.find_conflicts(self._graph, self._trace, stop)
-        told = effects.measure(outputs, self._leaves(outputs), conflicts, images)
-        kept = tuple(
-            msgspec.structs.replace(one.conflict, certain=True) if differs else one.conflict
-            for one, differs in zip(conflicts, told, strict=True)
-            if differs is not False
-        )
-        return msgspec.structs.replace(judged, conflicts=kept)
-
-    def _leaves(self, outputs: Any) -> list[torch.Tensor]:
-        """Whose gradients are compared."""
-        leaves = probing.leaves_of(find_outputs(outputs)) if self._parameters is None else self._parameters.values()
-        return [leaf for leaf in leaves if leaf.requires_grad]
 
 
 def named_parameters(parameters: Parameters | None) -> dict[str, torch.Tensor]:
@@ -164,52 +97,3 @@ def named_parameters(parameters: Parameters | None) -> dict[str, torch.Tensor]:
                 seen.add(id(tensor))
                 found[f"{place}.{name}"] = tensor
     return found
-
-
-def subjects_of(
-    graph: Graph,
-    trace: Trace | None,
-    named: Mapping[str, torch.Tensor] | None,
-    measured: Mapping[int, probing.Measured],
-) -> list[Subject]:
-    """What is to be judged: the parameters with their numbers in the trace, and what was measured of them.
-
-    Args:
-        graph: a walk that has a node for each parameter.
-        trace: the recorded run.
-        named: the parameters; None for all leaves of the walk.
-        measured: what a backward told, by ``id``.
-    """
-    nodes: dict[str, int] = {}
-    for node, info in graph.tensors.items():
-        for name in (info.name, *info.aliases):
-            if name is not None:
-                nodes.setdefault(name, node)
-    if named is None:
-        return [
-            _subject(info.name or f"leaf {place}", graph, trace, node, probing.Measured())
-            for place, (node, info) in enumerate(sorted(graph.tensors.items()))
-            if graph.kinds[node] == "leaf"
-        ]
-    return [
-        _subject(name, graph, trace, nodes[name], measured.get(id(tensor), probing.Measured()))
-        for name, tensor in named.items()
-    ]
-
-
-def _subject(name: str, graph: Graph, trace: Trace | None, node: int, measured: probing.Measured) -> Subject:
-    info = graph.tensors[node]
-    numbers: list[int] = []
-    number = info.trace_number
-    while trace is not None and number is not None:
-        numbers.append(number)
-        number = trace.tensors[number].former
-    return Subject(
-        name=name,
-        numbers=tuple(reversed(numbers)),
-        reached=node in graph.reached,
-        requires_grad=info.requires_grad,
-        shape=info.shape,
-        zero=measured.zero,
-        missing=measured.missing,
-    )
