@@ -30,6 +30,16 @@ def quiet(build: Build | None = None, **verdicts: str):
     return register
 
 
+class _Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value):
+        return value * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
 def _mlp() -> nn.Sequential:
     return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
 
@@ -340,6 +350,15 @@ def indexed_and_scattered(m):
     h = h.masked_fill(h > 5, 5)
     out = torch.zeros(2, 4, dtype=torch.float64).scatter_add(1, torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0]]), h)
     return (out @ m.v).sum()
+
+
+@quiet()
+def function_of_a_view_whose_base_was_written_to(m):
+    # Autograd makes the view's grad_fn anew inside apply, under a lock: a look at the view there would never return.
+    base = torch.zeros(4, 4, dtype=torch.float64)
+    view = base.t()
+    base[1] = m.w[0]
+    return (_Doubled.apply(view) @ m.v).sum()
 
 
 @quiet()

@@ -146,7 +146,9 @@ def _describe_attribute(owner: Any, accessor: str) -> Function:
         return Function("Tensor.requires_grad_", special="item")
     if name == "Tensor.data.__set__":
         return Function(name, special="exchange")
-    skip = attribute in _DESCRIBING_ATTRIBUTES and accessor == "__get__"
+    # Autograd sets _backward_hooks where it makes the grad_fn of a view anew, and holds a lock meanwhile for which
+    # whoever asks the view anything would wait forever.
+    skip = attribute in _DESCRIBING_ATTRIBUTES and (accessor == "__get__" or attribute == "_backward_hooks")
     return Function(name, skip=skip, existing=attribute in ("grad", "_grad", "_base"))
 
 
