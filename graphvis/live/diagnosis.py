@@ -60,7 +60,7 @@ def diagnose(
         measured = probing.probe(loss, list(named.values())) if probe else {}
         found = evidence.judge(measured, backward, stop)
         if probe and isinstance(trace, KeepingRecording):
-            found = evidence.compare(found, loss, trace.images, stop)
+            found = evidence.compare(found, loss, trace, stop)
         return found if verify is None else verification.verify(found, verify, named)
     finally:
         if trace is not None:

@@ -15,7 +15,8 @@ import torch
 from graphvis.analysis.diagnosing import Overwritten
 from graphvis.analysis.diagnosing.regions import overlap, runs
 from graphvis.live.probe import nodes_behind, undisturbed
-from graphvis.live.recorder.images import Image, Images, bytes_of
+from graphvis.live.recorder.images import bytes_of
+from graphvis.live.recorder.keeping import KeepingRecording, Old
 from graphvis.live.unwatched import unwatched
 from graphvis.live.walker.outputs import find_outputs
 
@@ -31,21 +32,19 @@ class _Memory:
     Attributes:
         nodes: the live nodes that read it.
         places: which of the conflicts it is, more than one where a node saved the same memory twice.
-        write: the call that wrote first.
+        line: that wrote.
     """
 
-    def __init__(self, nodes: list[Any], place: int, found: Overwritten, storage: Any, images: Sequence[Image]) -> None:
-        assert found.region is not None, "the caller knows"
+    def __init__(self, nodes: list[Any], place: int, line: object, old: Old) -> None:
         self.nodes = nodes
         self.places = [place]
-        self.write = found.writes[0]
-        self._region, self._number, self._storage, self._images = found.region, found.storage, storage, images
+        self.line = line
+        self._storage, self._region, self._images = old
         self._now: torch.Tensor | None = None
 
-    def shares(self, nodes: list[Any], found: Overwritten) -> bool:
+    def shares(self, nodes: list[Any], old: Old) -> bool:
         """Whether another conflict is about the same bytes of the same nodes."""
-        assert found.region is not None, "the caller knows"
-        return nodes == self.nodes and found.storage == self._number and overlap(self._region, found.region)
+        return nodes == self.nodes and old.storage is self._storage and overlap(self._region, old.region)
 
     def keep(self) -> None:
         """Remember what is there."""
@@ -82,7 +81,7 @@ class _Memory:
 
 
 def measure(
-    outputs: Any, leaves: Sequence[torch.Tensor], conflicts: Sequence[Overwritten], images: Images
+    outputs: Any, leaves: Sequence[torch.Tensor], conflicts: Sequence[Overwritten], recording: KeepingRecording
 ) -> list[bool | None]:
     """Say of each conflict whether it makes a gradient of `leaves` wrong.
 
@@ -94,7 +93,7 @@ def measure(
         outputs: what backward starts from.
         leaves: whose gradients are compared.
         conflicts: what may be wrong.
-        images: what was overwritten, as the recording kept it.
+        recording: that kept what was overwritten.
 
     Returns:
         True where a gradient differs, False where none does, None where that could not be measured: the old values are
@@ -102,7 +101,7 @@ def measure(
     """
     roots = [root for root in find_outputs(outputs) if isinstance(root, torch.Tensor) and root.requires_grad]
     with unwatched():
-        memories = _memories(roots, conflicts, images)
+        memories = _memories(roots, conflicts, recording)
     found: list[bool | None] = [None] * len(conflicts)
     if memories:
         for memory, differs in zip(memories, _Comparing(roots, leaves, memories).judge(), strict=True):
@@ -111,37 +110,21 @@ def measure(
     return found
 
 
-def _memories(roots: Sequence[Any], conflicts: Sequence[Overwritten], images: Images) -> list[_Memory]:
+def _memories(roots: Sequence[Any], conflicts: Sequence[Overwritten], recording: KeepingRecording) -> list[_Memory]:
     known: dict[int, Any] = {}
     for node in nodes_behind(roots):
         known[node._sequence_nr()] = None if node._sequence_nr() in known else node  # threads count each for itself
     found: list[_Memory] = []
     for place, one in enumerate(conflicts):
-        nodes, old = [known.get(number) for number in one.readers], _images_of(one, images)
+        nodes, old = [known.get(number) for number in one.readers], recording.before(one)
         if not nodes or None in nodes or old is None:
             continue
         for memory in found:
-            if memory.shares(nodes, one):
+            if memory.shares(nodes, old):
                 memory.places.append(place)
                 break
         else:
-            found.append(_Memory(nodes, place, one, images.memory(one.storage or 0), old))
-    return found
-
-
-def _images_of(one: Overwritten, images: Images) -> list[Image] | None:
-    """What must be put back, the latest write first; None where some of it is not known."""
-    if one.storage is None or one.region is None or not one.writes:
-        return None
-    storage = images.memory(one.storage)
-    if storage is None or storage.nbytes() < one.region.stop:
-        return None
-    found: list[Image] = []
-    for call in reversed(one.writes):
-        kept = images.of(call, one.storage)
-        if not kept:
-            return None
-        found += reversed(kept)
+            found.append(_Memory(nodes, place, one.conflict.modified_at, old))
     return found
 
 
@@ -185,9 +168,9 @@ class _Comparing:
         """What is judged together."""
         if len(self._memories) <= MOST_RUNS:
             return [[place] for place in range(len(self._memories))]
-        by_write: dict[int, list[int]] = {}
+        by_write: dict[object, list[int]] = {}
         for place, memory in enumerate(self._memories):
-            by_write.setdefault(memory.write, []).append(place)
+            by_write.setdefault(memory.line, []).append(place)
         return list(by_write.values())
 
     def _differ(self, one: Gradients, other: Gradients) -> bool:

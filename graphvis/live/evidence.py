@@ -13,8 +13,7 @@ from graphvis.analysis.diagnosing import Subject
 from graphvis.analysis.joining import join
 from graphvis.live import effects, walker
 from graphvis.live import probe as probing
-from graphvis.live.recorder import Recording
-from graphvis.live.recorder.images import Images
+from graphvis.live.recorder import KeepingRecording, Recording
 from graphvis.live.unwatched import uncollected
 from graphvis.live.walker.outputs import find_outputs
 from graphvis.model import Diagnosis, Graph, Location, Trace
@@ -62,12 +61,14 @@ class Evidence:
             found = diagnosing.diagnose(self._graph, self._trace, subjects, backward=backward, stop=stop)
             return msgspec.structs.replace(found, graph=self._joined)
 
-    def compare(self, judged: Diagnosis, outputs: Any, images: Images, stop: int | None = None) -> Diagnosis:
+    def compare(
+        self, judged: Diagnosis, outputs: Any, recording: KeepingRecording, stop: int | None = None
+    ) -> Diagnosis:
         """Measure which of the conflicts make a gradient wrong; those that do not are none."""
         if all(conflict.effect == "raises" for conflict in judged.conflicts) or not self._leaves(outputs):
             return judged
         conflicts = diagnosing.find_conflicts(self._graph, self._trace, stop)
-        told = effects.measure(outputs, self._leaves(outputs), conflicts, images)
+        told = effects.measure(outputs, self._leaves(outputs), conflicts, recording)
         kept = tuple(
             msgspec.structs.replace(one.conflict, certain=True) if differs else one.conflict
             for one, differs in zip(conflicts, told, strict=True)

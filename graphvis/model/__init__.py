@@ -9,10 +9,10 @@ from graphvis.model.graph import Edge, Fold, Graph, Node, ValueEdge
 from graphvis.model.location import Location
 from graphvis.model.moment import Moment, Outcome
 from graphvis.model.tensor import Saved, TensorInfo
-from graphvis.model.trace import Call, Entry, Trace, TracedTensor, Write
+from graphvis.model.trace import Call, Change, Entry, Trace, TracedTensor, Write
 
 __all__ = [
-    "Advice", "Call", "Comparison", "Conflict", "Cut", "Diagnosis", "Document", "Drawable", "Edge", "Entry",
+    "Advice", "Call", "Change", "Comparison", "Conflict", "Cut", "Diagnosis", "Document", "Drawable", "Edge", "Entry",
     "Finding", "Fold", "Graph", "Location", "Moment", "Node", "Outcome", "Pair", "PairEdge", "Saved", "TensorInfo",
     "Trace", "TracedTensor", "ValueEdge", "Verdict", "Write",
 ]  # fmt: skip

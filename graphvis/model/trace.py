@@ -72,6 +72,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     certain: bool = True
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A tensor in memory that another library shares, and whose values have changed.
+
+    Attributes:
+        tensor: its number.
+        after: what a call beyond this one saved of it, and no call beyond `until`, is no longer what was saved.
+        until: the call at which its values were last seen as they were.
+        shared: the call that shared the memory.
+    """
+
+    tensor: int
+    after: int
+    until: int
+    shared: int
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One forward call as PyTorch saw it.
 
@@ -127,6 +143,7 @@ class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):
         locations: each line once.
         modules: each dotted module path once; the first is empty.
         notes: what could not be seen, in sentences (other threads, scripted modules, ...).
+        changes: what was changed in shared memory, by a call or by the library that shares it.
         unseen: whether something was computed that the calls do not show: then no value is known
             not to have been used.
     """
@@ -137,4 +154,5 @@ class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):
     locations: tuple[Location, ...] = ()
     modules: tuple[str, ...] = ("",)
     notes: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
     unseen: bool = False

@@ -458,6 +458,18 @@ def zero_of_the_gradients(m, write):
     return loss
 
 
+def _trained():
+    return nn.Sequential(nn.Linear(4, 4, dtype=torch.float64), nn.BatchNorm1d(4, dtype=torch.float64))
+
+
+@harmless(build=_trained)
+def batch_norm_that_trains_on_before_backward(m, write):
+    loss = m(x()).square().sum()
+    if write:
+        m(x() * 30 + 5)
+    return loss
+
+
 @harmless()
 def running_mean_of_a_result(m, write):
     h = (x() @ m.w).tanh()

@@ -9,7 +9,7 @@ import msgspec
 from graphvis.analysis.cutting import short
 from graphvis.analysis.diagnosing.regions import Region, region_of
 from graphvis.analysis.diagnosing.writes import Writes
-from graphvis.model import Call, Conflict, Graph, Location, Saved, Trace
+from graphvis.model import Call, Change, Conflict, Graph, Location, Saved, Trace
 from graphvis.model.diagnosis import Effect
 
 _OF_RESULTS = ("result", "output", "out", "result0", "result1")
@@ -21,6 +21,7 @@ _KEEP_RESULT = frozenset(
 )  # fmt: skip
 _KEEP_OTHERS = frozenset(["mul", "div", "true_divide", "addcmul", "addcdiv", "lerp", "masked_fill", "where", "pow"])
 _KEEP_INPUTS = frozenset(["mul", "div", "pow", "sin", "cos", "log", "abs", "addcmul", "addcdiv", "tan", "erf", "log2"])
+_STATISTICS = ("running_mean", "running_var")
 _DETACHED = "detached"
 # Which argument a node saved, by the names that derivatives.yaml gives them; one more where a sum comes first.
 _PLACES = {
@@ -43,6 +44,7 @@ class Overwritten(msgspec.Struct, frozen=True, kw_only=True):
         storage: the memory that the saved tensor lies in, in the trace's numbers; None where it is not known.
         region: its bytes there.
         writes: the later calls that wrote there without being counted for it, ascending.
+        change: how it is known that another library wrote there, if it did.
     """
 
     conflict: Conflict
@@ -51,6 +53,7 @@ class Overwritten(msgspec.Struct, frozen=True, kw_only=True):
     storage: int | None = None
     region: Region | None = None
     writes: tuple[int, ...] = ()
+    change: Change | None = None
 
 
 def find_conflicts(graph: Graph, trace: Trace | None, stop: int | None = None) -> tuple[Overwritten, ...]:
@@ -116,11 +119,18 @@ class _Search:
             return self._raises(node, saved, call, self._counted(call, saved))
         if saved.state == "unknown" and call in self.writes.checkpointed and call is not None:
             return self._of_checkpoint(node, saved, call)
-        if saved.state == "intact" and call is not None:
+        if saved.state == "intact" and call is not None and not self._is_idle(saved, call):
             for place in self._places(call, saved):
                 if (found := self._uncounted(node, saved, call, place)) is not None:
                     return found
+            return self._outside(node, saved, call)
         return None
+
+    def _is_idle(self, saved: Saved, call: int) -> bool:
+        """Whether backward does not use what was saved: statistics that the call updated itself, as training does."""
+        if saved.name not in _STATISTICS or saved.memory is None:
+            return False
+        return any(write.storage == saved.memory[0] for write in self.trace.calls[call].writes)
 
     def _raises(self, node: int, saved: Saved, call: int | None, wrote: int | None) -> Overwritten:
         return Overwritten(conflict=self._told(_conflict(self.graph, node, saved, "raises"), call, wrote), call=call)
@@ -135,6 +145,14 @@ class _Search:
         return Overwritten(
             conflict=conflict, call=call, readers=readers, storage=place[0], region=place[1], writes=writes
         )
+
+    def _outside(self, node: int, saved: Saved, call: int) -> Overwritten | None:
+        """The conflict of what was saved in memory that another library shares, if it has written there."""
+        for number in self._candidates(self.trace.calls[call], saved):
+            if (change := self.writes.changed(call, number)) is not None:
+                conflict = self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, change.shared)
+                return Overwritten(conflict=conflict, call=call, readers=self._readers(node, None), change=change)
+        return None
 
     def _readers(self, node: int, call: int | None) -> tuple[int, ...]:
         """See :attr:`Overwritten.readers`; `call` is one in a checkpoint."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from graphvis.analysis.cutting import cut_by_name, short
 from graphvis.analysis.diagnosing.regions import Region, overlap, region_of
-from graphvis.model import Trace, Write
+from graphvis.model import Change, Trace, Write
 
 
 class Writes:
@@ -17,6 +17,7 @@ class Writes:
         severed: the calls of ``detach_`` on each tensor that had a history.
         checkpointed: calls that backward will run again, each with the call at which its checkpoint began.
         remade: the tensors that these make, with the same.
+        changes: of each tensor in shared memory, what became of its values.
     """
 
     def __init__(self, trace: Trace, stop: int | None) -> None:
@@ -25,6 +26,9 @@ class Writes:
         self.severed: dict[int, list[int]] = {}
         self.checkpointed: dict[int, int] = {}
         self.remade: dict[int, int] = {}
+        self.changes: dict[int, list[Change]] = {}
+        for change in trace.changes:
+            self.changes.setdefault(change.tensor, []).append(change)
         self._counters = list(range(len(trace.tensors)))  # for each tensor the first that shares its counter
         depth = checkpoint = 0
         for index, call in enumerate(trace.calls[:stop]):
@@ -63,6 +67,10 @@ class Writes:
                 continue
             if region is None or overlap(region_of(write, write.shape), region):
                 yield index
+
+    def changed(self, call: int, number: int) -> Change | None:
+        """What says that a tensor is no longer what it was when `call` saved it."""
+        return next((change for change in self.changes.get(number, ()) if change.after < call <= change.until), None)
 
     def detached(self, call: int, tensors: tuple[int, ...]) -> int | None:
         """The first call after `call` that took the history of one of some tensors."""

@@ -37,6 +37,7 @@ def freeze(tape: Tape) -> Trace:
         locations=locations or (Location("<unknown>", 0),),
         modules=modules,
         notes=tuple(tape.notes),
+        changes=tape.exposures.changes(),
         unseen=tape.unseen,
     )
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from graphvis.analysis.diagnosing import Overwritten
+from graphvis.analysis.diagnosing.regions import Region
 from graphvis.live.recorder import writing
 from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.functions import Function
-from graphvis.live.recorder.images import Images, copy_of
+from graphvis.live.recorder.images import Image, Images, copy_of
 from graphvis.live.recorder.recording import Recording
 from graphvis.live.unwatched import unwatched
+
+
+class Old(NamedTuple):
+    """What was overwritten of a saved tensor.
+
+    Attributes:
+        storage: the live memory that it lies in.
+        region: its bytes there.
+        images: what they were, the latest write first; together they give what was saved.
+    """
+
+    storage: Any
+    region: Region
+    images: tuple[Image, ...]
 
 
 class KeepingRecording(Recording):
@@ -22,6 +38,28 @@ class KeepingRecording(Recording):
     def __init__(self) -> None:
         super().__init__()
         self.images = Images()
+        self.tape.exposures.keep = True
+
+    def before(self, found: Overwritten) -> Old | None:
+        """What was overwritten of a saved tensor; None where some of it is not known, or its memory has died."""
+        if found.change is not None:
+            storage, region = self.tape.exposures.place(found.change.tensor)
+            values = self.tape.exposures.values(found.change.tensor, found.change.until)
+            return (
+                None if storage is None or values is None else Old(storage, region, (Image(-1, region.start, values),))
+            )
+        if found.storage is None or found.region is None:
+            return None
+        storage = self.images.memory(found.storage)
+        if storage is None or storage.nbytes() < found.region.stop:
+            return None
+        images: list[Image] = []
+        for call in reversed(found.writes):
+            kept = self.images.of(call, found.storage)
+            if not kept:
+                return None
+            images += reversed(kept)
+        return Old(storage, found.region, tuple(images))
 
     def _run(self, index: int, function: Function, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         calls = self.tape.calls

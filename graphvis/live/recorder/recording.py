@@ -215,8 +215,11 @@ class Recording(TorchFunctionMode):
                 outputs, results = self._exchanged(function, args, outputs, results)
             elif special in ("exit", "memory") and inputs:
                 tape.exits.leave(len(tape.calls), function, tensors[0], result, frame)
+                if special == "memory":
+                    tape.exposures.hand_out(tensors[0], result)
             elif special == "entry" and isinstance(result, _Tensor):
                 entries = tape.exits.adopt(result, entries)
+                tape.exposures.take_in(result, args[0] if args else None)
         if outputs or writes or special in ("exit", "memory", "switch"):
             forwarded = _dim_of(args, kwargs) if special == "join" else 0
             tape.append(index, inputs, flags, outputs, results, modes, before, after, frame, writes, entries, forwarded)

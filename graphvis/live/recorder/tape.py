@@ -11,6 +11,7 @@ from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder.arguments import flag_of, tensors_of
 from graphvis.live.recorder.exits import Exits
+from graphvis.live.recorder.exposures import Exposures
 from graphvis.live.recorder.frames import Frames
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
@@ -43,6 +44,7 @@ class Tape:
         self.calls: list[tuple[Any, ...]] = []
         self.functions: list[Function] = []
         self.plain: list[bool] = []
+        self.exposures = Exposures(self.identities, self.calls, self.functions, self.plain)
         self.modules: list[weakref.ref[Any]] = []
         self.names: dict[int, str] = {}
         self.module_names: dict[int, str] = {}
@@ -56,7 +58,7 @@ class Tape:
         """The index of a function that is called for the first time."""
         index = self.described[func] = len(self.functions)
         self.functions.append(describe(func))
-        self.plain.append(self.functions[index].plain)
+        self.plain.append(self.functions[index].plain and not self.exposures.shared)
         return index
 
     def named(self, name: str) -> int:
@@ -112,6 +114,8 @@ class Tape:
         before: int, after: int, frame: FrameType, writes: Any = (), entries: Any = (), forwarded: int = 0,
     ) -> None:  # fmt: skip
         """Write down a call that was made in `frame`; the rest as in :class:`RawCall`."""
+        if self.exposures.shared:
+            self.exposures.look((*inputs, *outputs), results)
         place, caller, module = self.frames.find(frame)
         self.calls.append(
             (index, inputs, flags, outputs, results, modes, place, caller,
@@ -156,6 +160,7 @@ class Tape:
         """Write down that another library's memory came in as a tensor."""
         with torch._C.DisableTorchFunction():
             entries = self.exits.adopt(tensor)
+            self.exposures.take_in(tensor)
         self.note_call(name, [], tensor, before, frame, (), entries)
 
     def note_exchange(self, name: str, tensor: Any, inputs: list[Any], frame: FrameType) -> None:
