@@ -44,10 +44,15 @@ def freeze(tape: Tape) -> Trace:
 
 def _entries(tape: Tape, raws: list[RawCall]) -> dict[int, tuple[Entry, ...]]:
     """The values that came back with each call: those that are known, and those that the source tells of."""
+    adopted = tape.identities.adopted
     found: dict[int, dict[int, bool]] = {}
     for call, raw in enumerate(raws):
         for left, certain in raw.entries:
             found.setdefault(call, {})[left] = certain
+        if adopted:
+            for number in raw.inputs:
+                if number in adopted:
+                    found.setdefault(call, {})[adopted[number]] = True
     chains: dict[tuple[int, ...], list[int]] = {}
     for call, chain in tape.exits.chains.items():
         if chain:

@@ -27,6 +27,8 @@ class Identities:
         self.formers: dict[int, int] = {}
         # Memory that NumPy or another library may hold too: address, size, weak reference, the call it went by.
         self.exported: dict[int, tuple[int, int, weakref.ref[Any], int]] = {}
+        # Tensors that were first seen as they went into a call, in such memory: number, and the call it went by.
+        self.adopted: dict[int, int] = {}
         # Where a storage is a window into another one: its number and the byte it begins at.
         self.windows: dict[int, tuple[int, int]] = {}
 
@@ -48,7 +50,12 @@ class Identities:
     def see(self, tensor: Any) -> int:
         """The number of `tensor`, a new one if it was not seen."""
         number = self.find(tensor)
-        return self.add(tensor) if number is None else number
+        if number is None:
+            number = self.add(tensor)
+            # It was made where nobody was told; by from_numpy under a name of its own, say.
+            if self.exported and (call := self.adopt(tensor)) is not None:
+                self.adopted[number] = call
+        return number
 
     def see_all(self, tensors: list[Any]) -> tuple[tuple[int, ...], int]:
         """The numbers of several tensors and their flags, two bits each, the first lowest.
@@ -139,9 +146,13 @@ class Identities:
 
     def adopt(self, tensor: Any) -> int | None:
         """The call that exported the memory in which a tensor from another library lies; None for memory of its own."""
-        storage = tensor.untyped_storage()
+        try:
+            storage = tensor.untyped_storage()
+            address = storage.data_ptr()
+        except (RuntimeError, NotImplementedError):
+            return None
         number = self.storage_of(storage)
-        found = self.exporter(storage.data_ptr(), number) if self.exported else None
+        found = self.exporter(address, number) if self.exported and number not in self.exported else None
         if found is None:
             return None
         self.windows[number] = found[:2]
