@@ -69,6 +69,7 @@ class Exposures:
         self._kept: dict[tuple[int, int], torch.Tensor] = {}  # by tensor and call
         self._ever: dict[int, _Shared] = {}
         self._sums: dict[int, list[tuple[int, int]]] = {}  # by tensor: the calls, and the checksums at them
+        self._pieces: dict[int, list[tuple[int, int]]] = {}  # by tensor: the bytes that go into its checksum
         self._in_storage: dict[int, list[int]] = {}
         self._indexed = 0
 
@@ -150,11 +151,16 @@ class Exposures:
 
     def _checksum(self, number: int) -> int | None:
         """Of a tensor's bytes; None where they are not there, or cannot be told from the gaps between them."""
-        storage, region = self.place(number)
-        if storage is None or not is_exact(region) or region.stop > storage.nbytes():
+        pieces = self._pieces.get(number)
+        if pieces is None:
+            region = self.place(number)[1]
+            pieces = self._pieces[number] = list(_pieces(runs(region))) if is_exact(region) else []
+        known = self._ever.get(self._identities.tensors[number][3])
+        storage = None if known is None else known.memory()
+        if not pieces or storage is None or pieces[-1][1] > storage.nbytes():
             return None
         value, address = 0, storage.data_ptr()
-        for start, stop in _pieces(runs(region)):
+        for start, stop in pieces:
             value = zlib.crc32((ctypes.c_ubyte * (stop - start)).from_address(address + start), value)
         return value
 
