@@ -16,6 +16,8 @@ _FLOAT8 = frozenset(
 )
 _INTEGERS = frozenset({torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
 _FLOATS = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64}) | _FLOAT8
+_SMALL, _LARGE = 1.0e-4, 1.0e8  # beyond which PyTorch writes an exponent
+_SCIENTIFIC, _FIXED = f"{{:.{DIGITS}e}}".format, f"{{:.{DIGITS}f}}".format
 _COMPLEX = frozenset({torch.complex64, torch.complex128})
 
 
@@ -33,37 +35,28 @@ def format_value(tensor: torch.Tensor) -> str | None:
         and those that a functorch transform wraps.
     """
     with torch._C.DisableTorchFunction():
-        if not _is_plain(tensor):
-            return None
-        dtype = tensor.dtype
-        if dtype in _INTEGERS:
-            make: Callable[[list[Any]], Callable[[Any], str]] = _integers
-        elif dtype in _FLOATS:
-            make = _floats
-        elif dtype in _COMPLEX:
-            make = _complexes
-        else:
+        write = _WRITERS.get(tensor.dtype)
+        if write is None or not _is_plain(tensor):
             return None
         value = tensor.tolist()
-    if tensor.ndim == 0:
-        return make([value])(value)
-    if not tensor.numel():
-        return "[]"
-    if tensor.ndim == 1:
-        return _row(value, make(value))
-    write = make([number for row in value for number in row])
-    return "[" + ", ".join(_row(row, write) for row in value) + "]"
+        dimensions = tensor.ndim
+    if dimensions == 1:
+        return _row(write(value))
+    if not dimensions:
+        return write([value])[0]
+    texts = write([number for row in value for number in row])
+    length = len(value[0]) if value else 0
+    return _row([_row(texts[i : i + length]) for i in range(0, len(texts), length)]) if texts else "[]"
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
     """Whether the numbers lie in CPU memory, few, and can be read without dispatching an op."""
     return (
         type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl
+        and tensor.is_cpu
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
         and tensor.layout is torch.strided
-        and tensor.device.type == "cpu"
         and not tensor.is_nested
-        and not tensor.is_quantized
         and tensor.ndim <= 2
         and tensor.numel() <= LARGEST
         and not tensor.is_conj()
@@ -72,40 +65,54 @@ def _is_plain(tensor: torch.Tensor) -> bool:
     )
 
 
-def _row(numbers: list[Any], write: Callable[[Any], str]) -> str:
-    return "[" + ", ".join([write(number) for number in numbers]) + "]"
+def _row(texts: list[str]) -> str:
+    return f"[{', '.join(texts)}]"
 
 
-def _integers(numbers: list[int]) -> Callable[[int], str]:
-    width = max(len(str(number)) for number in numbers)
-    return lambda number: str(number).rjust(width)
+def _integers(numbers: list[int]) -> list[str]:
+    return _aligned(numbers, numbers, str)
 
 
-def _floats(numbers: list[float]) -> Callable[[float], str]:
+def _floats(numbers: list[float]) -> list[str]:
     """PyTorch's rules (``torch/_tensor_str.py``): one spelling and one width for all numbers."""
+    if len(numbers) == 1:
+        return [_float(numbers[0])]
     telling = [number for number in numbers if number and math.isfinite(number)]
     if not telling:
-        return lambda number: _whole(number)
-    sizes = [abs(number) for number in telling]
-    if max(sizes) / min(sizes) > 1000.0 or max(sizes) > 1.0e8 or min(sizes) < 1.0e-4:
-        width = max(len(f"{number:.{DIGITS}e}") for number in telling)
-        return lambda number: f"{number:{width}.{DIGITS}e}"
-    if all(number == math.ceil(number) for number in telling):
-        width = max(len(f"{number:.0f}") + 1 for number in telling)
-        return lambda number: _whole(number).rjust(width)
-    width = max(len(f"{number:.{DIGITS}f}") for number in telling)
-    return lambda number: f"{number:.{DIGITS}f}".rjust(width)
+        return list(map(_whole, numbers))
+    sizes = list(map(abs, telling))
+    least, most = min(sizes), max(sizes)
+    if most / least > 1000.0 or most > _LARGE or least < _SMALL:
+        return _aligned(numbers, telling, _SCIENTIFIC)
+    return _aligned(numbers, telling, _whole if all(map(float.is_integer, telling)) else _FIXED)
+
+
+def _float(number: float) -> str:
+    """A number that stands alone, by the same rules: most small parameters and every loss are one."""
+    if _SMALL <= abs(number) <= _LARGE:
+        return f"{number:.0f}." if number.is_integer() else _FIXED(number)
+    return _SCIENTIFIC(number) if number and math.isfinite(number) else _whole(number)
+
+
+def _aligned(numbers: list[Any], telling: list[Any], write: Callable[[Any], str]) -> list[str]:
+    """The numbers in the width that `telling` take."""
+    width = max(map(len, map(write, telling)), default=0)
+    return [write(number).rjust(width) for number in numbers]
 
 
 def _whole(number: float) -> str:
     return f"{number:.0f}." if math.isfinite(number) else f"{number:.0f}"
 
 
-def _complexes(numbers: list[complex]) -> Callable[[complex], str]:
-    real, imaginary = _floats([n.real for n in numbers]), _floats([n.imag for n in numbers])
+def _complexes(numbers: list[complex]) -> list[str]:
+    real, imaginary = _floats([number.real for number in numbers]), _floats([number.imag for number in numbers])
+    behind = [f"{text}j".lstrip() for text in imaginary]
+    return [one + (two if two[0] in "+-" else f"+{two}") for one, two in zip(real, behind, strict=True)]
 
-    def write(number: complex) -> str:
-        behind = (imaginary(number.imag) + "j").lstrip()
-        return real(number.real) + (behind if behind[0] in "+-" else "+" + behind)
 
-    return write
+_WRITERS: dict[torch.dtype, Callable[[list[Any]], list[str]]] = {
+    **dict.fromkeys(_INTEGERS, _integers),
+    **dict.fromkeys(_FLOATS, _floats),
+    **dict.fromkeys(_COMPLEX, _complexes),
+}
+"""How the numbers of a dtype are written."""

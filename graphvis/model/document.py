@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self, TypeVar, Union
 
 import msgspec
@@ -18,7 +19,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", om
 
     def to_json(self) -> str:
         """This value as one JSON document (UTF-8 text, keys in a fixed order, no line breaks)."""
-        return msgspec.json.encode(self).decode()
+        return msgspec.json.encode(self, enc_hook=_plain).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -32,6 +33,13 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", om
 
     def check(self) -> None:
         """Raise DocumentError where parts of the document contradict each other."""
+
+
+def _plain(value: object) -> object:
+    """What a mapping or sequence that makes its items when asked for stands for."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError(f"{type(value).__name__} has no place in a document")
 
 
 _Kind = TypeVar("_Kind", bound=Document)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Literal, overload
 
@@ -111,7 +111,7 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
     targets: tuple[int, ...] = ()
     output_nrs: tuple[int, ...] = ()
     roots: tuple[int, ...] = ()
-    tensors: dict[int, TensorInfo] = {}
+    tensors: Mapping[int, TensorInfo] = {}
     saved: dict[int, tuple[Saved, ...]] = {}
     values: tuple[ValueEdge, ...] = ()
     cuts: tuple[Cut, ...] = ()

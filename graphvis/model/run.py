@@ -79,7 +79,8 @@ class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
 
     def to_json(self) -> str:
         """One JSON document; the diagnoses without their graphs, which are saved by a Diagnosis of its own."""
-        document: dict[str, Any] = msgspec.to_builtins(self)
+        without = tuple(msgspec.structs.replace(diagnosis, graph=None) for diagnosis in self.diagnoses)
+        document: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(self, diagnoses=without))
         for diagnosis in document["diagnoses"]:
             diagnosis.pop("graph", None)
         return msgspec.json.encode(document).decode()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Literal
 
 import msgspec
 
 SavedState = Literal["intact", "overwritten", "detached", "freed", "unknown"]
 
 
-class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class TensorInfo(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The state of one tensor at the moment of the walk.
 
     Attributes:
@@ -49,6 +51,57 @@ class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     has_grad: bool = False
     is_parameter: bool = False
     trace_number: int | None = None
+
+
+class Tensors(Mapping[int, TensorInfo]):
+    """The states of tensors by their node, made when first asked for.
+
+    A walk meets a hundred thousand leaves of a few kinds; a :class:`TensorInfo` for each would take longer than the
+    rest of the walk, and whoever asks for the shape of the graph needs none of them.
+
+    Args:
+        nodes: the node of each tensor, ascending.
+        likes: for each tensor a state that has all that `columns` does not give.
+        columns: by the name of an attribute of :class:`TensorInfo`, that attribute of each tensor.
+    """
+
+    __slots__ = ("_columns", "_likes", "_made", "_nodes")
+
+    def __init__(
+        self, nodes: Sequence[int], likes: Sequence[TensorInfo], columns: Mapping[str, Sequence[Any]]
+    ) -> None:
+        self._nodes = nodes
+        self._likes = likes
+        self._columns = columns
+        self._made: dict[int, TensorInfo] | None = None
+
+    def _all(self) -> dict[int, TensorInfo]:
+        if self._made is None:
+            columns = [
+                self._columns[name] if name in self._columns else map(attrgetter(name), self._likes)
+                for name in TensorInfo.__struct_fields__
+            ]
+            self._made = dict(zip(self._nodes, map(TensorInfo, *columns), strict=True))
+            self._nodes, self._likes, self._columns = (), (), {}
+        return self._made
+
+    def __getitem__(self, node: int) -> TensorInfo:
+        return self._all()[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._all()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._nodes) if self._made is None else len(self._made)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (self._all(),)
+
+    def __repr__(self) -> str:
+        return repr(self._all())
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from graphvis.analysis.overwriting import refused
@@ -44,7 +44,7 @@ class Whole:
         self,
         kinds: Sequence[NodeKind],
         names: Sequence[str],
-        tensors: dict[int, TensorInfo],
+        tensors: Mapping[int, TensorInfo],
         modules: dict[int, str],
         calls: dict[int, int],
     ) -> None:

@@ -23,7 +23,7 @@ from graphvis.live.walker.structure import Structure
 BELOW = "graphvis.below"
 GUARDED = "graphvis.guarded"
 SPACING = 50  # then a graph of any depth is freed within a stack of 256 KiB
-SHALLOW = 1000  # no path is longer than there are functions, and no stack too small for this one
+SHALLOW = 1000  # no stack is too small for a path of so many
 
 
 def guard(structure: Structure, tops: Iterable[Any]) -> None:
@@ -38,7 +38,7 @@ def guard(structure: Structure, tops: Iterable[Any]) -> None:
         tops: the autograd nodes that it began from; empty if it was broken off. A later walk from
             the same ones has nothing to do, because a node's edges never change.
     """
-    if structure.size <= SHALLOW:
+    if structure.depth <= SHALLOW:
         return
     marks = [top.metadata for top in tops]
     if marks and all(GUARDED in mark for mark in marks):

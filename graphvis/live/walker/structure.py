@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import islice, repeat, takewhile
+from operator import attrgetter
 from typing import Any
 
 import torch
 
+from graphvis.live.walker.numbering import number_all
 from graphvis.model.graph import NodeKind
 
 _ACCUMULATE: type = vars(torch._C._functions)["AccumulateGrad"]  # which the stubs do not list
+_VARIABLE = attrgetter("variable")
+_MANY = 16  # from so many on, taking them by columns is the faster way
+_MOST_AT_ONCE = 4096
 _NAMELESS = "CppFunction"  # the class of all nodes that have none of their own in Python
 
 
@@ -18,6 +23,10 @@ def name_of(node: Any) -> str:
     """``SigmoidBackward0``: the name of an autograd node's class, or its own where it has no class in Python."""
     name = type(node).__name__
     return str(node.name()) if name == _NAMELESS else name
+
+
+def _accumulates(node: Any) -> bool:
+    return type(node) is _ACCUMULATE
 
 
 class Structure:
@@ -40,13 +49,14 @@ class Structure:
         self.slots: list[int] = []
         self.targets: list[int] = []
         self.output_nrs: list[int] = []
-        self._functions: dict[Any, int] = {}
+        self._functions: dict[Any, int] = {None: -1}
         self._leaves: dict[int, int] = {}
+        self._rows: dict[int, int] = {}  # of leaves that were met one after the other: the first, and how many
         self._tensors: dict[int, int] = {}
         self._class_names: dict[type, str] = {}
 
     def function(self, node: Any) -> int:
-        """The number of an autograd node, a new one if it was not met yet."""
+        """The number of an autograd node, a new one if it was not met yet; -1 for None."""
         if node not in self._functions:
             self._functions[node] = self._add(node)
         return self._functions[node]
@@ -66,9 +76,9 @@ class Structure:
         return self._tensors[id(tensor)]
 
     @property
-    def size(self) -> int:
-        """How many autograd nodes were met."""
-        return len(self._functions)
+    def depth(self) -> int:
+        """What no path is longer than: how many autograd nodes there are, of all that end one only one."""
+        return len(self._functions) - self.names.count("AccumulateGrad")
 
     def holds(self, node: Any) -> bool:
         """Whether the walk met this autograd node."""
@@ -78,9 +88,10 @@ class Structure:
         """The autograd nodes with their numbers, ascending."""
         return ((i, self.live[i]) for i, kind in enumerate(self.kinds) if kind == "function")
 
-    def tensors(self) -> Iterator[tuple[int, torch.Tensor]]:
-        """The leaves and tensors with their numbers, ascending."""
-        return ((i, self.live[i]) for i, kind in enumerate(self.kinds) if kind != "function")
+    def tensors(self) -> tuple[list[int], list[torch.Tensor]]:
+        """The numbers of the leaves and tensors, ascending, and themselves."""
+        numbers = [i for i, kind in enumerate(self.kinds) if kind != "function"]
+        return numbers, list(map(self.live.__getitem__, numbers))
 
     def sequence_nrs(self) -> Iterator[int]:
         """For each node autograd's sequence number; -1 for leaves, tensors and ``AccumulateGrad``."""
@@ -94,15 +105,20 @@ class Structure:
     def spread(self) -> None:
         """Follow ``next_functions`` from all that was met, until nothing new comes.
 
-        The loop over a million nodes, and therefore in one piece: what is rare is left to :meth:`_spread_other`.
+        The loop over a million nodes, and therefore in one piece; where many come at once, they are left
+        to :meth:`_meet_all` and :meth:`_spread_leaves`, which take them by columns.
         """
         live, functions, leaves, class_names = self.live, self._functions, self._leaves, self._class_names
         kinds, names, sources, slots = self.kinds, self.names, self.sources, self.slots
         targets, output_nrs = self.targets, self.output_nrs
-        start = len(kinds)
-        for i, node in enumerate(islice(live, start, None), start):  # live grows meanwhile
+        ahead = enumerate(islice(live, len(kinds), None), len(kinds))  # live grows meanwhile
+        for i, node in ahead:
             kind = type(node)
             if kind is _ACCUMULATE:
+                if i + 1 < len(live) and type(live[i + 1]) is _ACCUMULATE:
+                    row = self._spread_leaves(i)
+                    next(islice(ahead, row - 1, row - 1), None)
+                    continue
                 variable = node.variable
                 number = leaves.get(id(variable))
                 if number is None:
@@ -118,43 +134,71 @@ class Structure:
             name = class_names.get(kind)
             if name is None:
                 if leaves.get(id(node)) == i:
-                    kinds.append("leaf")
-                    names.append("")
-                else:
-                    self._spread_other(i, node)
-                continue
+                    row = self._rows.get(i, 1)
+                    kinds.extend(repeat("leaf", row))
+                    names.extend(repeat("", row))
+                    next(islice(ahead, row - 1, row - 1), None)  # the iterator moves on by so many
+                    continue
+                if isinstance(node, torch.Tensor):
+                    self._spread_tensor(i, node)
+                    continue
+                name = self._name(node)
             kinds.append("function")
             names.append(name)
-            for slot, (function, output_nr) in enumerate(node.next_functions):
-                if function is None:
-                    targets.append(-1)
-                else:
-                    number = functions.get(function)
-                    if number is None:
-                        number = functions[function] = len(live)
-                        live.append(function)
-                    targets.append(number)
+            below = node.next_functions
+            if len(below) >= _MANY:
+                self._meet_all(i, below)
+                continue
+            for slot, (function, output_nr) in enumerate(below):
+                number = functions.get(function)
+                if number is None:
+                    number = functions[function] = len(live)
+                    live.append(function)
+                targets.append(number)
                 sources.append(i)
                 slots.append(slot)
                 output_nrs.append(output_nr)
 
-    def _spread_other(self, i: int, node: Any) -> None:
-        """What the loop does not know: tensors, and classes of nodes that it meets for the first time."""
-        if isinstance(node, torch.Tensor):
-            grad_fn = node.grad_fn
-            self._note(i, "tensor", "", [] if grad_fn is None else [(self.function(grad_fn), node.output_nr)])
-            return
+    def _meet_all(self, i: int, edges: tuple[tuple[Any, int], ...]) -> None:
+        """What :meth:`spread` does for the edges of a node, where they are many."""
+        below, output_nrs = zip(*edges, strict=True)
+        self.targets.extend(self._number(below, below, self._functions))
+        self.sources.extend(repeat(i, len(edges)))
+        self.slots.extend(range(len(edges)))
+        self.output_nrs.extend(output_nrs)
+
+    def _number(self, keys: Sequence[Any], items: Sequence[Any], numbers: dict[Any, int]) -> list[int]:
+        """The number of each item, which `numbers` knows by its key; new ones are appended to what is live."""
+        found, new = number_all(numbers, keys, len(self.live))
+        self.live.extend(items if len(new) == len(items) else map(items.__getitem__, new))
+        return found
+
+    def _spread_leaves(self, i: int) -> int:
+        """What :meth:`spread` does for an ``AccumulateGrad``, for all that stand in a row from `i`; how many."""
+        row = list(takewhile(_accumulates, self.live[i : i + _MOST_AT_ONCE]))
+        variables = list(map(_VARIABLE, row))
+        first = len(self.live)
+        self.targets.extend(self._number(list(map(id, variables)), variables, self._leaves))
+        self._rows[first] = len(self.live) - first
+        self.kinds.extend(repeat("function", len(row)))
+        self.names.extend(repeat("AccumulateGrad", len(row)))
+        self.sources.extend(range(i, i + len(row)))
+        self.slots.extend(repeat(0, len(row)))
+        self.output_nrs.extend(repeat(0, len(row)))
+        return len(row)
+
+    def _spread_tensor(self, i: int, tensor: torch.Tensor) -> None:
+        self.kinds.append("tensor")
+        self.names.append("")
+        if tensor.grad_fn is not None:
+            self.targets.append(self.function(tensor.grad_fn))
+            self.sources.append(i)
+            self.slots.append(0)
+            self.output_nrs.append(tensor.output_nr)
+
+    def _name(self, node: Any) -> str:
+        """The name of an autograd node of a class that the loop does not know."""
         name = name_of(node)
         if type(node).__name__ != _NAMELESS:
             self._class_names[type(node)] = name
-        edges = [(-1 if f is None else self.function(f), output_nr) for f, output_nr in node.next_functions]
-        self._note(i, "function", name, edges)
-
-    def _note(self, i: int, kind: NodeKind, name: str, edges: list[tuple[int, int]]) -> None:
-        self.kinds.append(kind)
-        self.names.append(name)
-        for slot, (target, output_nr) in enumerate(edges):
-            self.sources.append(i)
-            self.slots.append(slot)
-            self.targets.append(target)
-            self.output_nrs.append(output_nr)
+        return name

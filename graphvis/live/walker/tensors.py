@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
 from graphvis.live.numbers import format_value
 from graphvis.live.walker.naming import Names
+from graphvis.live.walker.numbering import number_all
 from graphvis.live.walker.structure import name_of
 from graphvis.model.tensor import TensorInfo
+
+_ADDRESS: Callable[[torch.Tensor], int] = vars(torch._C)[
+    "_storage_id"
+]  # a storage's _cdata, without making the storage
 
 
 class Storages:
@@ -34,6 +39,15 @@ class Storages:
             nbytes = 0
         return self._numbers.setdefault(storage._cdata, len(self._numbers)), nbytes
 
+    def look_all(self, tensors: Sequence[torch.Tensor]) -> Sequence[int | None]:
+        """The number of the storage of each of many tensors, of which none is on the meta device."""
+        try:
+            addresses = list(map(_ADDRESS, tensors))
+        except (RuntimeError, NotImplementedError):
+            return [self.look(tensor)[0] for tensor in tensors]
+        found, _ = number_all(self._numbers, addresses, len(self._numbers))
+        return found
+
 
 class _Words(dict[object, str]):
     """PyTorch's words for dtypes and devices, each made once: a walk asks for them a million times."""
@@ -44,6 +58,11 @@ class _Words(dict[object, str]):
 
 
 _WORDS = _Words()
+
+
+def word_of(what: torch.dtype | torch.device) -> str:
+    """PyTorch's word for a dtype, without its prefix, or for a device."""
+    return _WORDS[what]
 
 
 def dtype_of(tensor: torch.Tensor) -> str:

@@ -13,8 +13,9 @@ from graphvis.live.walker.identity import Identity
 from graphvis.live.walker.naming import Names
 from graphvis.live.walker.outputs import Output, find_outputs
 from graphvis.live.walker.saved import Memory, SavedReader
+from graphvis.live.walker.states import describe_all
 from graphvis.live.walker.structure import Structure
-from graphvis.live.walker.tensors import Storages, describe
+from graphvis.live.walker.tensors import Storages
 from graphvis.model.graph import Graph
 
 Module = torch.nn.Module | Iterable[torch.nn.Module]
@@ -132,14 +133,14 @@ class _Walk:
     ) -> Graph:
         """What was walked, frozen."""
         structure, storages = self._structure, Storages()
-        tensors = {
-            i: describe(tensor, self._names, storages, number, self._values) for i, tensor in structure.tensors()
-        }
+        nodes, tensors = structure.tensors()
+        infos = describe_all(nodes, tensors, self._names, storages, number, self._values)
         reader = SavedReader(storages, memory)
         kept = {i: found for i, node in structure.functions() if (found := reader.read(node))} if saved else {}
         names = structure.names
-        for i, info in tensors.items():
-            names[i] = info.name or ""
+        if self._names.tensors:
+            for node, tensor in zip(nodes, tensors, strict=True):
+                names[node] = next(iter(self._names.of(tensor)), "")
         return Graph(
             torch=str(torch.__version__),
             kinds=tuple(structure.kinds),
@@ -149,7 +150,7 @@ class _Walk:
             targets=tuple(structure.targets),
             output_nrs=tuple(structure.output_nrs),
             roots=tuple(self._roots),
-            tensors=tensors,
+            tensors=infos,
             saved=kept,
             sequence_nrs=() if number is None else tuple(structure.sequence_nrs()),
         )
