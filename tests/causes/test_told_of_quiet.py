@@ -15,3 +15,4 @@ def test_no_alarm(case: Case, probe: bool) -> None:
     diagnosis = ask(case.step, case.build, probe=probe)
     assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
     assert diagnosis.conflicts == ()
+    assert diagnosis.notes == ()

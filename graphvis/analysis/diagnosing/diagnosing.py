@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from graphvis.analysis.diagnosing.conflicts import find_conflicts
+from graphvis.analysis.diagnosing.terms import without_gradient
 from graphvis.analysis.diagnosing.verdicts import Judgement, Subject
 from graphvis.model import Diagnosis, Graph, Location, Trace
 
@@ -38,6 +40,9 @@ def diagnose(
         notes.append("The trace did not see where the output was made: record the forward pass that makes it.")
         seen = []
     judgement = Judgement(subjects, trace, seen, stop)
+    if trace is not None:
+        known = {cut.call for cut in judgement.cuts}
+        notes += [_constant(trace, call) for call in without_gradient(trace, seen, stop) if call not in known]
     if trace is None and any(finding.status == "unreached" for finding in judgement.findings):
         notes.append(_UNTRACED)
     return Diagnosis(
@@ -48,4 +53,12 @@ def diagnose(
         graph=graph,
         notes=tuple(notes),
         traced=trace is not None,
+    )
+
+
+def _constant(trace: Trace, index: int) -> str:
+    where = trace.locations[trace.calls[index].location]
+    return (
+        f"A term of the loss trains nothing: it is computed from the gradient that `{where.text}` takes at "
+        f"{PurePath(where.file).name}:{where.line}, which without create_graph=True is a constant."
     )
