@@ -151,6 +151,38 @@ def test_cuts_and_reach_of_a_model_are_those_of_the_whole(graph: Graph, wish: Wi
     check(graph, wish)
 
 
+@st.composite
+def loops(draw: st.DrawFn) -> Graph:
+    """The graph of a loop that is cut every few steps, at one line or at two, with or without a recording."""
+    steps, every, first = draw(st.integers(4, 40)), draw(st.integers(1, 9)), draw(st.integers(0, 9))
+    both, residual, traced = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    torch.manual_seed(3)
+    cell, out = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(WIDTH, 1)
+    model = nn.ModuleDict({"cell": cell, "out": out})
+    named = dict(model.named_parameters())
+    with record() as trace:
+        h = c = torch.zeros(2, WIDTH)
+        seen = []
+        for step in range(steps):
+            if step % every == first % every:
+                h = h.detach()
+                c = c.detach() if both else c
+            gate, new = cell(h).chunk(2, 1)
+            c = c * gate.sigmoid() + new.tanh()
+            h = c.tanh() + h if residual else c.tanh()
+            seen.append(h)
+        loss = out(torch.stack(seen) if draw(st.booleans()) else h).sum()
+    number = trace.number if traced else None
+    graph = walker.walk(loss, named, also=named, number=number, memory=trace.memory if traced else None)
+    return join(graph, trace.freeze()) if traced else graph
+
+
+@given(loops(), wishes)
+def test_cuts_and_reach_of_a_loop_are_those_of_the_whole(graph: Graph, wish: Wishes) -> None:
+    """Rounds and stretches of rounds drawn once, cut between them."""
+    check(graph, wish)
+
+
 @given(programs(), wishes)
 def test_cuts_verdicts_and_reach_of_a_program_are_those_of_the_whole(truth: Truth, wish: Wishes) -> None:
     """Programs without a structure to fold by, with every kind of cut and write."""

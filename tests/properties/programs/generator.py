@@ -252,6 +252,8 @@ class Writer:
             writable and (source.writable or (bool(cut) and cut != ("no_grad",))), source.patchy,
             counter=source.counter,
         )  # fmt: skip
+        # A parameter's own past is not followed (every optimizer step would link all to all): none is written to.
+        value.writable = value.writable and source.storage > len(PARAMETERS)
         value.writable = value.writable and len(set(value.cells)) == len(value.cells)
         value.early = not group.live
         group.members.append(value)

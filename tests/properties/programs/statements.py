@@ -351,7 +351,7 @@ def detach(w: Writer) -> None:
     if a := w.find():
         name = w.name()
         line = w.emit(f"{name} = " + one_of(w, ("{a}.detach()", "torch.detach({a})")).format(a=a.name))
-        w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("detach",), writable=not a.name.startswith("m."))
+        w.alias(name, a, list(range(len(a.cells))), a.shape, line, ("detach",))
 
 
 @statement()
