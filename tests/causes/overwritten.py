@@ -339,6 +339,51 @@ def fused_adam_between_forward_and_backward(m, write):
     return loss
 
 
+@conflict("wrong gradient", "SigmoidBackward0")
+def storage_filled(m, write):
+    h = (x() @ m.w).sigmoid()  # SAVED
+    y = h.sum()
+    if write:
+        h.untyped_storage().fill_(0)  # WROTE
+    return y
+
+
+@conflict("wrong gradient", "SigmoidBackward0")
+def byte_of_a_storage(m, write):
+    h = (x() @ m.w).sigmoid()  # SAVED
+    y = h.sum()
+    if write:
+        h.untyped_storage()[7] = 64  # WROTE
+    return y
+
+
+@conflict("wrong gradient", "TanhBackward0")
+def storage_copied_into(m, write):
+    h = (x() @ m.w).tanh()  # SAVED
+    y = h.sum()
+    if write:
+        h.untyped_storage().copy_(torch.zeros_like(h).untyped_storage())  # WROTE
+    return y
+
+
+@conflict("wrong gradient", "MulBackward0")
+def weight_given_other_memory(m, write):
+    y = (m.w * m.v).sum()  # SAVED
+    if write:
+        m.v.data = torch.zeros_like(m.v)  # WROTE
+    return y
+
+
+@conflict("wrong gradient", "MulBackward0")
+def activation_given_other_memory_that_is_written(m, write):
+    h = x() @ m.w
+    y = (h * m.v[:2]).sum()  # SAVED
+    if write:
+        h.data = torch.zeros_like(h)  # WROTE
+        h.data.add_(3)
+    return y
+
+
 def _normalised():
     model = nn.Sequential(nn.Linear(4, 4, dtype=torch.float64), nn.BatchNorm1d(4, dtype=torch.float64))
     model[1].eval()
@@ -468,6 +513,33 @@ def batch_norm_that_trains_on_before_backward(m, write):
     if write:
         m(x() * 30 + 5)
     return loss
+
+
+@harmless()
+def result_given_other_memory(m, write):
+    h = (x() @ m.w).sigmoid()
+    y = (h.sum() * m.v).sum()
+    if write:
+        h.data = torch.zeros_like(h)
+    return y
+
+
+@harmless()
+def other_bytes_of_a_storage(m, write):
+    h = (x() @ m.w).exp()
+    both = torch.cat([h, h])
+    y = both[:2].sin().sum()
+    if write:
+        both.untyped_storage()[-8:] = 0
+    return (y * m.v).sum()
+
+
+@harmless(build=_linear)
+def module_moved_after_its_forward(m, write):
+    y = m(x()).square().sum()
+    if write:
+        m.float().double()
+    return y
 
 
 @harmless()

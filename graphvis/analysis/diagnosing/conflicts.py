@@ -120,6 +120,8 @@ class _Search:
         if saved.state == "unknown" and call in self.writes.checkpointed and call is not None:
             return self._of_checkpoint(node, saved, call)
         if saved.state == "intact" and call is not None and not self._is_idle(saved, call):
+            if (found := self._exchanged(node, saved, call)) is not None:
+                return found
             for place in self._places(call, saved):
                 if (found := self._uncounted(node, saved, call, place)) is not None:
                     return found
@@ -145,6 +147,26 @@ class _Search:
         return Overwritten(
             conflict=conflict, call=call, readers=readers, storage=place[0], region=place[1], writes=writes
         )
+
+    def _exchanged(self, node: int, saved: Saved, call: int) -> Overwritten | None:
+        """The conflict of a saved input that was given other memory since: ``w.data = other``."""
+        if saved.memory is None:
+            return None
+        storage = saved.memory[0]
+        for number in self.trace.calls[call].inputs:
+            if self.trace.tensors[number].storage == storage:
+                return None
+            if (found := self.writes.exchanged(call, number, storage)) is None:
+                continue
+            index, now = found
+            region = region_of(self.trace.tensors[now])
+            conflict = self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, index)
+            writes = tuple(dict.fromkeys((index, *self.writes.after(index, storage, region))))
+            return Overwritten(
+                conflict=conflict, call=call, readers=self._readers(node, None), storage=storage, region=region,
+                writes=writes,
+            )  # fmt: skip
+        return None
 
     def _outside(self, node: int, saved: Saved, call: int) -> Overwritten | None:
         """The conflict of what was saved in memory that another library shares, if it has written there."""

@@ -8,6 +8,8 @@ from graphvis.analysis.cutting import cut_by_name, short
 from graphvis.analysis.diagnosing.regions import Region, overlap, region_of
 from graphvis.model import Change, Trace, Write
 
+_EXCHANGE = "Tensor.data.__set__"  # set_ is counted
+
 
 class Writes:
     """What a trace tells of the memory that its tensors lie in.
@@ -18,6 +20,7 @@ class Writes:
         checkpointed: calls that backward will run again, each with the call at which its checkpoint began.
         remade: the tensors that these make, with the same.
         changes: of each tensor in shared memory, what became of its values.
+        exchanges: for each tensor that was given other memory the call that did it, and its number since.
     """
 
     def __init__(self, trace: Trace, stop: int | None) -> None:
@@ -26,9 +29,11 @@ class Writes:
         self.severed: dict[int, list[int]] = {}
         self.checkpointed: dict[int, int] = {}
         self.remade: dict[int, int] = {}
+        self.exchanges: dict[int, tuple[int, int]] = {}
         self.changes: dict[int, list[Change]] = {}
         for change in trace.changes:
             self.changes.setdefault(change.tensor, []).append(change)
+        self._storages = [tensor.storage for tensor in trace.tensors]
         self._counters = list(range(len(trace.tensors)))  # for each tensor the first that shares its counter
         depth = checkpoint = 0
         for index, call in enumerate(trace.calls[:stop]):
@@ -43,6 +48,8 @@ class Writes:
                 self.remade.update((number, checkpoint) for number in call.outputs if number not in call.inputs)
             if short(call) == "detach_" and call.inputs and call.connected[0]:
                 self.severed.setdefault(call.inputs[0], []).append(index)
+            if call.function == _EXCHANGE and call.inputs and call.outputs:
+                self.exchanges[call.inputs[0]] = (index, call.outputs[0])
             own_counter = cut_by_name(call) in ("data", "numpy", "copy")
             for output in call.outputs:
                 for source in call.inputs:
@@ -67,6 +74,21 @@ class Writes:
                 continue
             if region is None or overlap(region_of(write, write.shape), region):
                 yield index
+
+    def exchanged(self, call: int, number: int, storage: int) -> tuple[int, int] | None:
+        """The first call after `call` that gave a tensor other memory, where that led to `storage`.
+
+        Returns:
+            The call, and the tensor's number in that storage; None if it did not come to lie there so.
+        """
+        first: int | None = None
+        while number in self.exchanges:
+            index, number = self.exchanges[number]
+            if index > call and first is None:
+                first = index
+            if first is not None and self._storages[number] == storage:
+                return first, number
+        return None
 
     def changed(self, call: int, number: int) -> Change | None:
         """What says that a tensor is no longer what it was when `call` saved it."""

@@ -9,7 +9,7 @@ from graphvis.analysis.diagnosing.regions import Region
 from graphvis.live.recorder import writing
 from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.functions import Function
-from graphvis.live.recorder.images import Image, Images, copy_of
+from graphvis.live.recorder.images import Copy, Image, Images, copy_of
 from graphvis.live.recorder.recording import Recording
 from graphvis.live.unwatched import unwatched
 
@@ -37,7 +37,7 @@ class KeepingRecording(Recording):
 
     def __init__(self) -> None:
         super().__init__()
-        self.images = Images()
+        self.images = self.tape.images = Images()
         self.tape.exposures.keep = True
 
     def before(self, found: Overwritten) -> Old | None:
@@ -65,6 +65,8 @@ class KeepingRecording(Recording):
         calls = self.tape.calls
         copies, first = _copies(function, args, kwargs), len(calls)
         result = super()._run(index, function, func, types, args, kwargs)
+        if function.name == "Tensor.data.__set__":
+            copies = [_moved(copied, args[0]) for copied in copies if copied[2].numel() == args[0].nbytes]
         if copies and len(calls) > first:
             self.images.keep(len(calls) - 1, self.tape.identities, copies)
         return result
@@ -79,8 +81,18 @@ def record(*, values: bool = False) -> Recording:
     return KeepingRecording() if values else Recording()
 
 
-def _copies(function: Function, args: Any, kwargs: Any) -> list[Any]:
-    """What a call is about to overwrite."""
+def _moved(copied: Copy, tensor: Any) -> Copy:
+    """A copy of what a tensor held, as of the memory that it has been given instead."""
+    with unwatched():
+        return tensor.untyped_storage(), tensor.storage_offset() * tensor.element_size(), copied[2]
+
+
+def _copies(function: Function, args: Any, kwargs: Any) -> list[Copy]:
+    """What a call is about to overwrite; of a tensor that is given other memory, all that it holds."""
+    if function.name == "Tensor.data.__set__":
+        with unwatched():
+            copied = copy_of(args[0], None) if args[0].is_contiguous() else None
+        return [] if copied is None else [copied]
     if function.writes == "checked" or not (function.writes or (kwargs and "out" in kwargs)):
         return []  # a composite is handed much and writes to little, if at all
     with unwatched():

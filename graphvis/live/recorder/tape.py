@@ -15,6 +15,7 @@ from graphvis.live.recorder.exposures import Exposures
 from graphvis.live.recorder.frames import Frames
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
+from graphvis.live.recorder.images import Images, bytes_of
 from graphvis.live.recorder.raw import RawCall
 
 _Tensor = torch.Tensor
@@ -29,6 +30,8 @@ class Tape:
         calls: each as :class:`RawCall` has it.
         functions: what was called.
         plain: of each, whether its calls only take tensors and hand out new ones.
+        exposures: of memory to other libraries.
+        images: what was overwritten; None where it is not kept.
         modules: what ran them, seen from 1 on.
         names: of tensors, by number.
         module_names: of modules, by ``id``, where somebody knows better than the outermost module's paths.
@@ -45,6 +48,7 @@ class Tape:
         self.functions: list[Function] = []
         self.plain: list[bool] = []
         self.exposures = Exposures(self.identities, self.calls, self.functions, self.plain)
+        self.images: Images | None = None
         self.modules: list[weakref.ref[Any]] = []
         self.names: dict[int, str] = {}
         self.module_names: dict[int, str] = {}
@@ -162,6 +166,17 @@ class Tape:
             entries = self.exits.adopt(tensor)
             self.exposures.take_in(tensor)
         self.note_call(name, [], tensor, before, frame, (), entries)
+
+    def note_storage_write(self, name: str, storage: Any, start: int, stop: int, old: Any, frame: FrameType) -> None:
+        """Write down that bytes of a storage itself were written, which were `old`."""
+        with torch._C.DisableTorchFunction():
+            alias = bytes_of(storage, start, stop)
+            number = self.identities.add(alias)
+            self.identities.drop(alias)
+            if self.images is not None:
+                self.images.keep(len(self.calls), self.identities, [(storage, start, old)])
+            now = _get_sequence_nr()
+            self.append(self.named(name), (), 0, (), 0, self.modes(), now, now, frame, ((number, False, None),))
 
     def note_exchange(self, name: str, tensor: Any, inputs: list[Any], frame: FrameType) -> None:
         """Write down that a tensor's memory was exchanged for another."""

@@ -11,6 +11,7 @@ import torch.utils.dlpack
 from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder.hooks.places import listening, replace, tensors_in
+from graphvis.live.recorder.images import bytes_of
 
 
 def wrap() -> None:
@@ -22,7 +23,34 @@ def wrap() -> None:
     for kind in (torch.Tensor, torch.nn.Parameter):
         replace(kind, "__reduce_ex__", _wrap_pickling(kind.__reduce_ex__))
     replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
+    for name in ("fill_", "copy_", "__setitem__"):
+        replace(torch.UntypedStorage, name, _wrap_storage_write(getattr(torch.UntypedStorage, name), name))
     _wrap_swap()
+
+
+def _wrap_storage_write(original: Any, name: str) -> Any:
+    @functools.wraps(original)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        told = listening()
+        start, stop = _written(self, args[0] if args and name == "__setitem__" else slice(None))
+        with torch._C.DisableTorchFunction():
+            keeps = start < stop and any(recording.tape.images is not None for recording in told)
+            old = bytes_of(self, start, stop).clone() if keeps else None
+        result = original(self, *args, **kwargs)
+        if start < stop:
+            for recording in told:
+                recording.tape.note_storage_write(f"UntypedStorage.{name}", self, start, stop, old, sys._getframe(1))
+        return result
+
+    return wrapper
+
+
+def _written(storage: Any, index: Any) -> tuple[int, int]:
+    """Which bytes of a storage an index selects."""
+    if isinstance(index, slice):
+        start, stop, _ = index.indices(storage.nbytes())
+        return start, stop
+    return index % max(storage.nbytes(), 1), index % max(storage.nbytes(), 1) + 1
 
 
 def _wrap_entry(original: Any, name: str) -> Any:
