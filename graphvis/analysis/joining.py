@@ -6,11 +6,11 @@ knows becomes value edges, cuts and ghost nodes.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 
 import msgspec
 
+from graphvis.analysis.attributing import calls_of_nodes
 from graphvis.analysis.cutting import classify
 from graphvis.model import Call, Cut, Graph, Trace, ValueEdge
 from graphvis.model.cut import CutKind
@@ -38,7 +38,7 @@ class _Join:
     def __init__(self, graph: Graph, trace: Trace) -> None:
         self.graph = graph
         self.trace = trace
-        self.calls = dict(_calls_of_nodes(graph, trace))
+        self.calls = calls_of_nodes(graph, trace)
         self.made: dict[int, list[int]] = {}
         for node, call in self.calls.items():
             self.made.setdefault(call, []).append(node)
@@ -278,24 +278,6 @@ def _first_entries(trace: Trace) -> dict[int, tuple[Entry, ...]]:
         if exits := before.union(entry.exit for entry in entries):
             brought.update(dict.fromkeys(call.outputs, exits))
     return found
-
-
-def _calls_of_nodes(graph: Graph, trace: Trace) -> Iterable[tuple[int, int]]:
-    """For each function node the innermost recorded call that made it."""
-    spans = sorted(
-        (call.sequence[0], -call.sequence[1], i)
-        for i, call in enumerate(trace.calls)
-        if call.sequence[0] < call.sequence[1]
-    )
-    starts = [start for start, _, _ in spans]
-    for node, number in enumerate(graph.sequence_nrs):
-        if number < 0 or graph.kinds[node] != "function":
-            continue
-        place = bisect_right(starts, number) - 1
-        while place >= 0 and -spans[place][1] <= number:
-            place -= 1
-        if place >= 0:
-            yield node, spans[place][2]
 
 
 def _applies(trace: Trace) -> dict[int, int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from graphvis.analysis.attributing import calls_of_nodes
 from graphvis.analysis.cutting import short
 from graphvis.analysis.diagnosing.regions import Region, region_of
 from graphvis.analysis.diagnosing.writes import Writes
@@ -293,32 +294,3 @@ class _Search:
             return None
         wrote = next(self.writes.after(call, place[0], None, number), None)
         return self._uncounted(node, saved, call, place) if wrote is None else self._raises(node, saved, call, wrote)
-
-
-def calls_of_nodes(graph: Graph, trace: Trace) -> dict[int, int]:
-    """For each function node of a graph the innermost call that made it, where one is known."""
-    spans = sorted(
-        (call.sequence[0], -call.sequence[1], index)
-        for index, call in enumerate(trace.calls)
-        if call.sequence[0] < call.sequence[1]
-    )
-    nodes = sorted(
-        (number, node)
-        for node, number in enumerate(graph.sequence_nrs)
-        if number >= 0 and graph.kinds[node] == "function"
-    )
-    found: dict[int, int] = {}
-    around: list[tuple[int, int]] = []  # the calls that the number lies in, innermost last
-    place = 0
-    for number, node in nodes:
-        while place < len(spans) and spans[place][0] <= number:
-            start, minus_stop, index = spans[place]
-            while around and around[-1][0] <= start:
-                around.pop()
-            around.append((-minus_stop, index))
-            place += 1
-        while around and around[-1][0] <= number:
-            around.pop()
-        if around:
-            found[node] = around[-1][1]
-    return found
