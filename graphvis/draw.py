@@ -26,8 +26,8 @@ FORMATS = ("svg", "dot", "png", "pdf", "mmd", "json", "html")
 """Suffixes of the files that can be written."""
 
 _WHOLE = View()
-_MOST_UNFOLDED = 60
-"""Nodes up to which a picture is drawn as it is."""
+_FEW = 24
+"""Nodes up to which a picture is drawn as it is, without a look at its modules."""
 _SIDES: dict[Variant, int] = {"before": 0, "after": 1}
 
 
@@ -144,7 +144,7 @@ class Drawing:
             from graphvis.picture.style import scene_of_both
 
             scene = scene_of_both(_graph_of(self.drawable))
-        elif view.asked or (view.fold and _size(self.drawable) > _MOST_UNFOLDED):
+        elif view.asked or (view.fold and _size(self.drawable) > _FEW):
             from graphvis.analysis.folding import fold
 
             scene = scene_of(fold(self.drawable, depth=view.depth, expand=view.expand, focus=view.focus))

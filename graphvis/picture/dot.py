@@ -138,6 +138,8 @@ def _link(link: Link, wire: Wire) -> dict[str, str]:
     attributes = {"class": f"{wire.gradient or link.kind} {link.state}"}
     if wire.tooltip:
         attributes["tooltip"] = _centred(*wire.tooltip.split("\n"))
+    if link.returns:
+        attributes["constraint"] = "false"
     if link.dotted:
         return attributes | {"style": "dotted", "dir": "none", "constraint": "false", "color": palette.MUTED}
     if link.kind == "start":

@@ -6,6 +6,7 @@ a box has the same place and the same size in all of them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -117,6 +118,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
             ``start`` for the arrow from ``.backward()`` (tail: the output, head: the start box).
         wires: one for each half; None where it is not there.
         state: its state in the union.
+        returns: whether it leads from the end of a loop's round, drawn once for many, to the beginning of the next.
     """
 
     tail: str
@@ -124,11 +126,17 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["lanes", "storage", "saved", "start"] = "lanes"
     wires: tuple[Wire | None, ...]
     state: State = "kept"
+    returns: bool = False
 
     @property
     def dotted(self) -> bool:
-        """Whether it is a line beside the graph, laid after all else."""
+        """Whether it is but a dotted line."""
         return self.kind in ("storage", "saved")
+
+    @property
+    def beside(self) -> bool:
+        """Whether it runs beside the graph, laid after all else, and does not say which box stands above."""
+        return self.dotted or self.returns
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -227,3 +235,13 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...]
     findings: tuple[Finding, ...] = ()
     metadata: str = ""
+
+
+def frame_name(path: str, frames: Collection[str]) -> str:
+    """What a frame is called inside the innermost of `frames` around it: ``attn`` in ``h.0``."""
+    around = path
+    while "." in around:
+        around = around.rpartition(".")[0]
+        if around in frames:
+            return path[len(around) + 1 :]
+    return path

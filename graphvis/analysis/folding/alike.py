@@ -42,7 +42,9 @@ class Alike:
         last: tuple[int, ...] = ()
         for child in numbered:
             signature = self._signature(child) if len(numbered) > 1 else ()
-            if rows and signature == last and signature:
+            # What stands between two with a gap of numbers would have to go back and forth.
+            follows = bool(rows) and self._modules.number(child) == self._modules.number(rows[-1][-1]) + 1
+            if signature and signature == last and (follows or self._modules.is_round(child)):
                 rows[-1].append(child)
             else:
                 rows.append([child])
@@ -67,10 +69,16 @@ class Alike:
 
     def _labels(self, module: int) -> dict[int, int]:
         """A number for the path of each module inside, seen from `module`, and for whether it is marked."""
-        cut = len(self._modules.paths[module])
+        modules = self._modules
+        paths = {module: ""}
+        for one in modules.inside(module)[1:]:  # outer ones first
+            parent = modules.parents[one]
+            name = modules.name(one)
+            if name.startswith("step "):  # the same steps of another stretch have other numbers
+                name = f"step {modules.number(one) - modules.number(modules.children[parent][0])}"
+            paths[one] = f"{paths[parent]}.{name}"
         return {
-            one: self._faces.setdefault((self._modules.paths[one][cut:], one in self._marked), len(self._faces))
-            for one in self._modules.inside(module)
+            one: self._faces.setdefault((path, one in self._marked), len(self._faces)) for one, path in paths.items()
         }
 
 

@@ -92,7 +92,7 @@ class Boxes:
                     stack.append((first, *self._frame(first, frame, base), times, seat))
                 else:
                     paths = [self._modules.paths[member] for member in row]
-                    name = words.row(*(_within(frame, path.removeprefix(base)) for path in (paths[0], paths[-1])))
+                    name = _within(frame, words.row(*(path.removeprefix(base) for path in (paths[0], paths[-1]))))
                     members = [self._opening.members(member) for member in row]
                     self._twins.append((members[0], members[1:]))
                     stack.append((first, name, paths[0] + ".", times * len(row), self._seat(row, seat)))
@@ -121,12 +121,21 @@ class Boxes:
     def _take_closed(self, row: list[int], home: int, frame: str, base: str, times: int) -> None:
         paths = [self._modules.paths[member] for member in row]
         names = [path.removeprefix(base) for path in paths]
-        name = names[0] if len(row) == 1 else words.row(names[0], names[-1])
+        name = self._spoken(row[0], names[0]) if len(row) == 1 else words.row(names[0], names[-1])
         units = [unit for member in row for unit in self._modules.units(member)]
         kind: FoldKind = "blocks" if len(row) > 1 else "module"
         if all(self._whole.kinds[unit] != "function" for unit in units):
             kind = "parameters"
         self._put(Box(kind, [name], frame, home, tuple(paths), times * len(row), units))
+
+    def _spoken(self, module: int, name: str) -> str:
+        """The name of a closed module, with what it does where that is little and the name is but a number."""
+        modules, whole = self._modules, self._whole
+        if not name.rpartition(".")[2].isdigit() or modules.children[module]:
+            return name
+        functions = [whole.spoken(unit) for unit in modules.own[module] if whole.kinds[unit] == "function"]
+        told = words.telling(functions) if functions else []
+        return f"{name}: {told[0]}" if len(told) == 1 else name
 
     def _take_loose(self, module: int, frame: str, times: int) -> None:
         kinds = self._whole.kinds

@@ -15,9 +15,7 @@ from graphvis.model import Comparison, Conflict, Diagnosis, Drawable, Graph, Mom
 
 _Any = TypeVar("_Any", bound=Drawable)
 
-_LEAST = 20
-_LEAST_AROUND_FINDINGS = 12
-"""Where something is found, the rest is but its surroundings."""
+_LEAST = 22
 
 
 def fold(
@@ -27,7 +25,7 @@ def fold(
     expand: Collection[str] = (),
     focus: str | None = None,
     most: int = 60,
-    least: int | None = None,
+    least: int = _LEAST,
 ) -> _Any:
     """The same drawable with groups of its nodes as one node each.
 
@@ -40,15 +38,13 @@ def fold(
         expand: patterns of paths of modules that are to be open, e.g. ``h.3`` or ``h.*.attn``.
         focus: the path of a module, or the name of a tensor or function: what has nothing to do with it is left out.
         most: boxes that a reader can take in; more only where findings ask for it.
-        least: boxes below which more is shown; None for 20, and for 12 around the findings of a Diagnosis.
+        least: boxes below which more is shown.
 
     Raises:
         SelectionError: if nothing fits `expand` or `focus`.
         TypeError: if it is of a kind that cannot be folded.
     """
-    around = isinstance(drawable, Diagnosis) and not drawable.ok
-    wanted = least if least is not None else _LEAST_AROUND_FINDINGS if around else _LEAST
-    wishes = Wishes(depth=depth, expand=tuple(expand), focus=focus, most=most, least=wanted)
+    wishes = Wishes(depth=depth, expand=tuple(expand), focus=focus, most=most, least=least)
     if isinstance(drawable, Diagnosis):
         return cast(_Any, _fold_diagnosis(drawable, wishes))
     if not isinstance(drawable, (Graph, Moment, Comparison)):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from graphvis.analysis.folding.whole import NEUTRAL, Whole
+from graphvis.analysis.folding.words import is_silent
 
 Group = list[int]
 
@@ -43,13 +44,15 @@ class Loose:
     def split(self, group: Group, most: int) -> list[Group]:
         """A group in at most `most` smaller ones, in forward order; itself where it is one thing.
 
-        A part falls into runs; a run before each function that takes a parameter.
+        A part falls into runs; a run before each function that takes a parameter; what takes one, into operations.
         """
         functions = [unit for unit in group if self._whole.kinds[unit] == "function"]
         others = [unit for unit in group if self._whole.kinds[unit] != "function"]
         pieces = self._runs(functions)
         if len(pieces) == 1:
             pieces = self._layers(functions)
+        if len(pieces) == 1:
+            pieces = self._operations(functions)
         if len(pieces) > most:
             pieces = self._parts(pieces, most)
         return [*pieces, *self._parameters(others, pieces)] if 1 < len(pieces) <= most else [group]
@@ -93,6 +96,18 @@ class Loose:
             pieces[-1].append(unit)
             begun = begun or len(inputs[unit]) > 1 or not takes  # what only reshapes a parameter begins nothing
         return pieces
+
+    def _operations(self, run: Sequence[int]) -> list[Group]:
+        """A run in pieces of one operation each, with what only moves values to it."""
+        pieces: dict[int, Group] = {}
+        of: dict[int, int] = {}
+        for unit in reversed(run):
+            into = of.get(self._consumers[unit], unit)
+            if not is_silent((self._whole.spoken(unit),)) or not self._may_join(unit, self._consumers[unit]):
+                into = unit
+            of[unit] = into
+            pieces.setdefault(into, []).append(unit)
+        return [piece[::-1] for piece in reversed(pieces.values())]
 
     def _parts(self, runs: Sequence[Group], most: int) -> list[Group]:
         """Neighbouring runs of one class put together, parted where the fewest values pass."""

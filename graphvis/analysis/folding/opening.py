@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Callable, Collection
 
 from graphvis.analysis.folding.alike import Alike
 from graphvis.analysis.folding.loose import Group, Loose
 from graphvis.analysis.folding.tree import ROOT, Modules
 from graphvis.analysis.folding.whole import DEAD, Whole
+from graphvis.analysis.folding.words import operation
 
 _Closed = tuple[int, int, int, int]
 """What may be opened: whether the gradient reaches all of it, minus its size, its module, and -1 or which group."""
 
 _WHOLE_MODULE = -1
+_WORTH = (0, 1, 7)
+"""Boxes that may be missing rather than that the same is shown again, or parameters alone."""
+_DIGITS = re.compile(r"\d+")
 
 
 class Opening:
@@ -40,8 +45,7 @@ class Opening:
         self._forced = forced
         self._known: dict[int, list[list[int]]] = {}
         self._grouped: dict[int, list[Group]] = {}
-        self._closed: list[_Closed] = []
-        self._repeated: set[int] = set()
+        self._waiting: tuple[list[_Closed], ...] = ([], [], [])
         self._kinds: dict[int, list[frozenset[str]]] = {}
         self.rows: dict[int, list[list[int]]] = {}
         self.groups: dict[int, list[Group]] = {}
@@ -49,27 +53,36 @@ class Opening:
         self._open(ROOT)
 
     def choose(self, least: int, most: int) -> None:
-        """Open what is closed, what is lost before what is large, for at least `least` boxes and at most `most`."""
-        while self._closed and self.boxes < least:
-            _, _, module, place = heapq.heappop(self._closed)
-            if place == _WHOLE_MODULE:
-                end = self._end(module)
-                if self._resembles(module):
-                    continue
-                if self.boxes + self._gain(end) <= most and self._shows(end):
-                    self._open(module)
-            else:
+        """Open what is closed, what is lost before what is large, for at least `least` boxes and at most `most`.
+
+        After all else comes what would show the same as what is open, and last what shows but its parameters.
+        """
+        while self.boxes < least:
+            wish = next((wish for wish, waiting in enumerate(self._waiting) if waiting), None)
+            if wish is None or self.boxes >= least - _WORTH[wish]:
+                return
+            entry = heapq.heappop(self._waiting[wish])
+            _, _, module, place = entry
+            if place != _WHOLE_MODULE:
                 self._split(module, place, least)
+                continue
+            end = self._end(module)
+            later = 2 if not self._shows(end) else 1 if self._resembles(module) else 0
+            if later > wish:
+                heapq.heappush(self._waiting[later], entry)
+            elif self.boxes + self._gain(end) <= most:
+                self._open(module)
 
     def deepen(self, wanted: Callable[[int], bool]) -> None:
         """Open every module that is wanted, in sight, and more than one function with its parameters."""
         while True:
-            modules = ((entry, entry[2]) for entry in self._closed if entry[3] == _WHOLE_MODULE)
+            closed = self._waiting[0]
+            modules = ((entry, entry[2]) for entry in closed if entry[3] == _WHOLE_MODULE)
             found = {entry for entry, module in modules if wanted(module) and self._shows(self._end(module))}
             if not found:
                 return
-            self._closed = [entry for entry in self._closed if entry not in found]
-            heapq.heapify(self._closed)
+            closed[:] = [entry for entry in closed if entry not in found]
+            heapq.heapify(closed)
             for _, _, module, _ in sorted(found):
                 self._open(module)
 
@@ -86,7 +99,6 @@ class Opening:
             self.groups[one] = self._groups_in(one)
             for place, group in enumerate(self.groups[one]):
                 self._offer(group, one, place)
-            self._repeated.update(row[0] for row in rows if len(row) > 1)
             for row in rows:
                 first = row[0]
                 if first in self._forced or (len(row) == 1 and (self._is_wrapper(one) or self._is_list(first))):
@@ -94,27 +106,31 @@ class Opening:
                 else:
                     size = sum(self._modules.sizes[member] for member in row)
                     heapq.heappush(
-                        self._closed, (int(not self._modules.masks[first] & DEAD), -size, first, _WHOLE_MODULE)
+                        self._waiting[0], (int(not self._modules.masks[first] & DEAD), -size, first, _WHOLE_MODULE)
                     )
-            if one in self._repeated:
-                self._kinds.setdefault(self._modules.parents[one], []).append(self._functions(one))
+            if self._modules.number(one) >= 0:
+                self._kinds.setdefault(self._modules.parents[one], []).append(self._face(one))
 
     def _resembles(self, module: int) -> bool:
-        """Whether it looks much like open siblings that are drawn once, so that it would show the same again."""
+        """Whether it looks much like an open sibling, so that it would show the same again."""
         if self._modules.masks[module] & DEAD or not self._kinds.get(self._modules.parents[module]):
             return False
-        own = self._functions(module)
+        own = self._face(module)
         return any(len(own & other) * 5 >= len(own | other) * 4 for other in self._kinds[self._modules.parents[module]])
 
-    def _functions(self, module: int) -> frozenset[str]:
-        """The names of the functions in it."""
-        units = self._modules.units(module)
-        return frozenset(self._whole.names[unit] for unit in units if self._whole.kinds[unit] == "function")
+    def _face(self, module: int) -> frozenset[str]:
+        """The modules in it; its operations where there are none."""
+        inside = self._modules.inside(module)
+        if len(inside) > 1:
+            outer = len(self._modules.paths[module])
+            return frozenset(_DIGITS.sub("", self._modules.paths[one][outer:]) for one in inside)
+        whole, units = self._whole, self._modules.own[module]
+        return frozenset(operation(whole.names[unit]) for unit in units if whole.kinds[unit] == "function")
 
     def _offer(self, group: Group, module: int, place: int) -> None:
         if len(group) > 1 and self._whole.kinds[group[0]] == "function":
             lost = self._whole.classes[group[0]] == DEAD
-            heapq.heappush(self._closed, (int(not lost), -len(group), module, place))
+            heapq.heappush(self._waiting[0], (int(not lost), -len(group), module, place))
 
     def _split(self, module: int, place: int, least: int) -> None:
         groups = self.groups[module]
@@ -174,11 +190,19 @@ def forced(whole: Whole, modules: Modules, wanted: Collection[int]) -> set[int]:
     """
     found = {module for module, mask in enumerate(modules.masks) if mask & (mask - 1)} | {ROOT}
     beginnings = [*wanted, *(modules.homes[unit] for unit in whole.held)]
+    ends: tuple[set[int], set[int]] = set(), set()
     for source, target in whole.cuts:
         homes = modules.homes[source], modules.homes[target]
-        # A module without modules inside may hold one end of a cut: its name says enough of where that is.
-        beginnings += [home if modules.children[home] else modules.parents[home] for home in homes]
+        # What has no modules inside, or is a round of a loop, may hold one end of a cut: its name says where that is.
+        for home, held in zip(homes, ends, strict=True):
+            around = modules.around(home)
+            whole_round = max((i for i, one in enumerate(around) if modules.is_round(one)), default=-1)
+            inside = around[: whole_round + 1] or ([home] if not modules.children[home] else [])
+            held.update(inside)
+            beginnings.append(around[len(inside)] if len(inside) < len(around) else ROOT)
         beginnings.append(modules.shared(*homes))
+    # With both it may stand for several that are alike, and the cut would be inside of one box.
+    beginnings += ends[0] & ends[1]
     for module in beginnings:
         while module > ROOT and module not in found:
             found.add(module)

@@ -9,6 +9,7 @@ import msgspec
 from graphvis.analysis.folding.alike import Alike
 from graphvis.analysis.folding.applying import Folding, Part
 from graphvis.analysis.folding.boxes import Boxes
+from graphvis.analysis.folding.calls import number_calls
 from graphvis.analysis.folding.labels import label
 from graphvis.analysis.folding.loose import Loose
 from graphvis.analysis.folding.opening import Opening, forced
@@ -18,6 +19,9 @@ from graphvis.analysis.folding.steps import number_steps
 from graphvis.analysis.folding.tree import Modules, dissolve
 from graphvis.analysis.folding.whole import Whole
 from graphvis.analysis.folding.words import title
+
+FEW = 24
+"""Nodes up to which everything is shown, whatever it is; above that modules are boxes, where modules are known."""
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +39,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     expand: tuple[str, ...] = ()
     focus: str | None = None
     most: int = 60
-    least: int = 20
+    least: int = 22
 
 
 def partition(whole: Whole, wishes: Wishes) -> Folding | None:
@@ -49,11 +53,15 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
     """
     order = whole.order()
     depth, focus, most = wishes.depth, wishes.focus, wishes.most
-    if len(order) <= most and depth is None and focus is None and not wishes.expand:
+    asked = depth is not None or focus is not None or bool(wishes.expand)
+    if len(order) <= min(FEW, most) and not asked:
         return None
     labels = label(whole, order)
+    if len(order) <= most and not asked and not any(labels):
+        return None
     dissolve(whole, labels)
     number_steps(whole, order, labels)
+    number_calls(whole, order, labels)
     modules = Modules(whole, labels, order)
     selection = select(whole, modules, wishes.expand, focus)
     ranks = [0] * len(whole.units)
@@ -68,10 +76,11 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
         opening.deepen(lambda module: modules.level(module) < depth)
     boxes = _tidied(whole, modules, opening)
     if depth is None:
-        if boxes.count < wishes.least:
+        shown = 0
+        while boxes.count < wishes.least and opening.boxes > shown:  # tidying takes away some of what was opened
             shown = opening.boxes
             opening.choose(shown + wishes.least - boxes.count, most)
-            boxes = _tidied(whole, modules, opening) if opening.boxes > shown else boxes
+            boxes = _tidied(whole, modules, opening)
         squeeze(boxes, most)
     return _freeze(whole, modules, boxes, keep(whole, selection.units) if focus else None)
 

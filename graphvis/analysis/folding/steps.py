@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from operator import eq
 
@@ -15,6 +15,10 @@ from graphvis.analysis.folding.whole import Whole
 _FEWEST_ROUNDS = 4
 _FEWEST_FUNCTIONS = 32
 _PERIODS_TRIED = 6
+_FEWEST_CUTS = 3
+_ROUNDS_SEEN = 64
+"""Rounds from which it is read where one begins: among so many some are cut off from the one before."""
+_NUMBER = re.compile(r"step (\d+)")
 
 
 class _Stretch(msgspec.Struct, frozen=True):
@@ -34,7 +38,11 @@ def number_steps(whole: Whole, order: Sequence[int], labels: list[str]) -> None:
     functions = _in_time(whole, [unit for unit in order if whole.kinds[unit] == "function"])
     faces: dict[tuple[str, str], int] = {}
     tokens = [faces.setdefault((whole.names[unit], labels[unit]), len(faces)) for unit in functions]
-    if len(tokens) < _FEWEST_FUNCTIONS or len(faces) * 2 > len(tokens):
+    # What comes but now and then is no part of a round, wherever it stands between.
+    often = {token for token, count in Counter(tokens).items() if count >= _FEWEST_ROUNDS}
+    functions = [unit for unit, token in zip(functions, tokens, strict=True) if token in often]
+    tokens = [token for token in tokens if token in often]
+    if len(tokens) < _FEWEST_FUNCTIONS or len(often) * 2 > len(tokens):
         return
     counts: Counter[str] = Counter()
     found: dict[int, str] = {}
@@ -52,15 +60,67 @@ def number_steps(whole: Whole, order: Sequence[int], labels: list[str]) -> None:
                 found[unit] = f"{name}.{rest}" if rest else name
                 steps[unit] = name
     _take_along(whole, labels, steps, found)
+    _chain(whole, steps, found)
     for unit, path in found.items():
         labels[unit] = path
 
 
+def _chain(whole: Whole, steps: Mapping[int, str], found: dict[int, str]) -> None:
+    """Steps from one cut to the next, where these come at even distances, are one module, ``steps 10–19``, and repeat.
+
+    Without a recording a cut shows as a step that takes nothing from those before.
+    """
+    split = {path: path.rpartition("step ") for path in set(steps.values())}
+    last: dict[str, int] = {}
+    for outer, _, number in split.values():
+        last[outer] = max(last.get(outer, 0), int(number))
+    cut = set(whole.cuts)
+    linked = {
+        steps[unit]
+        for unit in steps
+        for one in whole.inputs[unit]
+        if steps.get(one, steps[unit]) != steps[unit] and (one, unit) not in cut
+    }
+    begun: dict[str, set[int]] = {outer: set() for outer in last}
+    for path, (outer, _, number) in split.items():
+        if path not in linked:
+            begun[outer].add(int(number))
+    for outer, firsts in begun.items():
+        starts = sorted(firsts - {0})
+        gaps = {there - here for here, there in pairwise(starts)}
+        if len(starts) < _FEWEST_CUTS or len(gaps) > 1 or gaps == {1}:
+            continue
+        chunks = {
+            step: f"{outer}steps {first}–{after - 1}."
+            for first, after in pairwise([0, *starts, last[outer] + 1])
+            for step in range(first, after)
+        }
+        for unit, path in found.items():
+            step = _NUMBER.match(path, len(outer)) if path.startswith(outer) else None
+            if step is not None:
+                found[unit] = chunks[int(step[1])] + path[len(outer) :]
+
+
 def _in_time(whole: Whole, functions: list[int]) -> list[int]:
-    """Functions in the order in which they ran, where that is known of all."""
-    if any(unit not in whole.calls for unit in functions):
-        return functions
-    return sorted(functions, key=whole.calls.__getitem__)  # functions of one call keep their order
+    """Functions in the order in which they ran, or in one in which they may have."""
+    if all(unit in whole.calls for unit in functions):
+        return sorted(functions, key=whole.calls.__getitem__)  # functions of one call keep their order
+    # Depth first, inputs in order: what one round needs comes before the next, where several are outputs too.
+    inside, found = set(functions), list[int]()
+    seen: set[int] = set()
+    for end in functions[::-1]:
+        stack = [end]
+        while stack:
+            unit = stack[-1]
+            if unit not in seen:
+                seen.add(unit)
+                stack += [one for one in reversed(whole.inputs[unit]) if one in inside and one not in seen]
+            else:
+                stack.pop()
+                if unit in inside:
+                    inside.discard(unit)
+                    found.append(unit)
+    return found
 
 
 def _stretches(tokens: Sequence[int]) -> list[_Stretch]:
@@ -100,7 +160,7 @@ def _periods(tokens: Sequence[int]) -> list[int]:
 def _phase(whole: Whole, functions: Sequence[int], stretch: _Stretch) -> int:
     """Where in the stretch a round begins: where the fewest values pass from one round to the next."""
     period = stretch.period
-    places = {unit: place for place, unit in enumerate(functions[stretch.start :][: 3 * period])}
+    places = {unit: place for place, unit in enumerate(functions[stretch.start :][: _ROUNDS_SEEN * period])}
     crossing = [0] * period
     for unit, place in places.items():
         if place < period:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from graphvis.analysis.folding.whole import Whole
 
 ROOT = 0
-_NUMBERED = re.compile(r"(?:step )?(\d+)")
+_NUMBERED = re.compile(r"(?:steps? |call )?(\d+)(?:–\d+)?")
 
 
 class Modules:
@@ -79,6 +79,10 @@ class Modules:
     def is_list(self, module: int) -> bool:
         """Whether it has nothing of its own and all in it are numbered."""
         return not self.own[module] and all(self.number(child) >= 0 for child in self.children[module])
+
+    def is_round(self, module: int) -> bool:
+        """Whether it is one round of a loop, or some that follow each other, or one call of several."""
+        return self.name(module).startswith(("step ", "steps ", "call "))
 
     def level(self, module: int) -> int:
         """How many modules are around it, lists not counted; 0 for the root."""

@@ -62,5 +62,9 @@ def title(parts: Sequence[str]) -> str:
 
 
 def row(first: str, last: str) -> str:
-    """``h.0 … h.11``; of a long path the last two parts are enough to say where it ends."""
-    return f"{first} … {'.'.join(last.split('.')[-2:])}"
+    """``h.0–11`` for h.0 to h.11, ``step 1–199``; of what is named in another way the first and the last."""
+    outer, _, number = last.rpartition(" " if " " in last.rpartition(".")[2] else ".")
+    start, _, begun = first.rpartition(" " if " " in first.rpartition(".")[2] else ".")
+    if outer == start and number.isdigit() and begun.isdigit():
+        return f"{first}–{number}"
+    return f"{first} … {number if outer == start else '.'.join(last.split('.')[-2:])}"

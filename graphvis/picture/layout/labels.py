@@ -13,6 +13,7 @@ from graphvis.picture.layout.placement import Placement, Track, extent, sample
 from graphvis.picture.layout.presence import Presence
 from graphvis.picture.measure import Label, Measured, fonts, width
 from graphvis.picture.measure.boxes import LABEL_START
+from graphvis.picture.scene import frame_name
 
 _LANES = 8.0
 """What a lane takes on each side of the middle of its track."""
@@ -96,7 +97,8 @@ def _places(way: list[Point], label: Label) -> Iterator[tuple[Place, Place]]:
 
     Where the way runs straight down comes before where it leans, right before left, the middle first.
     """
-    top, bottom = way[0][1] + label.height / 2 + _AIR, way[-1][1] - label.height / 2 - _AIR
+    ends = sorted((way[0][1], way[-1][1]))
+    top, bottom = ends[0] + label.height / 2 + _AIR, ends[1] - label.height / 2 - _AIR
     middle = (top + bottom) / 2
     steps = range(int(max(0.0, bottom - top) / 2 / _STEP) + 1)
     found = []
@@ -107,7 +109,10 @@ def _places(way: list[Point], label: Label) -> Iterator[tuple[Place, Place]]:
         if not beside:
             continue
         lean = max(beside) - min(beside)
-        for side, edge in ((1, max(beside)), (-1, min(beside) - _LANES)):
+        # The gradient's lane, with the scissors, is at the right of one who looks along a way down, and at the left
+        # of one that leads back up.
+        left = _LANES if way[0][1] <= way[-1][1] else 2 * _LANES
+        for side, edge in ((1, max(beside)), (-1, min(beside) - left)):
             place = Place(edge + side * label.width / 2, y, label.width, label.height)
             at = min(way, key=lambda point: abs(point[1] - y))[0]
             scissors = Place(at + LABEL_START / 2, y, LABEL_START - 6, 14.0)
@@ -140,19 +145,22 @@ def name_frames(placement: Placement) -> Placement:
     """
     points = sorted((y, x) for track in placement.tracks.values() for x, y in sample(track, _SAMPLES))
     taken = [*placement.boxes.values(), *(t.label for t in placement.tracks.values() if t.label is not None)]
+    sides = extent(placement)
     names = {}
     for path, frame in placement.frames.items():
-        wide = min(width(path, fonts.FRAME_NAME), frame.width - 18)
-        names[path] = _name_of(frame, wide, points, taken, list(placement.frames.values()))
+        wide = min(width(frame_name(path, placement.frames), fonts.FRAME_NAME), frame.width - 18)
+        names[path] = _name_of(frame, wide, points, taken, list(placement.frames.values()), sides)
         taken.append(names[path])
     return msgspec.structs.replace(placement, names=names)
 
 
-def _name_of(frame: Place, wide: float, points: list[Point], taken: list[Place], frames: list[Place]) -> Place:
+def _name_of(
+    frame: Place, wide: float, points: list[Point], taken: list[Place], frames: list[Place], sides: tuple[float, float]
+) -> Place:
     """The first free place that no frame's line runs through, else the first free one, else the first of all."""
     first = free = None
     rows: dict[float, list[float]] = {}
-    for place in (place for share in (1.0, 0.7, 0.4) for place in _along(frame, wide * share)):
+    for place in (place for share in (1.0, 0.7, 0.4) for place in _along(frame, wide * share, sides)):
         first = first or place
         if place.y not in rows:  # few rows, many places in each
             among = points[bisect_right(points, (place.top, math.inf)) : bisect_left(points, (place.bottom, -math.inf))]
@@ -166,9 +174,12 @@ def _name_of(frame: Place, wide: float, points: list[Point], taken: list[Place],
     return free or first or frame
 
 
-def _along(frame: Place, wide: float) -> Iterator[Place]:
-    """Places at the upper side, the lower side, then just outside, from the left."""
+def _along(frame: Place, wide: float, sides: tuple[float, float]) -> Iterator[Place]:
+    """Places at the upper side, the lower side, then just outside, from the left; then beside it, within `sides`."""
     first, last = frame.left + 9 + wide / 2, max(frame.left + 9 + wide / 2, frame.right - 9 - wide / 2)
     for y in (frame.top + 12, frame.bottom - 11, frame.top - 10, frame.bottom + 11):
         for step in range(int((last - first) / _STEP) + 1):
             yield Place(first + step * _STEP, y, wide, 12.0)
+    for x in (frame.left - wide / 2 - 6, frame.right + wide / 2 + 6):
+        if sides[0] <= x - wide / 2 and x + wide / 2 <= sides[1]:
+            yield from (Place(x, y, wide, 12.0) for y in (frame.top + 8, frame.bottom - 8, frame.y))

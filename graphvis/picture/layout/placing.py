@@ -39,6 +39,7 @@ def lay_out(measured: Measured, engine: str | None = None) -> Placement:
     there = presence(measured)
     if len(measured.scene.boxes) > FINE:
         placement = _pass(measured, _SPACINGS[0], Ports(), engine, measured.labels)
+        placement = storage.lead_back(measured, placement, there)
         whole = labels.hold(measured, storage.connect(measured, placement, there))
         return fit(labels.name_frames(whole))
     loosest: Placement | None = None
@@ -69,7 +70,10 @@ def _finish(measured: Measured, there: Presence, placement: Placement) -> tuple[
     routed = routing.route(measured, placement, ports.choose(measured, placement, there), there)
     own = {i: Track(track.points) for i, track in routed.tracks.items()}
     settled = starts.settle(measured, msgspec.structs.replace(routed, tracks=own), there)
+    settled = storage.lead_back(measured, settled, there)
     labelled, homeless = labels.put(measured, settled, there, _ROOM)
+    if back := [i for i in homeless if measured.scene.links[i].returns]:
+        labelled, homeless = labels.put(measured, storage.lead_far_back(measured, labelled, there, back), there, _ROOM)
     # What the engine made room for and we did not place better stays as the engine has it.
     tracks = labelled.tracks | {i: track for i, track in reserved.items() if i in homeless}
     whole = storage.connect(measured, msgspec.structs.replace(labelled, tracks=tracks), there)
@@ -80,7 +84,7 @@ def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Place
     narrow = squeezing.squeeze(placement, _ROOM)
     if narrow is None:
         return None
-    bare = {i: Track(track.points) for i, track in narrow.tracks.items() if not measured.scene.links[i].dotted}
+    bare = {i: Track(track.points) for i, track in narrow.tracks.items() if not measured.scene.links[i].beside}
     finished, homeless = _finish(measured, there, msgspec.structs.replace(narrow, tracks=bare))
     return None if homeless else finished
 

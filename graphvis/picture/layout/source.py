@@ -8,7 +8,7 @@ import graphviz
 import msgspec
 
 from graphvis.picture.measure import Measured, Size, fonts, width
-from graphvis.picture.scene import Link
+from graphvis.picture.scene import Link, frame_name
 
 POINTS = 72.0
 MANY = 1500
@@ -98,7 +98,7 @@ def _write_boxes(
     order = clusters(measured)
     for path in sorted(tree, key=lambda p: (p.count("."), order.index(p))):
         open_graphs[path] = graphviz.Digraph(f"cluster_{order.index(path)}")
-        label_room = width(path, fonts.FRAME_NAME)
+        label_room = width(frame_name(path, tree), fonts.FRAME_NAME)
         open_graphs[path].attr(
             label=_room(label_room, 14.0), labeljust="l", margin="10"
         )
@@ -184,4 +184,4 @@ def clusters(measured: Measured) -> list[str]:
 
 def touching(links: tuple[Link, ...]) -> Iterator[int]:
     """The indices of the links that leave a box below and enter one above."""
-    return (i for i, link in enumerate(links) if not link.dotted and link.tail != link.head)
+    return (i for i, link in enumerate(links) if not link.beside and link.tail != link.head)

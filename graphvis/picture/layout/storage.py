@@ -1,4 +1,4 @@
-"""The dotted lines of shared storage: beside the graph, not part of its order.
+"""What runs beside the graph, not part of its order: dotted lines of shared storage, and a loop's way back.
 
 The engine would bend them far out, or into other boxes, and move boxes for their sake. Here they
 are laid last, along the first of a few simple ways that touches nothing, or touches the least.
@@ -7,7 +7,7 @@ are laid last, along the first of a few simple ways that touches nothing, or tou
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise, product
 
 import msgspec
@@ -31,21 +31,51 @@ Way = tuple[Point, Point, Point, Point]
 
 def connect(measured: Measured, placement: Placement, there: Presence) -> Placement:
     """The placement with a track for each link of shared storage."""
+    return _lay(measured, placement, there, [i for i, link in enumerate(measured.scene.links) if link.dotted])
+
+
+def lead_back(measured: Measured, placement: Placement, there: Presence) -> Placement:
+    """The placement with a track for each link from a loop's end to its beginning, at the side."""
+    return _lay(measured, placement, there, [i for i, link in enumerate(measured.scene.links) if link.returns])
+
+
+def lead_far_back(measured: Measured, placement: Placement, there: Presence, which: Collection[int]) -> Placement:
+    """The placement with such links around everything, where there is room for their words."""
+    return _lay(measured, placement, there, [i for i in which if measured.scene.links[i].returns], far=True)
+
+
+def _lay(
+    measured: Measured, placement: Placement, there: Presence, which: Sequence[int], far: bool = False
+) -> Placement:
     tracks = dict(placement.tracks)
     sides = extent(placement)
-    for i, link in enumerate(measured.scene.links):
-        if not link.dotted or link.tail == link.head:
+    for i in which:
+        link = measured.scene.links[i]
+        if link.tail == link.head and not link.returns:
             continue
         if link.tail not in placement.boxes or link.head not in placement.boxes:
             continue
+        if link.tail == link.head:
+            tracks[i] = Track(_around(placement.boxes[link.tail]))
+            continue
         halves = there.links[i]
         near = there.obstacles(placement, halves, but=(link.tail, link.head)) + there.words(placement.tracks, halves)
-        lanes = [sample(track) for k, track in placement.tracks.items() if there.links[k] & halves]
+        lanes = [sample(track) for k, track in tracks.items() if there.links[k] & halves]
         upper, lower = sorted((placement.boxes[link.tail], placement.boxes[link.head]), key=lambda place: place.y)
+        if far:
+            near += [Place((sides[0] + sides[1]) / 2, (upper.y + lower.y) / 2, sides[1] - sides[0], 1.0)]
         ways = [(0.0, way) for way in _beside(upper, lower, near)] + [(_LAST, way) for way in _between(upper, lower)]
         # The first of equals, so that the right side comes before the left.
-        tracks[i] = Track(min(ways, key=lambda pair: pair[0] + round(_cost(pair[1], near, lanes, sides)))[1])
+        way = min(ways, key=lambda pair: pair[0] + round(_cost(pair[1], near, lanes, sides)))[1]
+        tracks[i] = Track(way[::-1] if link.returns and lower is placement.boxes[link.tail] else way)
     return msgspec.structs.replace(placement, tracks=tracks)
+
+
+def _around(place: Place) -> Way:
+    """From a box to itself, at its right side: from one round to the next."""
+    aside, high = place.right + 3 * _OUT, 0.3 * place.height
+    start, end = (place.right, place.y + high), (place.right, place.y - high)
+    return start, (aside, place.y + 2 * high), (aside, place.y - 2 * high), end
 
 
 def _cost(way: Way, near: list[Place], lanes: list[list[Point]], sides: tuple[float, float]) -> float:

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from graphvis.picture.measure import fonts
-from graphvis.picture.measure.text import Font, clean, shorten, width
+from graphvis.picture.measure.text import Font, clean, shorten, shorten_path, width
 from graphvis.picture.scene import Box, Face, Link, Row, Scene, Span, Wire
 
 Shape = Literal["rectangle", "ellipse", "rounded", "bare"]
@@ -91,7 +91,7 @@ def _fit_face(face: Face) -> Face:
     heading, aside = clean(face.heading), clean(face.aside)
     aside = shorten(aside, WIDEST_TEXT / 2, fonts.ASIDE)
     room = WIDEST_TEXT - (width(aside, fonts.ASIDE) + COLUMN_GAP if aside else 0)
-    short = shorten(heading, room, heading_font)
+    short = shorten_path(heading, room, heading_font)
     rows = tuple(_fit_row(row) for row in face.rows)
     caption = tuple(Span(shorten(clean(s.text), WIDEST_TEXT, fonts.CAPTION_BOLD), s.mark) for s in face.caption)
     lost = [full for full, kept in ((heading, short), (clean(face.aside), aside)) if full != kept]

@@ -98,6 +98,16 @@ def shorten(text: str, room: float, font: Font) -> str:
     return _without_middle(text, fewest)
 
 
+def shorten_path(text: str, room: float, font: Font) -> str:
+    """A dotted name without its first parts, where these leave no room; anything else as :func:`shorten`."""
+    parts = text.split(".")
+    if width(text, font) > room and all(part.isidentifier() or part.isdigit() for part in parts):
+        for place in range(1, len(parts)):
+            if width(short := f"{ELLIPSIS}.{'.'.join(parts[place:])}", font) <= room:
+                return short
+    return shorten(text, room, font)
+
+
 def _without_middle(text: str, kept: int) -> str:
     head = (kept + 1) // 2
     tail = kept - head

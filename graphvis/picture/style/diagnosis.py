@@ -92,8 +92,10 @@ def _called(cut: Cut) -> str:
 
 
 def _marked(graph: Graph, diagnosis: Diagnosis) -> Graph:
-    """The graph with only those cuts that cost something: others are no news."""
+    """The graph with only those cuts that cost something, where some do: beside these, others are no news."""
     costly = {_key(cut) for cut in diagnosis.cuts}
+    if not costly:
+        return graph
 
     def marked(edge: ValueEdge) -> ValueEdge:
         free = edge.cut is not None and _key(graph.cuts[edge.cut]) not in costly

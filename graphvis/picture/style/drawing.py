@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from graphvis.model import Comparison
 from graphvis.picture.scene import Box, Face, Link
 from graphvis.picture.style.faces import Faces, indices
@@ -24,13 +26,14 @@ def picture_of(
     boxes = [
         Box(
             id=f"n{place}",
-            faces=looks,
+            faces=looks if not cluster else tuple(_within(cluster, face) for face in looks),
             state=comparison.nodes[place].state,
             sheets=faces.sheets(place),
-            cluster=clusters.get(-1 if (after := comparison.nodes[place].after) is None else after, ""),
+            cluster=cluster,
         )
-        for place in range(len(comparison.nodes))
+        for place, pair in enumerate(comparison.nodes)
         if any(looks := faces.of(place))
+        for cluster in (clusters.get(-1 if pair.after is None else pair.after, ""),)
     ]
     starts = _starts(comparison, sides) if started else {}
     boxes += [
@@ -38,6 +41,14 @@ def picture_of(
         for box, (_, headings) in starts.items()
     ]
     return tuple(boxes), links_of(comparison, sides, {box: root for box, (root, _) in starts.items()})
+
+
+def _within(frame: str, face: Face | None) -> Face | None:
+    """A tensor's face in the frame of its module, whose path its name need not repeat."""
+    if face is None or face.look not in ("leaf", "tensor", "constant"):
+        return face
+    found = f".{face.heading}".rfind(f".{frame}.")
+    return face if found < 0 else msgspec.structs.replace(face, heading=face.heading[found + len(frame) + 1 :])
 
 
 def _starts(comparison: Comparison, sides: tuple[Side, ...]) -> dict[str, tuple[str, tuple[str, ...]]]:

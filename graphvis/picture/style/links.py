@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from graphvis.model import Comparison
+from graphvis.model import Comparison, Cut
 from graphvis.model.comparison import State
 from graphvis.picture.scene import GradientLane, Link, Wire
 from graphvis.picture.style.side import Side, standing
@@ -33,9 +34,14 @@ def links_of(comparison: Comparison, sides: tuple[Side, ...], starts: Mapping[st
                 wires[1][key] = _after(wire, now)
             else:
                 wires[1][key] = None if halves[1].side.traced else _gone(wire, key, halves)
+    back = _returning(ends, {key for half in wires for key, wire in half.items() if wire and wire.gradient == "cut"})
     lanes = [
         Link(
-            tail=tail, head=head, wires=(looks := tuple(half.get((tail, head)) for half in wires)), state=_state(looks)
+            tail=tail,
+            head=head,
+            wires=(looks := tuple(half.get((tail, head)) for half in wires)),
+            state=_state(looks),
+            returns=(tail, head) in back,
         )
         for tail, head in ends
     ]
@@ -56,6 +62,26 @@ def links_of(comparison: Comparison, sides: tuple[Side, ...], starts: Mapping[st
     return (*lanes, *storage, *start)
 
 
+def _returning(ends: list[_Ends], cut: set[_Ends]) -> set[_Ends]:
+    """Of what is cut what leads back to where it came from: a loop of which one round is drawn is cut between two."""
+    onward: dict[str, set[str]] = {}
+    for tail, head in ends:
+        if (tail, head) not in cut:
+            onward.setdefault(tail, set()).add(head)
+    found = set()
+    for tail, head in sorted(cut):
+        seen, stack = {head}, [head]
+        while stack and tail not in seen:
+            new = onward.get(stack.pop(), set()) - seen
+            seen |= new
+            stack += new
+        if tail in seen:
+            found.add((tail, head))
+        else:
+            onward.setdefault(tail, set()).add(head)
+    return found
+
+
 class _Half:
     """The links of one half, by the ids of their boxes."""
 
@@ -74,22 +100,36 @@ class _Half:
             if key not in found or lane == "flow":
                 tooltip = source_line(graph.locations.get(graph.sources[edge]))
                 found[key] = Wire(value="flow" if side.traced else None, gradient=lane, tooltip=tooltip)
+        severed: dict[_Ends, list[Cut]] = {}
+        called: dict[_Ends, str] = {}
         for value in graph.values:
             tail, head = side.stand_in(value.source), value.target
-            if head in side.hidden or tail in side.hidden or tail == head:
+            if head in side.hidden or tail in side.hidden or (tail == head and value.cut is None):
                 continue
             key = self.ids[tail], self.ids[head]
             if value.cut is not None:
-                cut = graph.cuts[value.cut]
-                words = f"{source_line(cut.location)}: the value goes on, its gradient does not"
-                called = graph.names[head] if graph.kinds[head] == "function" else ""
-                label = cut_label(cut, called, self.scenario)
-                found[key] = Wire(value="flow", gradient="cut", label=label, tooltip=words)
+                severed.setdefault(key, []).append(graph.cuts[value.cut])
+                called[key] = graph.names[head] if graph.kinds[head] == "function" else ""
             elif key not in found:
                 stub = value.slot is not None and tail in side.behind_cut
                 came: GradientLane | None = "stub" if stub else "never" if side.freed(head) else None
                 found[key] = Wire(value="flow", gradient=came, slot=value.slot if stub else None)
-        return found
+        return found | {key: self._cut(cuts, called[key]) for key, cuts in severed.items()}
+
+    def _cut(self, cuts: list[Cut], called: str) -> Wire:
+        """One link for all that is cut between two boxes; the words of each line, with how often it cuts."""
+        first = {(cut.kind, cut.location): cut for cut in reversed(cuts)}
+        counts = {
+            (cut_label(first[key], called, self.scenario), source_line(first[key].location)): count
+            for key, count in Counter((cut.kind, cut.location) for cut in cuts).items()
+        }
+        (label, _), most = max(counts.items(), key=lambda pair: pair[1])
+        times = f" ×{most}" if most > 1 else ""
+        places = [label[1:] for label, _ in counts if label[1:]]
+        more = f" +{len(places) - 1}" if len(places) > 1 else ""
+        told = [f"{line}: the value goes on, its gradient does not{_times(n)}" for (_, line), n in counts.items()]
+        words = (f"{label[0]}{times}", *(f"{line}{more}" for line in label[1:]))
+        return Wire(value="flow", gradient="cut", label=words, tooltip="\n".join(told))
 
     def shared(self) -> Iterable[_Ends]:
         """Neighbours among the drawn tensors that share one storage."""
@@ -106,6 +146,10 @@ class _Half:
         if box not in {self.ids[root] for root in self.roots}:
             return None
         return Wire(gradient="never" if self.side.stillborn else "flow")
+
+
+def _times(count: int) -> str:
+    return f", {count} times" if count > 1 else ""
 
 
 def _after(before: Wire, after: Wire) -> Wire:

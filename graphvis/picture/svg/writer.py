@@ -8,9 +8,9 @@ from graphvis.picture import palette
 from graphvis.picture.curves import number
 from graphvis.picture.geometry import Place
 from graphvis.picture.layout import Placement
-from graphvis.picture.measure import Measured, clean, fonts, measure, shorten
+from graphvis.picture.measure import Measured, clean, fonts, measure, shorten_path
 from graphvis.picture.palette import Theme
-from graphvis.picture.scene import Scene
+from graphvis.picture.scene import Scene, frame_name
 from graphvis.picture.svg import boxes, findings, key, links, marks, page
 from graphvis.picture.svg.arranging import HalfSheet, Sheet, arrange
 from graphvis.picture.svg.element import (
@@ -97,7 +97,7 @@ def _draw_half(root: Element, measured: Measured, placement: Placement, part: Ha
     graph = group(made, "graph", transform=f"translate({number(part.graph[0])} {number(part.graph[1])})")
     prefix = f"{name}-{word}"
     for path, place in placement.frames.items():
-        _draw_frame(graph, path, place, placement.names[path])
+        _draw_frame(graph, path, frame_name(path, placement.frames), place, placement.names[path])
     for i in range(len(measured.scene.links)):
         links.draw(graph, measured, placement, i, part.index, prefix)
     for box in measured.scene.boxes:
@@ -108,13 +108,13 @@ def _draw_half(root: Element, measured: Measured, placement: Placement, part: Ha
         page.draw_verdict(made, part.verdict, part.left, part.strip[0], part.wide, part.strip[1])
 
 
-def _draw_frame(parent: Element, path: str, place: Place, name: Place) -> None:
+def _draw_frame(parent: Element, path: str, called: str, place: Place, name: Place) -> None:
     made = group(parent, "frame", path)
     child(
         made, "rect", x=place.left, y=place.top, width=place.width, height=place.height, rx="10", fill="none",
         stroke=palette.FRAME,
     )  # fmt: skip
-    short = shorten(path, name.width + 0.1, fonts.FRAME_NAME)
+    short = shorten_path(called, name.width + 0.1, fonts.FRAME_NAME)
     text(made, name.left, name.y + 4, short, fonts.FRAME_NAME, palette.MUTED)
 
 
