@@ -110,6 +110,7 @@ class _Half:
             if value.cut is not None:
                 severed.setdefault(key, []).append(graph.cuts[value.cut])
                 called[key] = graph.names[head] if graph.kinds[head] == "function" else ""
+                found[key] = Wire(value="flow", gradient="cut")  # keeps the place of what is told below of all of them
             elif key not in found:
                 stub = value.slot is not None and tail in side.behind_cut
                 came: GradientLane | None = "stub" if stub else "never" if side.freed(head) else None
