@@ -24,17 +24,17 @@ class Paths:
             outputs: what the outputs' values are made of.
             certain: whether to take only the ways that are known; False for the inferred ones too.
         """
-        self.distance = [-1] * len(flow.calls)
+        self.distance = [-1] * len(flow.ways.calls)
         self.certain = certain
         self._blames: list[Blame] = []
-        self._sets = [0] * len(flow.calls)
+        self._sets = [0] * len(flow.ways.calls)
         self._known: dict[Blame, int] = {}
         for edge in outputs:
             self._relax(edge, 0, 0)
         # Makers come before what is made of them, so this order meets every node after all its users.
-        for node in range(len(flow.calls) - 1, -1, -1):
+        for node in range(len(flow.ways.calls) - 1, -1, -1):
             if self.distance[node] >= 0:
-                for edge in flow.edges[node]:
+                for edge in flow.ways.edges[node]:
                     self._relax(edge, self.distance[node], self._sets[node])
 
     def reach(self, nodes: Iterable[int]) -> bool:

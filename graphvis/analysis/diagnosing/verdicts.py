@@ -88,7 +88,7 @@ class Judgement:
         self._flow = Flow(trace, sources, self._turned_off, stop)
         outputs = [edge for root in roots for edge in self._flow.makers(root)]
         self._paths = [Paths(self._flow, outputs, certain=True)]
-        if any(not edge.certain for edges in self._flow.edges for edge in edges):
+        if any(not edge.certain for edges in self._flow.ways.edges for edge in edges):
             self._paths.append(Paths(self._flow, outputs, certain=False))
         self._left = self._values_that_left()
         self._judge(trace)
@@ -142,7 +142,7 @@ class Judgement:
             return _finding(subject, "zero", at=at, node=subject.zero.node), {}
         if subject.reached:
             return _finding(subject, "gradient"), {}
-        nodes = [self._flow.of_source[n] for n in subject.numbers if n in self._flow.of_source]
+        nodes = self._flow.sources_of(subject.numbers)
         if not any(paths.reach(nodes) for paths in self._paths):
             known = not trace.unseen and not any(node in self._left for node in nodes)
             return _finding(subject, "unused", certain=known), {}
@@ -182,8 +182,8 @@ class Judgement:
     def _passes_checkpoint(self, trace: Trace, nodes: list[int]) -> bool:
         """Whether what is made of these nodes is handed over by a reentrant checkpoint that backward will run again."""
         inside = set(nodes)
-        for node, edges in enumerate(self._flow.edges):
-            call = self._flow.calls[node]
+        for node, edges in enumerate(self._flow.ways.edges):
+            call = self._flow.ways.calls[node]
             if call < 0 or (self._paths[0].distance[node] != 0 and not trace.calls[call].inner):
                 continue
             if any(edge.blame is None and edge.maker in inside for edge in edges):
@@ -206,7 +206,7 @@ class Judgement:
             node = stack.pop()
             if node not in left:
                 left.add(node)
-                stack.extend(edge.maker for edge in self._flow.edges[node])
+                stack.extend(edge.maker for edge in self._flow.ways.edges[node])
         return left
 
     def _frozen_at(self, trace: Trace, subject: Subject) -> Location | None:

@@ -1,0 +1,6 @@
+"""Where values went, and where the gradient does not come back."""
+
+from graphvis.analysis.diagnosing.flow.flow import Flow
+from graphvis.analysis.diagnosing.flow.ways import Blame, Edge
+
+__all__ = ["Blame", "Edge", "Flow"]

@@ -1,0 +1,204 @@
+"""Following a trace call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from graphvis.analysis.cutting import cut_by_name, flowing, short
+from graphvis.analysis.diagnosing.flow.blaming import Blaming
+from graphvis.analysis.diagnosing.flow.memory import Memory, Piece
+from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Ways
+from graphvis.analysis.diagnosing.regions import Runs, parts_of, region_of, within
+from graphvis.model import Call, Entry, Trace
+
+_JOINING = frozenset({"cat", "concat", "concatenate", "stack"})
+_MARKING = frozenset({"detach_", "requires_grad_"})  # these change what a tensor is and not what it holds
+_SHARING = frozenset({"numpy", "__array__", "__dlpack__"})
+
+
+class Flow:
+    """The value lane of a trace.
+
+    Attributes:
+        trace: the recorded run.
+        ways: the ways that values took.
+        exits: the nodes whose value left PyTorch, by the call at which it did.
+    """
+
+    def __init__(
+        self, trace: Trace, sources: Collection[int], turned_off: Mapping[int, int], stop: int | None = None
+    ) -> None:
+        """Build it.
+
+        Args:
+            trace: the recorded run.
+            sources: numbers of the tensors whose own past is not looked at: the parameters.
+            turned_off: see :func:`~graphvis.analysis.diagnosing.modes.turned_off`.
+            stop: look at the calls before this one only; None for all.
+        """
+        self.trace = trace
+        self.ways = Ways()
+        self.exits: dict[int, list[Edge]] = {}
+        self._memory = Memory(trace, self.ways, sources)
+        self._blaming = Blaming(trace, turned_off)
+        self._backward: Sequence[int] = ()
+        self._left: dict[int, list[list[Piece]]] = {}  # for each exit what its inputs were made of then
+        for index in range(len(trace.calls) if stop is None else stop):
+            self._take(index, trace.calls[index])
+
+    def makers(self, number: int) -> list[Edge]:
+        """The nodes that the value of a tensor is made of at the end."""
+        return self._memory.makers(number)
+
+    def sources_of(self, numbers: Collection[int]) -> list[int]:
+        """The nodes of tensors that were there before, of those that the calls used."""
+        return [self._memory.of_source[number] for number in numbers if number in self._memory.of_source]
+
+    # -- one call
+
+    def _take(self, index: int, call: Call) -> None:
+        name = short(call)
+        if name == "backward":
+            self._backward = call.inputs
+            return
+        if name in _MARKING:
+            self._mark(index, call)
+            return
+        written = {write.tensor: write for write in call.writes}
+        targets = [*call.outputs, *(number for number in written if number not in call.outputs)]
+        if not targets:
+            self._leave(index, call)
+            return
+        if name in _JOINING and self._take_parts(index, call, name):
+            return
+        places = [place for place, target in enumerate(targets) if target in written or target not in call.inputs]
+        made = [self._made(index, call, name, place, targets[place], targets[place] in written) for place in places]
+        for place, held in zip(places, made, strict=True):
+            target = targets[place]
+            if target in written:
+                write = written[target]
+                region = region_of(write, write.shape) if write.stop or write.strides else None
+                self._memory.write(target, held[0][0].maker, region, index)
+            else:
+                self._memory.hold(target, held)
+                self._memory.open(target, call.inputs, cut_by_name(call) or self._blaming.kind(index))
+
+    def _made(self, index: int, call: Call, name: str, place: int, target: int, written: bool) -> list[Piece]:
+        """What a call made of one of its results: a node of its own, or of a view the parts that it shows."""
+        places = self._flowing(call, name, place)
+        if not written:
+            shown = self._shown(index, call, name, places, place, target)
+            if shown is not None:
+                return shown
+        edges = self._edges(index, call, name, places, place, target, written)
+        return [(Edge(self.ways.add(index, edges), None), self._memory.runs(target))]
+
+    def _shown(
+        self, index: int, call: Call, name: str, places: Sequence[int], place: int, target: int
+    ) -> list[Piece] | None:
+        """What a view shows: each part of it what that part of its base holds, having passed this call.
+
+        None where the result has memory of its own.
+        """
+        storage, storages = self._memory.storages[target], self._memory.storages
+        shared = [at for at in places if storages[call.inputs[at]] == storage]
+        if not shared and not any(
+            storages[number] == storage for entry in call.entries for number in self.trace.calls[entry.exit].inputs
+        ):
+            return None
+        if name == "grad" or call.function.startswith("Function."):
+            return None
+        whole = self._memory.runs(target)
+        found: list[Piece] = []
+        for at in places:
+            blame = self._blaming.of(index, at, place, target, False)
+            for edge, rest in self._memory.pieces(call.inputs[at]):
+                part = within(rest, whole) if at in shared else whole
+                if part or not whole or not rest:
+                    found.append((self.ways.behind(edge, blame), part))
+        for entry in call.entries:
+            found += self._entered(entry, storage, whole)
+        return found
+
+    def _edges(
+        self, index: int, call: Call, name: str, places: Sequence[int], place: int, target: int, written: bool
+    ) -> list[Edge]:
+        """The ways by which values came into one result of a call from its inputs at `places`."""
+        found: dict[Edge, None] = {}
+        for at in places:
+            blame = self._blaming.of(index, at, place, target, written)
+            for edge, _ in self._memory.pieces(call.inputs[at]):
+                found[self.ways.behind(edge, blame)] = None
+        if name == "grad":
+            self._gradient(index, call, target, found)
+        for entry in call.entries:
+            for edge, _ in self._entered(entry, None, ()):
+                found[edge] = None
+        return list(found)
+
+    def _gradient(self, index: int, call: Call, target: int, found: dict[Edge, None]) -> None:
+        """A ``.grad`` comes from what backward started from, and from what it was before."""
+        if self._memory.is_known(target):
+            found.update(dict.fromkeys(self._memory.makers(target)))
+        if call.function.startswith("torch.autograd"):
+            return
+        blame = Blame("grad", index, call.inputs[0] if call.inputs else None)
+        for number in self._backward:
+            for edge in self._memory.makers(number):
+                found[self.ways.behind(edge, blame)] = None
+
+    def _mark(self, index: int, call: Call) -> None:
+        """Take a call that changes what a tensor is: each part of it keeps its way, and passes the call."""
+        kind = self._blaming.kind(index)
+        if kind is None or not call.inputs:
+            return
+        number = call.inputs[0]
+        blame = Blame(kind, index, number)
+        held = [(self.ways.behind(edge, blame), rest) for edge, rest in self._memory.pieces(number)]
+        self._memory.hold(number, held)
+
+    def _take_parts(self, index: int, call: Call, name: str) -> bool:
+        """Take a concatenation part by part, so that a later slice of it comes only from the parts that it holds."""
+        if len(call.outputs) != 1 or call.writes:
+            return False
+        (target,) = call.outputs
+        tensors = self.trace.tensors
+        regions = parts_of(tensors[target], [tensors[number] for number in call.inputs], call.dim, name == "stack")
+        if regions is None:
+            return False
+        edges = [self._edges(index, call, name, (at,), 0, target, False) for at in range(len(call.inputs))]
+        self._memory.hold(target, [(Edge(self.ways.add(index), None), self._memory.runs(target))])
+        self._memory.open(target, call.inputs, cut_by_name(call) or self._blaming.kind(index))
+        for region, come in zip(regions, edges, strict=True):
+            self._memory.write(target, self.ways.add(index, come), region, index)
+        return True
+
+    def _flowing(self, call: Call, name: str, place: int) -> Sequence[int]:
+        places = flowing(call)
+        results = len(call.outputs)
+        if results > 1 and name.startswith("_foreach_") and len(call.inputs) % results == 0:
+            return [at for at in places if at % results == place]
+        return places
+
+    # -- out of PyTorch, and back
+
+    def _leave(self, index: int, call: Call) -> None:
+        if call.inputs:
+            self._left[index] = [self._memory.pieces(number) for number in call.inputs]
+            self.exits[index] = [edge for pieces in self._left[index] for edge, _ in pieces]
+
+    def _entered(self, entry: Entry, storage: int | None, whole: Runs) -> list[Piece]:
+        """What came back from a value that left, and in which part of the result it lies now."""
+        left = self.trace.calls[entry.exit]
+        kind = self._blaming.kind(entry.exit)
+        then = self._left.get(entry.exit)
+        found: list[Piece] = []
+        for at, number in enumerate(left.inputs):
+            blame = Blame(kind, entry.exit, number) if kind and left.connected[at] else None
+            # Memory that is shared shows what is in it now; anything else is what it was when it left.
+            now = entry.certain and short(left) in _SHARING
+            for edge, rest in self._memory.pieces(number) if now else then[at] if then is not None else ():
+                part = within(rest, whole) if self._memory.storages[number] == storage else whole
+                if part or not whole or not rest:
+                    found.append((self.ways.behind(edge, blame, entry.certain), part))
+        return found

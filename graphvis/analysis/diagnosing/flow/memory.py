@@ -1,0 +1,140 @@
+"""What each tensor's memory is made of, at the moment that is being looked at.
+
+A tensor's value is that of the call that made it and of the writes to its bytes since, through
+whatever tensor they were made. Tensors that autograd knows to share memory, a base and its views, are
+one door to it; ``detach``, ``.data`` and NumPy open another, and a write through one door is unknown
+to the gradient behind the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from graphvis.analysis.cutting import overwrites
+from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Ways
+from graphvis.analysis.diagnosing.regions import Region, Runs, is_exact, overlap, region_of, runs, within, without
+from graphvis.model import Trace
+from graphvis.model.cut import CutKind
+
+# A way by which a value came, and the bytes of a tensor that came by it.
+Piece = tuple[Edge, Runs]
+
+
+class _Wrote(NamedTuple):
+    node: int
+    region: Region
+    through: int
+    call: int
+
+
+class Memory:
+    """The memory of a trace's tensors, which are known by their numbers.
+
+    Attributes:
+        storages: for each tensor a number that those that share memory have in common.
+        of_source: the node of each tensor that was there before.
+    """
+
+    def __init__(self, trace: Trace, ways: Ways, sources: Collection[int]) -> None:
+        self.storages = [
+            -1 - number if tensor.storage is None else tensor.storage for number, tensor in enumerate(trace.tensors)
+        ]
+        self.of_source: dict[int, int] = {}
+        self._trace = trace
+        self._ways = ways
+        self._sources = sources
+        self._runs: list[Runs | None] = [None] * len(trace.tensors)
+        self._writes: dict[int, list[_Wrote]] = {}  # by storage
+        self._pieces: dict[int, list[Piece]] = {}
+        self._seen: dict[int, int] = {}  # how many writes the pieces account for
+        self._doors = list(range(len(trace.tensors)))
+        self._opened: dict[int, CutKind] = {}  # by what each door was opened to another
+
+    def runs(self, number: int) -> Runs:
+        """The bytes of a tensor."""
+        known = self._runs[number]
+        if known is None:
+            tensor = self._trace.tensors[number]
+            if tensor.strides:
+                known = runs(region_of(tensor))
+            else:
+                known = ((tensor.start, tensor.stop),) if tensor.start < tensor.stop else ()
+            self._runs[number] = known
+        return known
+
+    def is_known(self, number: int) -> bool:
+        """Whether it was asked before what a tensor is made of, or a call made it."""
+        return number in self._pieces
+
+    def makers(self, number: int) -> list[Edge]:
+        """The nodes that the value of a tensor is made of now."""
+        return [edge for edge, _ in self.pieces(number)]
+
+    def pieces(self, number: int) -> list[Piece]:
+        """What each part of a tensor's memory is made of now. A source is its own, whoever wrote to it."""
+        held = self._pieces.get(number)
+        if held is None:
+            held = self._pieces[number] = [(Edge(self._source(number), None), self.runs(number))]
+            self._seen[number] = 0
+        wrote = self._writes.get(self.storages[number])
+        if wrote is not None and self._seen[number] < len(wrote) and number not in self._sources:
+            held = self._overwrite(number, wrote[self._seen[number] :], held)
+            self.hold(number, held)
+        return held
+
+    def hold(self, number: int, pieces: list[Piece]) -> None:
+        """From now on a tensor is made of `pieces`, and of what will be written to it; a source stays what it is."""
+        if number in self._sources:
+            return
+        self._pieces[number] = pieces
+        self._seen[number] = len(self._writes.get(self.storages[number], ()))
+
+    def write(self, number: int, node: int, region: Region | None, call: int) -> None:
+        """Note that a call wrote the value of `node` through a tensor, to all of it or to a region."""
+        where = region_of(self._trace.tensors[number]) if region is None else region
+        self._writes.setdefault(self.storages[number], []).append(_Wrote(node, where, number, call))
+
+    def open(self, number: int, inputs: Sequence[int], kind: CutKind | None) -> None:
+        """Note what a call made a tensor of: it comes in by its input's door, or opens another by the cut `kind`."""
+        storage = self.storages[number]
+        if kind in (None, "no_grad", "inference_mode"):
+            for taken in inputs:
+                if self.storages[taken] == storage and taken != number:
+                    self._doors[number] = self._doors[taken]
+                    return
+        if kind is not None:
+            self._opened[self._doors[number]] = kind
+
+    def _source(self, number: int) -> int:
+        node = self.of_source.get(number)
+        if node is None:
+            node = self.of_source[number] = self._ways.add(-1)
+        return node
+
+    def _overwrite(self, number: int, wrote: Sequence[_Wrote], held: list[Piece]) -> list[Piece]:
+        region, whole = region_of(self._trace.tensors[number]), self.runs(number)
+        for write in wrote:
+            if not overlap(write.region, region):
+                continue
+            foreign = self._doors[write.through] != self._doors[number]
+            # Autograd knows nothing of a write through another door: the gradient still finds the old way,
+            # and so does the value where the write read it.
+            wrote_by = self._trace.calls[write.call]
+            passes = foreign and write.through in wrote_by.inputs and not overwrites(wrote_by)
+            if is_exact(write.region) and not passes:
+                gone = runs(write.region)
+                held = [(edge, rest) for edge, before in held if (rest := without(before, gone))]
+            edge = Edge(write.node, self._through(write) if foreign else None)
+            held = [*held, (edge, within(whole, runs(write.region)))]
+        return held
+
+    def _through(self, write: _Wrote) -> Blame | None:
+        """The cut at a write through another door to the same memory, where its value had a gradient."""
+        call = self._trace.calls[write.call]
+        connected = any(
+            number == write.through and result for number, result in zip(call.outputs, call.results, strict=False)
+        )
+        if not connected:
+            return None
+        return Blame(self._opened.get(self._doors[write.through], "data"), write.call, write.through)
