@@ -67,7 +67,7 @@ class Evidence:
         """Measure which of the conflicts make a gradient wrong; those that do not are none."""
         if all(conflict.effect == "raises" for conflict in judged.conflicts) or not self._leaves(outputs):
             return judged
-        conflicts = diagnosing.find_conflicts(self._graph, self._trace, stop)
+        conflicts = diagnosing.find_conflicts(self._graph, self._trace, stop, due=judged.backward is not None)
         told = effects.measure(outputs, self._leaves(outputs), conflicts, recording)
         kept = tuple(
             msgspec.structs.replace(one.conflict, certain=True) if differs else one.conflict

@@ -72,7 +72,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
-    """A saved tensor that was overwritten before backward needs it.
+    """A saved tensor that was overwritten, or freed, before backward needs it.
 
     Attributes:
         effect: ``raises``: PyTorch's version counter saw the write, backward will refuse;
@@ -87,7 +87,12 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
         version: its version now; None where it is not known.
         saved_by: the user's own frame, where `saved_at` lies in a library.
         modified_by: the user's own frame, where `modified_at` lies in a library.
-        function: the function that wrote, e.g. ``Tensor.zero_``.
+        function: the function that wrote, e.g. ``Tensor.zero_``; one that shares memory, e.g. ``Tensor.numpy``, where
+            another library wrote there by itself, and one that runs backward where it has freed what was saved.
+        carrier: the name of the tensor by which this backward reaches into a graph that was freed; empty where it has
+            none, and for what was overwritten.
+        carried_at: the line that took that tensor; None for what was overwritten, and where all was freed.
+        carried_by: the user's own frame, where `carried_at` lies in a library.
         index: the node's number in the graph; None where the graph does not show it.
     """
 
@@ -102,6 +107,9 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     saved_by: Location | None = None
     modified_by: Location | None = None
     function: str = ""
+    carrier: str = ""
+    carried_at: Location | None = None
+    carried_by: Location | None = None
     index: int | None = None
 
 

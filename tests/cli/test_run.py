@@ -841,3 +841,71 @@ def test_gradients_that_a_script_asks_for_itself_are_taken(call: Call, tmp_path:
     assert found["ok"]
     assert not found["warnings"]
     assert len(found["diagnoses"]) == 2
+
+
+STATE = """
+    cell = nn.RNNCell(4, 4)
+    {optimizer}
+    h = torch.zeros(8, 4)
+    for step in range(4):
+        h = cell(x, h)
+        loss = h.square().mean()
+        loss.backward()
+        {step}
+"""
+
+
+@pytest.mark.parametrize("steps", [True, False], ids=["steps", "accumulates"])
+def test_a_state_that_reaches_back(call: Call, tmp_path: Path, steps: bool) -> None:
+    built = "optimizer = torch.optim.SGD(cell.parameters(), lr=0.1)"
+    path = script(tmp_path, STATE.format(optimizer=built, step="optimizer.step()" if steps else "pass"))
+    result = call("run", "--json", path)
+    found = document(result)
+    assert result.code == 1
+    assert "a second time" in result.err
+    (conflict,) = [conflict for diagnosis in found["diagnoses"] for conflict in diagnosis["conflicts"]]
+    assert conflict["effect"] == "raises"
+    assert conflict["carrier"] == "h"
+    assert conflict["carried_at"]["line"] == line_of(path, "h = cell(x, h)")
+    assert conflict["modified_at"]["line"] == line_of(path, "loss.backward()")
+    assert [problem["effect"] for problem in found["problems"] if problem["kind"] == "conflict"] == ["raises"]
+
+
+def test_a_loss_that_is_not_computed_again(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        loss = F.cross_entropy(model(x), y)
+        for step in range(3):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """,
+    )
+    result = call("run", path)
+    assert result.code == 1
+    # The step overwrote what the graph had saved, and backward complains of what comes first: the freed.
+    assert "goes a second time through a graph that was freed" in result.out
+    assert "compute the loss again before each backward()" in " ".join(result.out.split())
+
+
+def test_numpy_that_writes_into_an_observation(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        obs = x.clone().numpy()
+        seen = torch.from_numpy(obs)
+        loss = F.cross_entropy(model(seen), y)
+        obs += 1
+        loss.backward()
+        optimizer.step()
+        """,
+    )
+    result = call("run", path)
+    assert result.code == 0
+    assert "warning[wrong gradient]" in result.out
+    assert "NumPy shares this memory from here on; its values changed after they were saved" in result.out

@@ -8,6 +8,7 @@ import msgspec
 
 from graphvis.analysis.attributing import calls_of_nodes
 from graphvis.analysis.cutting import short
+from graphvis.analysis.diagnosing.freed import find_freed
 from graphvis.analysis.diagnosing.regions import Region, region_of
 from graphvis.analysis.diagnosing.writes import Writes
 from graphvis.model import Call, Change, Conflict, Graph, Location, Saved, Trace
@@ -57,8 +58,10 @@ class Overwritten(msgspec.Struct, frozen=True, kw_only=True):
     change: Change | None = None
 
 
-def find_conflicts(graph: Graph, trace: Trace | None, stop: int | None = None) -> tuple[Overwritten, ...]:
-    """Every saved tensor that was overwritten since it was saved, in the order of the graph's nodes.
+def find_conflicts(
+    graph: Graph, trace: Trace | None, stop: int | None = None, *, due: bool = False
+) -> tuple[Overwritten, ...]:
+    """Every saved tensor that was overwritten since it was saved, in the order of the graph's nodes; then the freed.
 
     Without a trace only what PyTorch itself refuses is known, and no line.
 
@@ -66,10 +69,13 @@ def find_conflicts(graph: Graph, trace: Trace | None, stop: int | None = None) -
         graph: a walk with the saved tensors' states.
         trace: the run that built it.
         stop: look at the calls before this one only; None for all.
+        due: whether a backward is about to run; see :func:`find_freed`.
     """
     if trace is None:
         return tuple(_refused(graph))
-    return tuple(_Search(graph, trace, stop).run())
+    search = _Search(graph, trace, stop)
+    freed = (Overwritten(conflict=conflict) for conflict in find_freed(graph, trace, search.calls, stop, due))
+    return (*search.run(), *freed)
 
 
 def _refused(graph: Graph) -> Iterator[Overwritten]:

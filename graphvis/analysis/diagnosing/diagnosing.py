@@ -30,7 +30,7 @@ def diagnose(
         graph: a walk from the outputs.
         trace: the run that built them; None if it was not recorded.
         subjects: the parameters.
-        backward: the line that starts the backward.
+        backward: the line that starts the backward, which is about to run; None where that is not known.
         stop: look at the calls before this one only; None for all.
     """
     roots = [info.trace_number if (info := graph.tensors.get(root)) else None for root in graph.roots]
@@ -49,7 +49,7 @@ def diagnose(
         backward=backward,
         findings=judgement.findings,
         cuts=judgement.cuts,
-        conflicts=tuple(found.conflict for found in find_conflicts(graph, trace, stop)),
+        conflicts=tuple(found.conflict for found in find_conflicts(graph, trace, stop, due=backward is not None)),
         graph=graph,
         notes=tuple(notes),
         traced=trace is not None,

@@ -143,6 +143,11 @@ class Watch:
     def _finish(self, event: BackwardEvent, site: Site) -> None:
         if site.examination is not None:
             site.examination.finish(event)
+        if event.error is not None and site.rounds and site.last is None:
+            # What the rounds before left has broken it: the first execution knows nothing of that.
+            site.last = self._examine(event, site)
+            if site.last is not None:
+                site.last.finish(event)
         if self._ending is site:
             if site.last is not None:
                 site.last.finish(event)

@@ -73,6 +73,20 @@ def span_of_call(text: str, function: str) -> Span:
     return _find(text, lambda node: isinstance(node, ast.Call) and _called(node) == name) or _whole(text)
 
 
+def calls(text: str, name: str) -> bool:
+    """Whether a line calls something of that name."""
+    return _find(text, lambda node: isinstance(node, ast.Call) and _called(node) == name) is not None
+
+
+def span_of_name(text: str, name: str) -> Span:
+    """Where a line reads the variable of that name; its value where it reads none."""
+
+    def fits(node: ast.AST) -> bool:
+        return isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load) and _dotted(node) == name
+
+    return (name and _find(text, fits)) or span_of_value(text)
+
+
 def span_of_value(text: str) -> Span:
     """What a statement computes: right of the assignment, behind ``return``; the whole line where that is unclear."""
     tree = _parse(text)
