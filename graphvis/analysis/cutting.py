@@ -60,17 +60,18 @@ def _last_part(function: str) -> str:
 
 def flowing(call: Call) -> tuple[int, ...]:
     """The places among a call's inputs through which a value flows into what it makes."""
-    name = short(call)
-    if call.function.startswith("Function."):
-        return tuple(range(len(call.inputs)))
-    if name == "new_tensor":
-        return tuple(range(1, len(call.inputs)))
-    described = _DESCRIBED_FROM.get(name)
-    if described is not None:
-        return tuple(range(min(described, len(call.inputs))))
-    if overwrites(call):
-        return tuple(range(1, len(call.inputs)))
-    return tuple(range(len(call.inputs)))
+    places = _places(call.function, len(call.inputs))
+    return places[1:] if call.writes and places and places[0] == 0 and overwrites(call) else places
+
+
+@lru_cache(maxsize=4096)
+def _places(function: str, count: int) -> tuple[int, ...]:
+    name = _last_part(function)
+    if function.startswith("Function."):
+        return tuple(range(count))
+    if name in _DESCRIBED_FROM:
+        return tuple(range(min(_DESCRIBED_FROM[name], count)))
+    return tuple(range(1 if name == "new_tensor" or name in OVERWRITING else 0, count))
 
 
 def overwrites(call: Call) -> bool:
@@ -89,13 +90,12 @@ def classify(trace: Trace, index: int) -> CutKind | None:
         index: the call's place in :attr:`Trace.calls`.
     """
     call = trace.calls[index]
-    if call.inner:
+    name, kind = short(call), cut_by_name(call)
+    if call.inner or (kind is None and all(call.results)):
         return None
     if not any(call.connected[i] for i in flowing(call)):
         closes = call.function.startswith("Function.apply") and not all(call.results) and closes_over(trace, index)
         return (_mode(call) or ("checkpoint" if is_checkpoint(call) else "function")) if closes else None
-    name = short(call)
-    kind = cut_by_name(call)
     if name in _ALWAYS or kind in ("item", "numpy", "rewrap"):
         return kind
     if not call.outputs or all(call.results):
@@ -126,10 +126,7 @@ def closes_over(trace: Trace, index: int) -> bool:
 
 def cut_by_name(call: Call) -> CutKind | None:
     """The kind of cut that a function is by itself, whatever the grad mode; None for most."""
-    name = short(call)
-    if name == "__set__":
-        return "data" if call.function == "Tensor.data.__set__" else None
-    return _BY_NAME.get(name)
+    return "data" if call.function == "Tensor.data.__set__" else _BY_NAME.get(short(call))
 
 
 def _mode(call: Call) -> CutKind | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphvis.analysis.diagnosing.flow import Blame, Edge, Flow
+from graphvis.analysis.diagnosing.flow import Blame, Edge, Ways
 
 
 class Paths:
@@ -16,25 +16,25 @@ class Paths:
         certain: whether only the ways that are known were taken.
     """
 
-    def __init__(self, flow: Flow, outputs: list[Edge], certain: bool) -> None:
+    def __init__(self, ways: Ways, outputs: list[Edge], certain: bool) -> None:
         """Find them.
 
         Args:
-            flow: the value lane.
+            ways: the ways that values took.
             outputs: what the outputs' values are made of.
             certain: whether to take only the ways that are known; False for the inferred ones too.
         """
-        self.distance = [-1] * len(flow.ways.calls)
+        self.distance = [-1] * len(ways.calls)
         self.certain = certain
         self._blames: list[Blame] = []
-        self._sets = [0] * len(flow.ways.calls)
+        self._sets = [0] * len(ways.calls)
         self._known: dict[Blame, int] = {}
         for edge in outputs:
             self._relax(edge, 0, 0)
         # Makers come before what is made of them, so this order meets every node after all its users.
-        for node in range(len(flow.ways.calls) - 1, -1, -1):
+        for node in range(len(ways.calls) - 1, -1, -1):
             if self.distance[node] >= 0:
-                for edge in flow.ways.edges[node]:
+                for edge in ways.edges[node]:
                     self._relax(edge, self.distance[node], self._sets[node])
 
     def reach(self, nodes: Iterable[int]) -> bool:

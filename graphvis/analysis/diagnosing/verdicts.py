@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import msgspec
 
-from graphvis.analysis.cutting import is_checkpoint
-from graphvis.analysis.diagnosing.flow import Blame, Flow
+from graphvis.analysis.diagnosing.arrival import Arrival, Blames
+from graphvis.analysis.diagnosing.flow import Blame
 from graphvis.analysis.diagnosing.modes import turned_off
-from graphvis.analysis.diagnosing.paths import Paths
-from graphvis.model import Cut, Finding, Location, Trace
+from graphvis.model import Call, Cut, Finding, Location, Trace
 from graphvis.model.cut import CutKind
-
-# These take a value out only to steer Python by it, to print it, or to write it to a file.
-_STEERING = ("Tensor.__bool__", "Tensor.is_nonzero", "torch.is_nonzero", "Tensor.__contains__", "Tensor.__format__",
-             "Tensor.equal", "torch.equal", "Tensor.allclose", "torch.allclose", "Tensor.__reduce_ex__")  # fmt: skip
-
-# Calls that are to blame, and whether one of the ways that they lie on is known, not inferred.
-_Blames = dict[Blame, bool]
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,15 +76,21 @@ class Judgement:
         if trace is None or not roots:
             self.findings = tuple(self._after_the_fact(subject) for subject in subjects)
             return
-        sources = {number for subject in subjects for number in subject.numbers}
-        self._turned_off = turned_off(trace)
-        self._flow = Flow(trace, sources, self._turned_off, stop)
-        outputs = [edge for root in roots for edge in self._flow.makers(root)]
-        self._paths = [Paths(self._flow, outputs, certain=True)]
-        if any(not edge.certain for edges in self._flow.ways.edges for edge in edges):
-            self._paths.append(Paths(self._flow, outputs, certain=False))
-        self._left = self._values_that_left()
+        self._roots = roots
+        self._stop = stop
         self._judge(trace)
+
+    @cached_property
+    def _turned_off(self) -> dict[int, int]:
+        assert self._trace is not None
+        return turned_off(self._trace)
+
+    @cached_property
+    def _arrival(self) -> Arrival:
+        """How values arrive: asked only for parameters that get no gradient, so most runs never need it."""
+        assert self._trace is not None
+        numbers = {number for subject in self._subjects for number in subject.numbers}
+        return Arrival(self._trace, self._roots, numbers, self._turned_off, self._stop)
 
     def _after_the_fact(self, subject: Subject) -> Finding:
         if subject.missing is not None:
@@ -103,8 +102,8 @@ class Judgement:
         return _finding(subject, "unreached" if subject.requires_grad else "frozen")
 
     def _judge(self, trace: Trace) -> None:
-        drafts: list[tuple[Finding, _Blames]] = [self._verdict(trace, subject) for subject in self._subjects]
-        known: _Blames = {}
+        drafts: list[tuple[Finding, Blames]] = [self._verdict(trace, subject) for subject in self._subjects]
+        known: Blames = {}
         for _, blames in drafts:
             for blame, certain in blames.items():
                 known[blame] = known.get(blame, False) or certain
@@ -125,13 +124,13 @@ class Judgement:
             places = tuple(sorted({of_blame[blame] for blame in blames}))
             for place in places:
                 lost[place].append(finding.parameter)
-            findings.append(msgspec.structs.replace(finding, cuts=places))
+            findings.append(msgspec.structs.replace(finding, cuts=places) if places else finding)
         self.findings = tuple(findings)
         self.cuts = tuple(
             msgspec.structs.replace(cut, parameters=tuple(names)) for cut, names in zip(made, lost, strict=True)
         )
 
-    def _verdict(self, trace: Trace, subject: Subject) -> tuple[Finding, _Blames]:
+    def _verdict(self, trace: Trace, subject: Subject) -> tuple[Finding, Blames]:
         if subject.missing is not None:
             call = _call_of(trace, subject.missing.sequence)
             kind: CutKind = "function" if subject.missing.custom else "non_differentiable"
@@ -142,78 +141,45 @@ class Judgement:
             return _finding(subject, "zero", at=at, node=subject.zero.node), {}
         if subject.reached:
             return _finding(subject, "gradient"), {}
-        nodes = self._flow.sources_of(subject.numbers)
-        if not any(paths.reach(nodes) for paths in self._paths):
-            known = not trace.unseen and not any(node in self._left for node in nodes)
+        nodes = self._arrival.nodes_of(subject.numbers)
+        if not self._arrival.arrives(nodes):
+            known = not trace.unseen and not self._arrival.left(nodes)
             return _finding(subject, "unused", certain=known), {}
         if not subject.requires_grad:
             return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), {}
-        blames = self._blames(nodes)
-        return (_finding(subject, "cut"), blames) if blames else self._without_a_cut(trace, subject, nodes)
-
-    def _blames(self, nodes: list[int]) -> _Blames:
-        """The cuts on the paths with the fewest.
-
-        A way that is inferred may not exist, so it never hides the cuts of those that are known; its own are told
-        beside them where it has no more.
-        """
-        found: _Blames = {}
-        fewest: int | None = None
-        for paths in self._paths:
-            distance, blames = paths.cuts(nodes)
-            if distance >= 0 and (fewest is None or distance <= fewest):
-                fewest = distance
-                for blame in blames:
-                    found.setdefault(blame, paths.certain)
-        return found
-
-    def _without_a_cut(self, trace: Trace, subject: Subject, nodes: list[int]) -> tuple[Finding, _Blames]:
-        """The value arrives along a path on which every call kept its edge, and yet the walk did not find it."""
-        if self._passes_checkpoint(trace, nodes):
+        blames = self._arrival.cuts(nodes)
+        if blames:
+            return _finding(subject, "cut"), blames
+        # The value arrives along a path on which every call kept its edge, and yet the walk did not find it.
+        if self._arrival.by_checkpoint(nodes):
             return _finding(subject, "gradient"), {}
-        if not any(
-            on and number in subject.numbers
-            for call in trace.calls
-            for number, on in zip(call.inputs, call.connected, strict=False)
-        ):
-            return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), {}  # it was, when it was used
+        if self._connected.isdisjoint(subject.numbers):  # it was frozen when it was used
+            return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), {}
         return _finding(subject, "unreached", certain=False), {}
 
-    def _passes_checkpoint(self, trace: Trace, nodes: list[int]) -> bool:
-        """Whether what is made of these nodes is handed over by a reentrant checkpoint that backward will run again."""
-        inside = set(nodes)
-        for node, edges in enumerate(self._flow.ways.edges):
-            call = self._flow.ways.calls[node]
-            if call < 0 or (self._paths[0].distance[node] != 0 and not trace.calls[call].inner):
-                continue
-            if any(edge.blame is None and edge.maker in inside for edge in edges):
-                if is_checkpoint(trace.calls[call]) and not trace.calls[call].inner:
-                    return True
-                inside.add(node)
-        return False
-
-    def _values_that_left(self) -> set[int]:
-        """The nodes whose value left PyTorch, to who knows where."""
+    @cached_property
+    def _connected(self) -> set[int]:
+        """The tensors to which an edge led when some call took them."""
         assert self._trace is not None
-        left: set[int] = set()
-        stack = [
-            edge.maker
-            for call, edges in self._flow.exits.items()
-            if self._trace.calls[call].function not in _STEERING
-            for edge in edges
-        ]
-        while stack:
-            node = stack.pop()
-            if node not in left:
-                left.add(node)
-                stack.extend(edge.maker for edge in self._flow.ways.edges[node])
-        return left
+        return {
+            number for call in self._trace.calls for number, on in zip(call.inputs, call.connected, strict=False) if on
+        }
+
+    @cached_property
+    def _marked(self) -> dict[int, Call]:
+        """The last ``requires_grad_()`` of each tensor."""
+        assert self._trace is not None
+        return {
+            call.inputs[0]: call
+            for call in self._trace.calls
+            if call.function == "Tensor.requires_grad_" and call.inputs
+        }
 
     def _frozen_at(self, trace: Trace, subject: Subject) -> Location | None:
-        for call in reversed(trace.calls):
-            if call.function == "Tensor.requires_grad_" and call.inputs and call.inputs[0] in subject.numbers:
-                return None if any(call.results) else trace.locations[call.location]
-        return None
+        marks = [self._marked[number] for number in subject.numbers if number in self._marked]
+        if not marks or any(marks[-1].results):
+            return None
+        return trace.locations[marks[-1].location]
 
     def _cut(self, trace: Trace, blame: Blame, certain: bool) -> Cut:
         call = trace.calls[blame.call]

@@ -65,16 +65,18 @@ class Flow:
             self._mark(index, call)
             return
         written = {write.tensor: write for write in call.writes}
-        targets = [*call.outputs, *(number for number in written if number not in call.outputs)]
+        targets = (*call.outputs, *(number for number in written if number not in call.outputs))
         if not targets:
             self._leave(index, call)
             return
         if name in _JOINING and self._take_parts(index, call, name):
             return
-        places = [place for place, target in enumerate(targets) if target in written or target not in call.inputs]
-        made = [self._made(index, call, name, place, targets[place], targets[place] in written) for place in places]
-        for place, held in zip(places, made, strict=True):
-            target = targets[place]
+        made = [
+            (target, self._made(index, call, name, place, target, target in written))
+            for place, target in enumerate(targets)
+            if target in written or target not in call.inputs
+        ]
+        for target, held in made:
             if target in written:
                 write = written[target]
                 region = region_of(write, write.shape) if write.stop or write.strides else None

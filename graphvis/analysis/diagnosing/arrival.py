@@ -1,0 +1,111 @@
+"""How the values of tensors arrive at the outputs of a backward, and what keeps the gradient from coming back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+
+from graphvis.analysis.cutting import is_checkpoint
+from graphvis.analysis.diagnosing.flow import Blame, Flow
+from graphvis.analysis.diagnosing.paths import Paths
+from graphvis.model import Trace
+
+# Calls that are to blame, and whether one of the ways that they lie on is known, not inferred.
+Blames = dict[Blame, bool]
+
+# These take a value out only to steer Python by it, to print it, or to write it to a file.
+_STEERING = ("Tensor.__bool__", "Tensor.is_nonzero", "torch.is_nonzero", "Tensor.__contains__", "Tensor.__format__",
+             "Tensor.equal", "torch.equal", "Tensor.allclose", "torch.allclose", "Tensor.__reduce_ex__")  # fmt: skip
+
+
+class Arrival:
+    """The ways from parameters to the outputs."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        roots: Sequence[int],
+        parameters: Collection[int],
+        turned_off: Mapping[int, int],
+        stop: int | None,
+    ) -> None:
+        """Follow them.
+
+        Args:
+            trace: the recorded run.
+            roots: the numbers of the outputs.
+            parameters: those of the parameters.
+            turned_off: see :func:`~graphvis.analysis.diagnosing.modes.turned_off`.
+            stop: look at the calls before this one only; None for all.
+        """
+        self._calls = trace.calls
+        self._flow = Flow(trace, parameters, turned_off, stop)
+        self._ways = self._flow.ways
+        outputs = [edge for root in roots for edge in self._flow.makers(root)]
+        self._known = Paths(self._ways, outputs, certain=True)
+        self._all = [self._known]
+        if any(not edge.certain for edges in self._ways.edges for edge in edges):
+            self._all.append(Paths(self._ways, outputs, certain=False))
+
+    def nodes_of(self, numbers: Collection[int]) -> list[int]:
+        """The nodes of a parameter, of those of its numbers that the calls used."""
+        return self._flow.sources_of(numbers)
+
+    def arrives(self, nodes: Collection[int]) -> bool:
+        """Whether the value of one of these nodes reaches the outputs."""
+        return any(paths.reach(nodes) for paths in self._all)
+
+    def left(self, nodes: Collection[int]) -> bool:
+        """Whether the value of one of these nodes left PyTorch, to who knows where."""
+        return not self._made_from.isdisjoint(nodes)
+
+    def by_checkpoint(self, nodes: Collection[int]) -> bool:
+        """Whether what is made of these nodes is handed over by a reentrant checkpoint that backward will run again."""
+        return not self._handed_over.isdisjoint(nodes)
+
+    def cuts(self, nodes: Collection[int]) -> Blames:
+        """The cuts on the paths with the fewest.
+
+        A way that is inferred may not exist, so it never hides the cuts of those that are known; its own are told
+        beside them where it has no more.
+        """
+        found: Blames = {}
+        fewest: int | None = None
+        for paths in self._all:
+            distance, blames = paths.cuts(nodes)
+            if distance >= 0 and (fewest is None or distance <= fewest):
+                fewest = distance
+                for blame in blames:
+                    found.setdefault(blame, paths.certain)
+        return found
+
+    @cached_property
+    def _made_from(self) -> set[int]:
+        """The nodes whose value left."""
+        found: set[int] = set()
+        stack = [
+            edge.maker
+            for call, edges in self._flow.exits.items()
+            if self._calls[call].function not in _STEERING
+            for edge in edges
+        ]
+        while stack:
+            node = stack.pop()
+            if node not in found:
+                found.add(node)
+                stack.extend(edge.maker for edge in self._ways.edges[node])
+        return found
+
+    @cached_property
+    def _handed_over(self) -> set[int]:
+        """The nodes from which a way without a cut leads through a checkpoint to the outputs."""
+        found: set[int] = set()
+        for node in range(len(self._ways.calls) - 1, -1, -1):
+            call = self._ways.calls[node]
+            if call < 0:
+                continue
+            inner = self._calls[call].inner
+            starts = not inner and is_checkpoint(self._calls[call])
+            if (inner or self._known.distance[node] == 0) and (starts or node in found):
+                found.update(edge.maker for edge in self._ways.edges[node] if edge.blame is None)
+        return found
