@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
 from graphvis import files
 from graphvis.errors import DocumentError, EngineError, FormatError
-from graphvis.model import Comparison, Diagnosis, Drawable, Graph, Moment
-from graphvis.model.document import parse
+from graphvis.model import Comparison, Diagnosis, Drawable, Graph, Moment, lines
 from graphvis.model.drawable import Theme
 from graphvis.model.view import MOST_BOXES, View
+from graphvis.progress import telling
 
 if TYPE_CHECKING:
     from graphvis.picture.layout import Placement
@@ -94,7 +98,7 @@ class Drawing:
 
         half = _SIDES.get(variant)
         if format == "json":
-            return _json(self.drawable, variant)
+            return b"".join(to_json(self.drawable, variant))
         if format == "dot":
             shown = self._scene if self.view.asked or self.view.layout == "combined" else self._whole
             return dot.write(shown, half).encode()
@@ -253,7 +257,28 @@ def save(
     if suffix not in FORMATS:
         shown = f"the suffix .{suffix}" if suffix else "a name without suffix"
         raise FormatError(f"{os.fspath(path)}: no format for {shown}", f"Choose one of .{', .'.join(FORMATS)}.")
-    files.write(path, render(drawable, suffix, theme=theme, engine=engine, view=view))
+    if suffix == "json":
+        files.write(path, to_json(drawable))
+    else:
+        files.write(path, render(drawable, suffix, theme=theme, engine=engine, view=view))
+
+
+def to_json(drawable: Drawable, variant: Variant = "pair") -> Iterator[bytes]:
+    """A drawable as JSON, in pieces that are made when asked for: a graph may hold a million nodes.
+
+    Args:
+        drawable: a Graph, Moment, Comparison or Diagnosis.
+        variant: ``before`` or ``after`` for one half of a Comparison.
+    """
+    document = drawable
+    if isinstance(drawable, Comparison) and variant in _SIDES:
+        moment = drawable.before if variant == "before" else drawable.after
+        assert moment is not None
+        document = moment
+    with telling("writing JSON", lines.count(document)) as step:
+        for text, items in lines.write(document):
+            step(items)
+            yield text
 
 
 def read(path: str | os.PathLike[str]) -> Drawable:
@@ -263,13 +288,26 @@ def read(path: str | os.PathLike[str]) -> Drawable:
         DocumentError: if it cannot be read, is truncated, or is no document of graphvis.
     """
     try:
-        content = Path(path).read_bytes()
+        with open(path, "rb") as source, _rewindable(source) as file:
+            size = os.fstat(file.fileno()).st_size
+            with telling(f"reading {Path(path).name}", size) as step:
+                return lines.read(file, Graph, Moment, Comparison, Diagnosis, told=step)
     except OSError as error:
         raise DocumentError(f"cannot read {os.fspath(path)}: {error.strerror}") from None
-    try:
-        return parse(content, Graph, Moment, Comparison, Diagnosis)
     except DocumentError as error:
         raise DocumentError(f"{os.fspath(path)}: {error.what}", error.fix) from None
+
+
+@contextmanager
+def _rewindable(source: BinaryIO) -> Iterator[BinaryIO]:
+    """What can be read from its beginning again: the source, or of a pipe a copy on the disk."""
+    if source.seekable():
+        yield source
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(source, copy)
+        copy.seek(0)
+        yield copy
 
 
 def _size(drawable: Drawable) -> int:
@@ -282,12 +320,3 @@ def _graph_of(drawable: Drawable) -> Graph:
     inner = drawable.after if isinstance(drawable, Comparison) else drawable
     graph = inner.graph if isinstance(inner, (Moment, Diagnosis)) else inner
     return graph if isinstance(graph, Graph) else Graph()
-
-
-def _json(drawable: Drawable, variant: Variant) -> bytes:
-    document = drawable
-    if isinstance(drawable, Comparison) and variant in _SIDES:
-        moment = drawable.before if variant == "before" else drawable.after
-        assert moment is not None
-        document = moment
-    return msgspec.json.format(document.to_json().encode(), indent=2) + b"\n"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from graphvis.errors import OutputError
 
 
-def write(path: str | os.PathLike[str], data: bytes | str) -> None:
+def write(path: str | os.PathLike[str], data: bytes | str | Iterable[bytes]) -> None:
     """Write `data` to `path`; a reader finds the old content or the new, never a part.
 
     The new content goes to a temporary file in the same folder, which then takes the place of the old one. An existing
@@ -20,19 +21,21 @@ def write(path: str | os.PathLike[str], data: bytes | str) -> None:
 
     Args:
         path: where to; its folder must exist.
-        data: text is written as UTF-8, its line ends as they are.
+        data: text is written as UTF-8, its line ends as they are; of several pieces each is written as it comes.
 
     Raises:
         OutputError: if it cannot be written; what stood there is then untouched.
     """
-    content = data.encode() if isinstance(data, str) else data
+    whole = data.encode() if isinstance(data, str) else data
+    pieces = (whole,) if isinstance(whole, bytes) else whole
     target = Path(os.path.realpath(path))
     try:
         mode = _mode(target)
         if mode is None:
-            target.write_bytes(content)
+            with target.open("wb") as file:
+                file.writelines(pieces)
         else:
-            _replace(target, content, mode)
+            _replace(target, pieces, mode)
     except OSError as error:
         raise OutputError(f"cannot write {os.fspath(path)}: {error.strerror or error}", _fix(error)) from None
 
@@ -66,12 +69,12 @@ def _mode(target: Path) -> int | None:
     return stat.S_IMODE(status.st_mode) if stat.S_ISREG(status.st_mode) else None
 
 
-def _replace(target: Path, content: bytes, mode: int) -> None:
+def _replace(target: Path, pieces: Iterable[bytes], mode: int) -> None:
     # The name is short whatever the target's, for a name that is just not too long must not become so.
     handle, temporary = tempfile.mkstemp(prefix=".graphvis-", suffix=".tmp", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(pieces)
         os.chmod(temporary, mode)
         os.replace(temporary, target)
     except BaseException:  # Ctrl-C too must leave nothing behind

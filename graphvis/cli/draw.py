@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,13 +55,17 @@ def command(file: Path, output: Path, wanted: str | None, variant: str, theme: T
     variants = draw.variants(document, chosen, view)
     if variant not in variants:
         raise FormatError(f"{file} has no variant {variant} as {chosen}", f"It has {', '.join(variants)}.")
-    content = draw.render(
-        document, chosen, theme=theme, engine=arguments.engine_name(engine), variant=variant, view=view
-    )
-    if to_stdout:
-        click.echo(content, nl=False)
+    pieces: Iterable[bytes]
+    if chosen == "json":
+        pieces = draw.to_json(document, variant)
     else:
-        files.write(output, content)
+        named = arguments.engine_name(engine)
+        pieces = [draw.render(document, chosen, theme=theme, engine=named, variant=variant, view=view)]
+    if to_stdout:
+        for piece in pieces:
+            click.echo(piece, nl=False)
+    else:
+        files.write(output, pieces)
 
 
 def _read(file: Path) -> Drawable:

@@ -19,7 +19,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", om
 
     def to_json(self) -> str:
         """This value as one JSON document (UTF-8 text, keys in a fixed order, no line breaks)."""
-        return msgspec.json.encode(self, enc_hook=_plain).decode()
+        return ENCODER.encode(self).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -41,6 +41,9 @@ def _plain(value: object) -> object:
         return dict(value)
     raise NotImplementedError(f"{type(value).__name__} has no place in a document")
 
+
+ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+"""Writes the JSON of a document, or of a part of one."""
 
 _Kind = TypeVar("_Kind", bound=Document)
 
