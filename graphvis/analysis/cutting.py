@@ -58,6 +58,13 @@ def _last_part(function: str) -> str:
     return function.split(" ", 1)[0].rsplit(".", 1)[-1]
 
 
+def spoken(call: Call) -> str:
+    """What people call a call: ``mul`` for ``Tensor.__mul__``, ``Round`` for ``Function.apply (Round)``."""
+    if call.function.endswith(")"):
+        return call.function[call.function.rindex("(") + 1 : -1]
+    return short(call).strip("_")
+
+
 def flowing(call: Call) -> tuple[int, ...]:
     """The places among a call's inputs through which a value flows into what it makes."""
     places = _places(call.function, len(call.inputs))
