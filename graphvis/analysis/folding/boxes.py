@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from typing import TypeVar
 
 from graphvis.analysis.folding import words
 from graphvis.analysis.folding.applying import Repeats, Station
@@ -16,6 +18,9 @@ _NEARLY_ALL = 0.9
 
 _WORTH_A_FRAME = 5
 """Boxes from which on a frame within a frame is better than longer names."""
+
+
+_T = TypeVar("_T")
 
 
 class Box:
@@ -47,12 +52,12 @@ class Box:
         units: list[int],
     ) -> None:
         self.kind = kind
-        self.names = names
+        self.names = deque(names)
         self.frame = frame
         self.home = home
-        self.modules = modules
+        self.modules = deque(modules)
         self.times = times
-        self.units = units
+        self.units = deque(units)
         self.mask = 0
         self.fixed = False
         self.silent = False
@@ -77,6 +82,7 @@ class Boxes:
         self.of = [-1] * len(whole.units)
         self.seats: list[Station] = [()]
         self.stations = [0] * len(modules.paths)
+        self._merged: list[int] = []
         self._collect()
 
     def _collect(self) -> None:
@@ -166,14 +172,13 @@ class Boxes:
         box, target = self.boxes[one], self.boxes[into]
         assert box is not None
         assert target is not None
-        for unit in box.units:
-            self.of[unit] = into
+        self._merged.append(into)
         if not silently:
             target.kind = target.kind if target.kind == box.kind and box.kind != "blocks" else "part"
-            target.names = [*box.names, *target.names]
-            target.modules = tuple(dict.fromkeys((*box.modules, *target.modules)))
+            target.names = _joined(box.names, target.names)
+            target.modules = _joined(box.modules, target.modules)
             target.silent = False
-        target.units = [*box.units, *target.units]
+        target.units = _joined(box.units, target.units)
         target.mask |= box.mask
         self.boxes[one] = None
 
@@ -183,7 +188,15 @@ class Boxes:
         return sum(box is not None for box in self.boxes)
 
     def settle(self) -> None:
-        """What alike modules hold goes where their exemplar's went; to be called after merging."""
+        """What was merged is of its new box, and what alike modules hold goes where their exemplar's went.
+
+        To be called after merging.
+        """
+        for number in dict.fromkeys(self._merged):
+            if (box := self.boxes[number]) is not None:
+                for unit in box.units:
+                    self.of[unit] = number
+        self._merged.clear()
         for exemplar, others in reversed(self._twins):
             for members in others:
                 for unit, twin in zip(members, exemplar, strict=True):
@@ -202,6 +215,15 @@ class Boxes:
                 onward[of[one]].add(here)
                 back[here].add(of[one])
         return onward, back
+
+
+def _joined(first: deque[_T], second: deque[_T]) -> deque[_T]:
+    """Both in one, in this order: the shorter moves, so that a long row of mergers takes no longer than its boxes."""
+    if len(first) > len(second):
+        first.extend(second)
+        return first
+    second.extendleft(reversed(first))
+    return second
 
 
 def _within(frame: str, name: str) -> str:

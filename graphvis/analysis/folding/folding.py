@@ -11,6 +11,7 @@ from graphvis.analysis.comparing import single, unite
 from graphvis.analysis.folding.applying import Folding, apply, apply_to_moment, quotient
 from graphvis.analysis.folding.partitioning import Wishes, partition
 from graphvis.analysis.folding.whole import places_of, whole_of, whole_of_graph
+from graphvis.collecting import uncollected
 from graphvis.model import Comparison, Conflict, Diagnosis, Drawable, Graph, Moment
 
 _Any = TypeVar("_Any", bound=Drawable)
@@ -45,6 +46,11 @@ def fold(
         TypeError: if it is of a kind that cannot be folded.
     """
     wishes = Wishes(depth=depth, expand=tuple(expand), focus=focus, most=most, least=least)
+    with uncollected():
+        return _fold(drawable, wishes)
+
+
+def _fold(drawable: _Any, wishes: Wishes) -> _Any:
     if isinstance(drawable, Diagnosis):
         return cast(_Any, _fold_diagnosis(drawable, wishes))
     if not isinstance(drawable, (Graph, Moment, Comparison)):

@@ -111,8 +111,8 @@ def _infer(whole: Whole, order: Sequence[int], owners: Mapping[int, str], labels
             came = [one for one in whole.inputs[unit] if one in before]
             if not came:
                 continue
-            latest = max(came, key=ranks.__getitem__)
-            others = [before[one] for one in came if one != latest]
+            latest = max(came, key=ranks.__getitem__) if len(came) > 1 else came[0]
+            others = tuple([before[one] for one in came if one != latest]) if len(came) > 1 else ()
             path = _between(before[latest], others, behind.get(unit, ""))
             if latest not in known and not path.startswith(labels[latest]) and labels[latest].startswith(path):
                 path = labels[latest]  # whatever follows the end of a block is its end too
@@ -155,7 +155,8 @@ def _labels_behind(whole: Whole, functions: Sequence[int], known: Mapping[int, s
     return behind
 
 
-def _between(latest: str, others: Sequence[str], after: str) -> str:
+@lru_cache(maxsize=1 << 14)
+def _between(latest: str, others: tuple[str, ...], after: str) -> str:
     """The module of a function that lies behind functions of some modules and in front of one of another.
 
     Args:
@@ -173,7 +174,7 @@ def _between(latest: str, others: Sequence[str], after: str) -> str:
     return block if block != latest else latest.rpartition(".")[0]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 14)
 def _block_within(path: str, outer: str) -> str:
     """The outermost numbered module inside `outer` on the way to `path`; `outer` itself where there is none."""
     parts = path.split(".")
@@ -182,7 +183,7 @@ def _block_within(path: str, outer: str) -> str:
     return ".".join(parts[: place + 1])
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 14)
 def _common(one: str, other: str) -> str:
     """The innermost module that holds both."""
     parts = []

@@ -118,7 +118,9 @@ def _freeze(whole: Whole, modules: Modules, boxes: Boxes, kept: Collection[int] 
             if box.frame:
                 clusters[number] = box.frame
             if counts[place] > 1:
-                parts[number] = Part(name=title(box.names), kind=box.kind, modules=box.modules, times=box.times)
+                parts[number] = Part(
+                    name=title(box.names), kind=box.kind, modules=tuple(dict.fromkeys(box.modules)), times=box.times
+                )
             if not shown[place]:
                 dropped.add(number)
         groups.append(number)

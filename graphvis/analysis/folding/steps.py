@@ -106,20 +106,19 @@ def _in_time(whole: Whole, functions: list[int]) -> list[int]:
     if all(unit in whole.calls for unit in functions):
         return sorted(functions, key=whole.calls.__getitem__)  # functions of one call keep their order
     # Depth first, inputs in order: what one round needs comes before the next, where several are outputs too.
-    inside, found = set(functions), list[int]()
-    seen: set[int] = set()
-    for end in functions[::-1]:
+    waiting, inputs, found = bytearray(len(whole.units)), whole.inputs, list[int]()
+    for unit in functions:
+        waiting[unit] = 1
+    for end in reversed(functions):
         stack = [end]
         while stack:
-            unit = stack[-1]
-            if unit not in seen:
-                seen.add(unit)
-                stack += [one for one in reversed(whole.inputs[unit]) if one in inside and one not in seen]
-            else:
-                stack.pop()
-                if unit in inside:
-                    inside.discard(unit)
-                    found.append(unit)
+            unit = stack.pop()
+            if unit < 0:  # all that it needs is there
+                found.append(~unit)
+            elif waiting[unit]:
+                waiting[unit] = 0
+                stack.append(~unit)
+                stack += [one for one in reversed(inputs[unit]) if one >= 0 and waiting[one]]
     return found
 
 

@@ -32,6 +32,7 @@ class Modules:
         self.own: list[list[int]] = [[]]
         self.homes = [ROOT] * len(labels)
         self._numbers = {"": ROOT}
+        self._places = [-1]
         kinds, classes, numbers = whole.kinds, whole.classes, self._numbers
         functions: list[int] = [0]
         masks: list[int] = [0]
@@ -57,8 +58,7 @@ class Modules:
 
     def number(self, module: int) -> int:
         """Its number among its siblings; -1 where it has none."""
-        found = _NUMBERED.fullmatch(self.name(module))
-        return int(found[1]) if found else -1
+        return self._places[module]
 
     def _add(self, path: str) -> int:
         """A new module, and those around it that are new too."""
@@ -69,6 +69,8 @@ class Modules:
         for inner in reversed(new):
             number = self._numbers[inner] = len(self.paths)
             self.paths.append(inner)
+            place = _NUMBERED.fullmatch(inner[inner.rfind(".") + 1 :])
+            self._places.append(int(place[1]) if place else -1)
             self.parents.append(module)
             self.children.append([])
             self.own.append([])

@@ -55,7 +55,7 @@ def is_silent(names: Iterable[str]) -> bool:
     return all(operation(name) in _SILENT for name in dict.fromkeys(names))
 
 
-def title(parts: Sequence[str]) -> str:
+def title(parts: Iterable[str]) -> str:
     """What a box is called: at most three of its parts."""
     told = list(dict.fromkeys(parts))
     return ", ".join(told if len(told) <= _TELLING else [*told[: _TELLING - 1], "…", told[-1]])
