@@ -105,8 +105,9 @@ class _WithoutCuts(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _switch(self, func: Any, args: Any, kwargs: Any) -> Any:
-        if not args[0] and isinstance(self._where, Cut) and self._where.since is not None:
-            self._armed = self._stands_at(self._where.since)
+        since = self._where.since if isinstance(self._where, Cut) else self._where
+        if not args[0] and since is not None:
+            self._armed = self._stands_at(since)
         return func(*args, **kwargs)
 
     def _is_in_region(self) -> bool:

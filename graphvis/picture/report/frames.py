@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from graphvis.model import Location
 from graphvis.picture.report.spans import Span, display_width
 
+LONGEST = 100
+"""Columns up to which words stay beside the carets they explain."""
 RESET = "\x1b[0m"
 INKS = {
     "error": "\x1b[1;31m",
@@ -97,21 +99,28 @@ def lines(page: Page, marks: list[Mark], ink: str, context: int = 2) -> list[str
         for number, text in excerpt:
             result.append(f"{page.ink(f'{number:>{gutter}} |', 'gutter')} {clean(text)}".rstrip())
         if excerpt:
-            result.append(f"{bar} {_underline(page, mark, excerpt[-1][1], ink)}")
+            result += [f"{bar} {under}" for under in _underline(page, mark, excerpt[-1][1], ink, gutter + 3)]
         elif mark.says:
             result.append(f"{bar} {page.ink(mark.says, ink if mark.main else 'gutter')}")
         result.append(bar)
     return result
 
 
-def _underline(page: Page, mark: Mark, text: str, ink: str) -> str:
-    """The carets and the words, under the line as it is shown (the span counts from its first ink)."""
+def _underline(page: Page, mark: Mark, text: str, ink: str, gutter: int) -> list[str]:
+    """The carets and the words, under the line as it is shown (the span counts from its first ink).
+
+    Words that would go beyond the page stand under the carets.
+    """
     shift = len(text) - len(text.lstrip())
     start, stop = mark.span[0] + shift, mark.span[1] + shift
     shown = clean(text[:start])
     under = clean(text[start:stop]) or " "
     stroke = ("^" if mark.main else "-") * max(display_width(under), 1)
-    return " " * display_width(shown) + page.ink(f"{stroke} {mark.says}".rstrip(), ink if mark.main else "gutter")
+    ink, start = ink if mark.main else "gutter", display_width(shown)
+    if not mark.says or gutter + start + len(stroke) + 1 + display_width(mark.says) <= max(page.width, LONGEST):
+        return [" " * start + page.ink(f"{stroke} {mark.says}".rstrip(), ink)]
+    indent = max(min(start, page.width - gutter - display_width(mark.says)), 0)
+    return [" " * start + page.ink(stroke, ink), " " * indent + page.ink(mark.says, ink)]
 
 
 def source_around(location: Location, context: int) -> list[tuple[int, str]]:

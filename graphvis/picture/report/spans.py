@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 Span = tuple[int, int]
 """First character and one past the last, in the line."""
@@ -35,11 +35,12 @@ def span_of_cut(text: str, kind: str) -> Span:
     def fits(node: ast.AST) -> bool:
         if isinstance(node, ast.Call) and _called(node) in calls:
             return True
-        if kind == "non_differentiable" and isinstance(node, ast.Compare):
-            return True
+        return kind == "non_differentiable" and isinstance(node, ast.Compare)
+
+    def reads(node: ast.AST) -> bool:
         return isinstance(node, ast.Attribute) and node.attr in attributes
 
-    return _find(text, fits) or _by_word(text, calls | attributes) or span_of_value(text)
+    return _find(text, fits) or _find(text, reads) or _by_word(text, calls | attributes) or span_of_value(text)
 
 
 def subject_of_cut(text: str, kind: str) -> str:
@@ -48,14 +49,20 @@ def subject_of_cut(text: str, kind: str) -> str:
     tree = _parse(text[start:stop])
     node = getattr(tree.body[0], "value", None) if tree is not None and tree.body else None
     if isinstance(node, ast.Call):
+        if _called(node) in _OF_MODULES:
+            return ""
         inner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        taken = node.args[0] if node.args and (inner is None or _dotted(inner) in _LIBRARIES) else inner
+        first = 1 if kind == "checkpoint" else 0  # behind what is run
+        given = node.args[first] if len(node.args) > first else None
+        own = inner is not None and kind not in ("checkpoint", "function") and _dotted(inner) not in _LIBRARIES
+        taken = inner if own else given
     else:
         taken = node.value if isinstance(node, ast.Attribute) else None
     return _dotted(taken)
 
 
-_LIBRARIES = frozenset({"torch", "np", "numpy", "F", "nn", "torch.nn.functional", "torch.nn"})
+_LIBRARIES = frozenset({"torch", "np", "numpy", "F", "nn", "torch.nn.functional", "torch.nn", "torch.autograd"})
+_OF_MODULES = frozenset({"state_dict", "deepcopy"})
 
 
 def _dotted(node: ast.AST | None) -> str:
@@ -89,9 +96,34 @@ def span_of_name(text: str, name: str) -> Span:
 
 def span_of_value(text: str) -> Span:
     """What a statement computes: right of the assignment, behind ``return``; the whole line where that is unclear."""
+    values = [
+        value for statement in _statements(text) if isinstance(value := getattr(statement, "value", None), ast.expr)
+    ]
+    return _span(text, values[0]) if len(values) == 1 else _whole(text)
+
+
+def backward_in(text: str) -> str:
+    """The call of a line that starts a backward, as it is written; the whole line where none is seen.
+
+    A line may hold a loop and several statements: ``for _ in range(3): loss = f(); loss.backward()``.
+    """
+    span = _find(text, lambda node: isinstance(node, ast.Call) and _called(node) in ("backward", "grad"))
+    if span is not None:
+        return text[span[0] : span[1]]
+    return text if len(list(_statements(text))) <= 1 else ""
+
+
+def _statements(text: str) -> Iterator[ast.stmt]:
+    """The simple statements of a line, those of a loop or condition on one line too."""
     tree = _parse(text)
-    value = getattr(tree.body[0], "value", None) if tree is not None and tree.body else None
-    return _span(text, value) if isinstance(value, ast.expr) else _whole(text)
+    stack = list(reversed(tree.body)) if tree is not None else []
+    while stack:
+        statement = stack.pop()
+        inner = getattr(statement, "body", None)
+        if isinstance(inner, list):
+            stack.extend(reversed(inner))
+        elif not isinstance(statement, ast.Pass):
+            yield statement
 
 
 def display_width(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphvis.model import Cut
+from graphvis.picture.report import spans
 
 SAYS = {
     "detach": "detach: the value goes on, its gradient stops here",
@@ -24,8 +25,8 @@ _KEEP = {
     "detach": "drop the detach()",
     "detach_": "drop the detach_()",
     "data": "use the tensor itself instead of its .data",
-    "no_grad": "run this line with grad mode on",
-    "inference_mode": "run this line outside inference_mode",
+    "no_grad": "compute this with grad mode on",
+    "inference_mode": "compute this outside of inference mode",
     "item": "keep the tensor and call item() or float() only on what is logged",
     "numpy": "compute it with torch instead of NumPy",
     "copy": "use the tensor itself, t.clone(), or torch.stack for a list of tensors",
@@ -41,13 +42,33 @@ NEUTRALISABLE = frozenset({"detach", "detach_", "data", "no_grad", "inference_mo
 """The kinds that ``without_cuts`` can take out."""
 
 
+_OFF = {
+    "set_grad_enabled": "turn grad mode on again before it is computed",
+    "no_grad": "compute it outside of the no_grad",
+    "inference_mode": "compute it outside of the inference_mode",
+}
+_CALLED = "call it so that grad mode stays on: a decorator turns it off there, or what is called does"
+_NUMPY = ("numpy", "asarray", "tolist", "item")
+
+
+def _step(cut: Cut) -> str:
+    """What to do about one cut, by its kind and by what its line says."""
+    text = cut.location.text
+    if cut.since is not None:
+        return next((way for word, way in _OFF.items() if word in cut.since.text), _CALLED)
+    if cut.kind in ("detach", "data", "copy") and spans.calls(text, "state_dict"):
+        return "read the parameters themselves (named_parameters()), or state_dict(keep_vars=True)"
+    if cut.kind in ("detach", "data") and any(spans.calls(text, name) for name in _NUMPY[:2]):
+        return _KEEP["numpy"]  # without the detach() it would raise
+    if cut.kind in ("detach", "data") and any(spans.calls(text, name) for name in _NUMPY[2:]):
+        return _KEEP["item"]
+    return _KEEP[cut.kind]
+
+
 def ways_out(cuts: list[Cut], many: bool) -> str:
     """One sentence for the person who wants these parameters to learn, and one for the one who does not."""
-    they = "these parameters" if many else "this parameter"
-    steps: list[str] = []
-    for cut in cuts:
-        step = _KEEP[cut.kind]
-        if step not in steps:
-            steps.append(step)
-    keep = "; and ".join(steps)
-    return f"if {they} should learn, {keep}; if not, requires_grad_(False) says so, and graphvis counts them as frozen"
+    they, them = ("these parameters", "them") if many else ("this parameter", "it")
+    keep = "; and ".join(dict.fromkeys(_step(cut) for cut in cuts))
+    return (
+        f"if {they} should learn, {keep}; if not, requires_grad_(False) says so, and graphvis counts {them} as frozen"
+    )

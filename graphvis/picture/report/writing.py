@@ -56,12 +56,30 @@ def write(
     if quieter := [*(_meant(page, group) for group in meant), *_frozen(page, diagnosis), *_notes(page, diagnosis)]:
         parts.append(quieter)
     parts.append(_summary(page, diagnosis))
+    parts = _without_repeats(page, parts)
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _without_repeats(page: Page, parts: list[list[str]]) -> list[list[str]]:
+    """The findings, each way out in full where it is told first."""
+    told: set[tuple[str, ...]] = set()
+    (begins,) = field(page, "help", [""])
+    found: list[list[str]] = []
+    for part in parts:
+        start = next((i for i, line in enumerate(part) if line.startswith(begins)), len(part))
+        stop = start + 1
+        while stop < len(part) and part[stop].startswith(" " * 13):
+            stop += 1
+        block = tuple(part[start:stop])
+        repeated = len(block) > 1 and block in told
+        told.add(block)
+        found.append([*part[:start], *prose(page, "help", "as above"), *part[stop:]] if repeated else part)
+    return found
 
 
 def _backward(diagnosis: Diagnosis) -> str:
     where = diagnosis.backward
-    return clean(where.text) if where is not None and where.text else "this backward"
+    return (clean(spans.backward_in(where.text)) if where is not None else "") or "this backward"
 
 
 def _whose(findings: tuple[Finding, ...] | list[Finding], diagnosis: Diagnosis) -> str:
@@ -132,8 +150,13 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
 
 def _turned_off(cut: Cut) -> Mark:
     assert cut.since is not None, "the caller knows"
-    mode = "inference mode" if cut.kind == "inference_mode" else "grad mode off"
-    return Mark(cut.since, spans.span_of_value(cut.since.text), f"{mode} from here on: results have no history")
+    text = cut.since.text
+    if any(word in text for word in ("no_grad", "set_grad_enabled", "inference_mode")):
+        mode = "inference mode" if cut.kind == "inference_mode" else "grad mode off"
+        return Mark(cut.since, spans.span_of_value(text), f"{mode} from here on: results have no history")
+    # A decorator, or a library: the line only calls what turns it off.
+    mode = "in inference mode" if cut.kind == "inference_mode" else "with grad mode off"
+    return Mark(cut.since, spans.span_of_call(text, cut.location.function), f"runs {mode}: results have no history")
 
 
 def _computed_under(cut: Cut) -> Mark:
@@ -142,7 +165,9 @@ def _computed_under(cut: Cut) -> Mark:
 
 
 def _tensor(cut: Cut) -> str:
-    """What was cut: its name in the source, and what is known of it."""
+    """What was cut: its name in the source, and what is known of it; nothing where all of a block is."""
+    if cut.since is not None:
+        return ""
     written = spans.subject_of_cut(cut.location.text, cut.kind)
     return clean(", ".join(part for part in dict.fromkeys((written, cut.tensor)) if part))
 
@@ -158,16 +183,19 @@ def _shown(text: str, span: tuple[int, int]) -> str:
 def _tried(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list[str]:
     """What was measured without the cut, or how to measure it."""
     told: list[str] = []
+    untried: list[str] = []
     for cut in group.cuts:
-        place = page.place(cut.location)
+        place = page.place(groups.line_of(cut))
         measured = [advice for advice in diagnosis.advice if diagnosis.cuts[advice.cut] == cut]
         if measured and measured[0].neutralised:
             gained = len(measured[0].gained)
             told += prose(page, "tried", f"without it, at {place}, {gained} more parameters get a gradient")
         elif measured:
             told += prose(page, "tried", f"{cut.kind} cannot be taken out: the value leaves PyTorch")
-        elif command and cut.kind in NEUTRALISABLE:
-            told += field(page, "check", [f"graphvis run --without {place} {clean(command)}"])
+        elif cut.kind in NEUTRALISABLE:
+            untried.append(f"--without {place}")
+    if command and untried and not told:
+        told += field(page, "check", [f"graphvis run {' '.join(dict.fromkeys(untried))} {clean(command)}"])
     return told
 
 
@@ -250,7 +278,7 @@ def _notes(page: Page, diagnosis: Diagnosis) -> list[str]:
 
 def _summary(page: Page, diagnosis: Diagnosis) -> list[str]:
     where = diagnosis.backward
-    head = "diagnosis" if where is None else f"backward at {page.place(where)}: {clean(where.text)}"
+    head = "diagnosis" if where is None else f"backward at {page.place(where)}: {_backward(diagnosis)}"
     order = ("gradient", "cut", "zero", "unused", "frozen") if diagnosis.traced else ("gradient", "frozen", "unreached")
     counts = {status: sum(finding.status == status for finding in diagnosis.findings) for status in order}
     told = "   ".join(f"{count} {status}" for status, count in counts.items())

@@ -109,7 +109,7 @@ def test_two_cuts_that_sever_together_are_one_finding(model_file: str, tmp_path:
     text = write(told, cwd=str(tmp_path))
     assert text.count("error[cut]") == 1
     assert "w gets no gradient" in text
-    assert "drop the detach(); and run this line with grad mode on" in " ".join(text.split())
+    assert "drop the detach(); and compute this with grad mode on" in " ".join(text.split())
 
 
 def test_intended_cuts_take_one_quiet_line(model_file: str, tmp_path: Path) -> None:
@@ -222,3 +222,122 @@ def test_all_that_one_no_grad_cuts_is_one_error_at_its_line() -> None:
     assert "2 of 2 parameters get no gradient" in text
     assert "--> train.py:5 in step" in text
     assert "grad mode off from here on" in text
+
+
+def test_a_block_under_no_grad_is_tried_by_its_own_line() -> None:
+    since = Location("/nowhere/train.py", 5, "step", "with torch.no_grad():")
+    called = Location("/nowhere/train.py", 9, "step", "y = encode(h)")
+    cuts = (
+        Cut(kind="no_grad", location=Location("/nowhere/train.py", 6, "step", "h = f(h)"), since=since),
+        Cut(kind="no_grad", location=Location("/nowhere/model.py", 3, "encode", "return f(h)"), since=called),
+    )
+    told = Diagnosis(findings=(Finding(parameter="w", status="cut", cuts=(0, 1), numel=2),), cuts=cuts)
+    text = write(told, cwd="/nowhere", command="train.py")
+    assert "= check:  graphvis run --without train.py:5 --without train.py:9 train.py\n" in text
+    assert "encode(h)\n  |     ^^^^^^^^^ runs with grad mode off" in text
+    words = " ".join(text.split())
+    assert "compute it outside of the no_grad; and call it so that grad mode stays on" in words
+    assert "tensor:" not in text
+
+
+def test_a_backward_on_the_line_of_a_loop_is_named_alone() -> None:
+    where = Location(
+        "/nowhere/t.py", 4, "<module>", "for _ in range(3): loss = f(h.detach()); loss.backward(); o.step()"
+    )
+    told = Diagnosis(
+        backward=where,
+        findings=(Finding(parameter="w", status="cut", cuts=(0,), numel=1),),
+        cuts=(Cut(kind="detach", location=where),),
+    )
+    text = write(told, cwd="/nowhere")
+    assert "w gets no gradient from loss.backward()\n" in text
+    assert "backward at t.py:4: loss.backward()\n" in text
+
+
+def test_words_that_do_not_fit_stand_under_the_carets(tmp_path: Path) -> None:
+    text = "loss = criterion(network(all_the_inputs_of_the_batch).detach(), targets_of_the_same_batch, weights)"
+    lines = write(diagnosis("<stdin>", cuts=(cut("<stdin>", text=text),)), cwd=str(tmp_path)).splitlines()
+    at = next(i for i, line in enumerate(lines) if "^^^" in line)
+    assert lines[at].endswith("^")
+    assert lines[at + 1].strip(" |").startswith("detach: the value goes on")
+    assert len(lines[at + 1]) <= 88 < len(lines[at - 1])
+
+
+def test_a_way_out_is_told_once() -> None:
+    cuts = tuple(
+        Cut(kind="non_differentiable", location=Location("/nowhere/t.py", line, "f", f"i{line} = h.argmax()"))
+        for line in (3, 4)
+    )
+    findings = tuple(Finding(parameter=f"w{i}", status="cut", cuts=(i,), numel=1) for i in range(2))
+    text = write(Diagnosis(findings=findings, cuts=cuts), cwd="/nowhere")
+    assert text.count("softmax for an") == 1
+    assert "= help:   as above" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "says"),
+    [
+        ("a = h.detach().numpy()", "detach", "compute it with torch instead of NumPy"),
+        ("a = h.data.tolist()", "data", "keep the tensor"),
+        ("s = model.state_dict()", "detach", "keep_vars=True"),
+        ("h = h.detach()", "detach", "drop the detach()"),
+    ],
+)
+def test_the_way_out_is_one_that_runs(text: str, kind: str, says: str) -> None:
+    """Without its detach() the numpy() behind it would raise."""
+    told = diagnosis("<stdin>", cuts=(cut("<stdin>", text=text, kind=kind),))
+    assert says in " ".join(write(told, cwd="/").split())
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "subject"),
+    [
+        ("h = checkpoint(block, x, use_reentrant=True)", "checkpoint", "x"),
+        ("h = Round.apply(z)", "function", "z"),
+        ("(g,) = torch.autograd.grad(loss, [w])", "grad", "loss"),
+        ("s = m.state_dict()", "detach", ""),
+        ("g = w.grad", "grad", "w"),
+        ("h = self.hidden.detach()", "detach", "self.hidden"),
+    ],
+)
+def test_what_a_line_cuts(text: str, kind: str, subject: str) -> None:
+    assert spans.subject_of_cut(text, kind) == subject
+
+
+def freed(**rest: object) -> Conflict:
+    """A state that a second backward reaches through."""
+    at = {
+        name: Location("/nowhere/t.py", line, "<module>", text)
+        for name, line, text in (
+            ("saved_at", 6, "h = cell(x, h)"),
+            ("carried_at", 6, "h = cell(x, h)"),
+            ("modified_at", 8, "loss.backward()"),
+        )
+    }
+    values = {"effect": "raises", "node": "TanhBackward0", "function": "Tensor.backward", "carrier": "h", **at, **rest}
+    return Conflict(**values)  # type: ignore[arg-type]
+
+
+def test_a_second_backward_names_the_state() -> None:
+    text = write(Diagnosis(conflicts=(freed(),)), cwd="/nowhere")
+    assert "error[freed]: backward goes a second time through a graph that was freed, by way of h\n" in text
+    assert text.index("t.py:6") < text.index("t.py:8")
+    assert "6 | h = cell(x, h)\n  |             ^ h takes the graph" in text
+    assert "detach what is carried over (h = h.detach())" in " ".join(text.split())
+
+
+def test_a_second_backward_of_the_same_loss() -> None:
+    text = write(Diagnosis(conflicts=(freed(carrier="loss", carried_at=None),)), cwd="/nowhere")
+    assert "by way of" not in text
+    assert "compute the loss again before each backward()" in " ".join(text.split())
+
+
+def test_numpy_is_told_in_words() -> None:
+    conflict = Conflict(
+        effect="wrong gradient", certain=False, node="MmBackward0", saved="self", function="torch.from_numpy",
+        modified_at=Location("/nowhere/t.py", 3, "f", "x = torch.from_numpy(obs)"),
+    )  # fmt: skip
+    text = write(Diagnosis(conflicts=(conflict,)), cwd="/nowhere")
+    assert "the self that MmBackward0 saved has changed in memory that NumPy shares" in text
+    assert "write into a copy" in text
+    assert "overwritten" not in text
