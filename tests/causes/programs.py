@@ -341,6 +341,13 @@ def numpy_nearer_than_what_is_known(m):
     return (torch.tensor(array) @ m.v).sum() + (known * m.v[:2]).detach().sum()  # CUT
 
 
+@cause("numpy")
+def numpy_twice_through_one_memory(m):
+    h = torch.from_numpy((x() @ m.w).numpy(force=True)).requires_grad_()  # CUT
+    h = torch.from_numpy(h.numpy(force=True))  # CUT
+    return (h @ m.v).sum()
+
+
 # 6. torch.tensor and its kin
 
 

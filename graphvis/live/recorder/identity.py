@@ -138,11 +138,12 @@ class Identities:
         self.exported[number] = (storage.data_ptr(), storage.nbytes(), weakref.ref(storage), call)
 
     def exporter(self, address: int, but: int = -1) -> tuple[int, int, int] | None:
-        """The exported storage that an address lies in, the byte in it, and the call that exported it."""
+        """The storage that was last exported and that an address lies in, the byte in it, and the call that did it."""
+        found: tuple[int, int, int] | None = None
         for other, (start, size, reference, call) in self.exported.items():
             if other != but and start <= address < start + size and reference() is not None:
-                return other, address - start, call
-        return None
+                found = (other, address - start, call) if found is None or call > found[2] else found
+        return found
 
     def adopt(self, tensor: Any) -> int | None:
         """The call that exported the memory in which a tensor from another library lies; None for memory of its own."""
@@ -155,8 +156,10 @@ class Identities:
         found = self.exporter(address, number) if self.exported and number not in self.exported else None
         if found is None:
             return None
-        self.windows[number] = found[:2]
-        return found[2]
+        other, start, call = found
+        base, shift = self.windows.get(other, (other, 0))
+        self.windows[number] = base, start + shift
+        return call
 
     def memory(self, tensor: Any) -> tuple[int, int, int] | None:
         """Where a live tensor lies: storage (-1 for an unseen one), first byte, one past the last; None for nowhere."""
