@@ -2,6 +2,6 @@
 
 from graphvis.analysis.diagnosing.conflicts import Overwritten, find_conflicts
 from graphvis.analysis.diagnosing.diagnosing import diagnose
-from graphvis.analysis.diagnosing.verdicts import Subject, Zeroing
+from graphvis.analysis.diagnosing.subjects import Subject, Zeroing
 
 __all__ = ["Overwritten", "Subject", "Zeroing", "diagnose", "find_conflicts"]

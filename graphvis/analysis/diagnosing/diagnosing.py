@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from graphvis.analysis.diagnosing.conflicts import find_conflicts
+from graphvis.analysis.diagnosing.subjects import Subject
 from graphvis.analysis.diagnosing.terms import without_gradient
-from graphvis.analysis.diagnosing.verdicts import Judgement, Subject
-from graphvis.model import Diagnosis, Graph, Location, Trace
+from graphvis.analysis.diagnosing.verdicts import Judgement, after_the_fact
+from graphvis.model import Cut, Diagnosis, Graph, Location, Trace
 
 _UNTRACED = (
     "There is no trace of the run, so the reason is not known: wrap the forward pass in "
@@ -36,19 +37,22 @@ def diagnose(
     roots = [info.trace_number if (info := graph.tensors.get(root)) else None for root in graph.roots]
     seen = [root for root in roots if root is not None]
     notes = list(trace.notes) if trace is not None else []
-    if trace is not None and len(seen) < len(roots):
-        notes.append("The trace did not see where the output was made: record the forward pass that makes it.")
-        seen = []
-    judgement = Judgement(subjects, trace, seen, stop)
-    if trace is not None:
-        known = {cut.call for cut in judgement.cuts}
+    cuts: tuple[Cut, ...] = ()
+    if trace is not None and seen and len(seen) == len(roots):
+        judgement = Judgement(subjects, trace, seen, stop)
+        findings, cuts = judgement.findings, judgement.cuts
+        known = {cut.call for cut in cuts}
         notes += [_constant(trace, call) for call in without_gradient(trace, seen, stop) if call not in known]
-    if trace is None and any(finding.status == "unreached" for finding in judgement.findings):
-        notes.append(_UNTRACED)
+    else:
+        findings = after_the_fact(subjects)
+        if trace is not None and roots:
+            notes.append("The trace did not see where the output was made: record the forward pass that makes it.")
+        elif trace is None and any(finding.status == "unreached" for finding in findings):
+            notes.append(_UNTRACED)
     return Diagnosis(
         backward=backward,
-        findings=judgement.findings,
-        cuts=judgement.cuts,
+        findings=findings,
+        cuts=cuts,
         conflicts=tuple(found.conflict for found in find_conflicts(graph, trace, stop, due=backward is not None)),
         graph=graph,
         notes=tuple(notes),

@@ -10,44 +10,9 @@ import msgspec
 from graphvis.analysis.diagnosing.arrival import Arrival, Blames
 from graphvis.analysis.diagnosing.flow import Blame
 from graphvis.analysis.diagnosing.modes import turned_off
+from graphvis.analysis.diagnosing.subjects import Subject
 from graphvis.model import Call, Cut, Finding, Location, Trace
 from graphvis.model.cut import CutKind
-
-
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter that is to be judged.
-
-    Attributes:
-        name: its name.
-        numbers: its numbers in the trace, oldest first; empty if the trace did not see it.
-        reached: whether a gradient edge leads from the outputs to it.
-        requires_grad: whether it requires grad now.
-        shape: its sizes.
-        zero: the node that makes its gradient exactly zero, as a probe measured; None where it is not, or nobody asked.
-        missing: whether a probe found that backward gives it no gradient although an edge leads to it.
-    """
-
-    name: str
-    numbers: tuple[int, ...] = ()
-    reached: bool = False
-    requires_grad: bool = True
-    shape: tuple[int, ...] = ()
-    zero: Zeroing | None = None
-    missing: Zeroing | None = None
-
-
-class Zeroing(msgspec.Struct, frozen=True):
-    """The node at which a probe saw a gradient become zero, or None.
-
-    Attributes:
-        node: its name.
-        sequence: its sequence number.
-        custom: whether it is that of a custom Function.
-    """
-
-    node: str
-    sequence: int
-    custom: bool = False
 
 
 class Judgement:
@@ -58,51 +23,35 @@ class Judgement:
         cuts: each cut once, in the order of their calls.
     """
 
-    def __init__(
-        self, subjects: Sequence[Subject], trace: Trace | None, roots: Sequence[int], stop: int | None
-    ) -> None:
+    def __init__(self, subjects: Sequence[Subject], trace: Trace, roots: Sequence[int], stop: int | None) -> None:
         """Judge.
 
         Args:
             subjects: the parameters.
-            trace: the recorded run; None if there is none.
-            roots: the numbers of the outputs in the trace; empty if it did not see one of them.
+            trace: the recorded run.
+            roots: the numbers of the outputs in the trace.
             stop: look at the calls before this one only; None for all.
         """
         self.findings: tuple[Finding, ...] = ()
         self.cuts: tuple[Cut, ...] = ()
         self._subjects = subjects
         self._trace = trace
-        if trace is None or not roots:
-            self.findings = tuple(self._after_the_fact(subject) for subject in subjects)
-            return
         self._roots = roots
         self._stop = stop
-        self._judge(trace)
+        self._judge()
 
     @cached_property
     def _turned_off(self) -> dict[int, int]:
-        assert self._trace is not None
         return turned_off(self._trace)
 
     @cached_property
     def _arrival(self) -> Arrival:
         """How values arrive: asked only for parameters that get no gradient, so most runs never need it."""
-        assert self._trace is not None
         numbers = {number for subject in self._subjects for number in subject.numbers}
         return Arrival(self._trace, self._roots, numbers, self._turned_off, self._stop)
 
-    def _after_the_fact(self, subject: Subject) -> Finding:
-        if subject.missing is not None:
-            return _finding(subject, "unreached", node=subject.missing.node)
-        if subject.zero is not None:
-            return _finding(subject, "zero", node=subject.zero.node)
-        if subject.reached:
-            return _finding(subject, "gradient")
-        return _finding(subject, "unreached" if subject.requires_grad else "frozen")
-
-    def _judge(self, trace: Trace) -> None:
-        drafts: list[tuple[Finding, Blames]] = [self._verdict(trace, subject) for subject in self._subjects]
+    def _judge(self) -> None:
+        drafts: list[tuple[Finding, Blames]] = [self._verdict(subject) for subject in self._subjects]
         known: Blames = {}
         for _, blames in drafts:
             for blame, certain in blames.items():
@@ -111,7 +60,7 @@ class Judgement:
         made: list[Cut] = []
         of_blame: dict[Blame, int] = {}
         for blame in sorted(known, key=lambda blame: (blame.call, blame.kind)):
-            cut = self._cut(trace, blame, known[blame])
+            cut = self._cut(blame, known[blame])
             key = (cut.kind, cut.location, cut.caller, cut.module)
             place = of_blame[blame] = cuts.setdefault(key, len(made))
             if place == len(made):
@@ -130,7 +79,8 @@ class Judgement:
             msgspec.structs.replace(cut, parameters=tuple(names)) for cut, names in zip(made, lost, strict=True)
         )
 
-    def _verdict(self, trace: Trace, subject: Subject) -> tuple[Finding, Blames]:
+    def _verdict(self, subject: Subject) -> tuple[Finding, Blames]:
+        trace = self._trace
         if subject.missing is not None:
             call = _call_of(trace, subject.missing.sequence)
             kind: CutKind = "function" if subject.missing.custom else "non_differentiable"
@@ -146,7 +96,7 @@ class Judgement:
             known = not trace.unseen and not self._arrival.left(nodes)
             return _finding(subject, "unused", certain=known), {}
         if not subject.requires_grad:
-            return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), {}
+            return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         blames = self._arrival.cuts(nodes)
         if blames:
             return _finding(subject, "cut"), blames
@@ -154,13 +104,12 @@ class Judgement:
         if self._arrival.by_checkpoint(nodes):
             return _finding(subject, "gradient"), {}
         if self._connected.isdisjoint(subject.numbers):  # it was frozen when it was used
-            return _finding(subject, "frozen", at=self._frozen_at(trace, subject)), {}
+            return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         return _finding(subject, "unreached", certain=False), {}
 
     @cached_property
     def _connected(self) -> set[int]:
         """The tensors to which an edge led when some call took them."""
-        assert self._trace is not None
         return {
             number for call in self._trace.calls for number, on in zip(call.inputs, call.connected, strict=False) if on
         }
@@ -168,21 +117,20 @@ class Judgement:
     @cached_property
     def _marked(self) -> dict[int, Call]:
         """The last ``requires_grad_()`` of each tensor."""
-        assert self._trace is not None
         return {
             call.inputs[0]: call
             for call in self._trace.calls
             if call.function == "Tensor.requires_grad_" and call.inputs
         }
 
-    def _frozen_at(self, trace: Trace, subject: Subject) -> Location | None:
+    def _frozen_at(self, subject: Subject) -> Location | None:
         marks = [self._marked[number] for number in subject.numbers if number in self._marked]
         if not marks or any(marks[-1].results):
             return None
-        return trace.locations[marks[-1].location]
+        return self._trace.locations[marks[-1].location]
 
-    def _cut(self, trace: Trace, blame: Blame, certain: bool) -> Cut:
-        call = trace.calls[blame.call]
+    def _cut(self, blame: Blame, certain: bool) -> Cut:
+        trace, call = self._trace, self._trace.calls[blame.call]
         switch = self._turned_off.get(blame.call) if blame.kind in ("no_grad", "inference_mode") else None
         return Cut(
             kind=blame.kind,
@@ -194,6 +142,21 @@ class Judgement:
             call=blame.call,
             since=None if switch is None else trace.locations[trace.calls[switch].location],
         )
+
+
+def after_the_fact(subjects: Sequence[Subject]) -> tuple[Finding, ...]:
+    """The verdicts without a trace: what the walk and a probe tell, and no reason."""
+    return tuple(map(_untraced, subjects))
+
+
+def _untraced(subject: Subject) -> Finding:
+    if subject.missing is not None:
+        return _finding(subject, "unreached", node=subject.missing.node)
+    if subject.zero is not None:
+        return _finding(subject, "zero", node=subject.zero.node)
+    if subject.reached:
+        return _finding(subject, "gradient")
+    return _finding(subject, "unreached" if subject.requires_grad else "frozen")
 
 
 def _finding(

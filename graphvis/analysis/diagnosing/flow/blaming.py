@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphvis.analysis.cutting import classify, cut_by_name, is_checkpoint
-from graphvis.analysis.diagnosing.flow.ways import Blame
+from graphvis.analysis.diagnosing.flow.ways import Blame, Result
 from graphvis.analysis.diagnosing.inside import Inside
 from graphvis.model import Trace
 from graphvis.model.cut import CutKind
@@ -33,16 +33,12 @@ class Blaming:
             kind = self._kinds[index] = classify(self._trace, index)
             return kind
 
-    def of(self, index: int, at: int, place: int, target: int, written: bool) -> Blame | None:
-        """Why a gradient does not come back; None where it does, or never could.
+    def of(self, result: Result, at: int) -> Blame | None:
+        """Why the gradient of a result does not come back to the input at the place `at`.
 
-        Args:
-            index: the call.
-            at: the place of the input among the call's inputs.
-            place: the place of the result among its outputs.
-            target: number of the result.
-            written: whether the call wrote to the result, instead of making it.
+        None where it does, or never could.
         """
+        index, place = result.call, result.place
         call = self._trace.calls[index]
         number = call.inputs[at]
         if call.inner:
@@ -59,9 +55,9 @@ class Blaming:
         if kind is not None and kind != "grad" and cut_by_name(call) == kind:
             return Blame(kind, index, number)
         connected = call.results[place] if place < len(call.results) else False
-        if written and not call.grad_mode:
+        if result.written and not call.grad_mode:
             # The tensor that is written keeps its history; what is written into it gets none.
-            if number == target and connected:
+            if number == result.number and connected:
                 return None
             return Blame("inference_mode" if call.inference else "no_grad", index, number)
         return None if connected else Blame(kind or "non_differentiable", index, number)

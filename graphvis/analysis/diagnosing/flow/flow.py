@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from graphvis.analysis.cutting import cut_by_name, flowing, short
 from graphvis.analysis.diagnosing.flow.blaming import Blaming
 from graphvis.analysis.diagnosing.flow.memory import Memory, Piece
-from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Ways
+from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Result, Ways
 from graphvis.analysis.diagnosing.regions import Runs, parts_of, region_of, within
 from graphvis.model import Call, Entry, Trace
 
@@ -71,38 +71,43 @@ class Flow:
             return
         if name in _JOINING and self._take_parts(index, call, name):
             return
-        made = [
-            (target, self._made(index, call, name, place, target, target in written))
-            for place, target in enumerate(targets)
-            if target in written or target not in call.inputs
+        results = [
+            Result(index, place, number, number in written)
+            for place, number in enumerate(targets)
+            if number in written or number not in call.inputs
         ]
-        for target, held in made:
-            if target in written:
-                write = written[target]
-                region = region_of(write, write.shape) if write.stop or write.strides else None
-                self._memory.write(target, held[0][0].maker, region, index)
-            else:
-                self._memory.hold(target, held)
-                self._memory.open(target, call.inputs, cut_by_name(call) or self._blaming.kind(index))
+        made = [self._made(result, call, name) for result in results]
+        for result, pieces in zip(results, made, strict=True):
+            if not result.written:
+                self._hold(index, call, result.number, pieces)
+                continue
+            write = written[result.number]
+            region = region_of(write, write.shape) if write.stop or write.strides else None
+            for edge, _ in pieces:
+                self._memory.write(result.number, edge.maker, region, index)
 
-    def _made(self, index: int, call: Call, name: str, place: int, target: int, written: bool) -> list[Piece]:
-        """What a call made of one of its results: a node of its own, or of a view the parts that it shows."""
-        places = self._flowing(call, name, place)
-        if not written:
-            shown = self._shown(index, call, name, places, place, target)
-            if shown is not None:
-                return shown
-        edges = self._edges(index, call, name, places, place, target, written)
-        return [(Edge(self.ways.add(index, edges), None), self._memory.runs(target))]
+    def _hold(self, index: int, call: Call, number: int, pieces: list[Piece]) -> None:
+        self._memory.hold(number, pieces)
+        self._memory.open(number, call.inputs, cut_by_name(call) or self._blaming.kind(index))
 
-    def _shown(
-        self, index: int, call: Call, name: str, places: Sequence[int], place: int, target: int
-    ) -> list[Piece] | None:
+    def _made(self, result: Result, call: Call, name: str) -> list[Piece]:
+        """What a result is made of: of a view the parts that it shows, else one node."""
+        places = _flowing(call, name, result.place)
+        shown = None if result.written else self._shown(result, call, name, places)
+        if shown is not None:
+            return shown
+        return [self._whole(result, self._edges(result, call, name, places))]
+
+    def _whole(self, result: Result, edges: list[Edge]) -> Piece:
+        return Edge(self.ways.add(result.call, edges), None), self._memory.runs(result.number)
+
+    def _shown(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Piece] | None:
         """What a view shows: each part of it what that part of its base holds, having passed this call.
 
         None where the result has memory of its own.
         """
-        storage, storages = self._memory.storages[target], self._memory.storages
+        storages = self._memory.storages
+        storage = storages[result.number]
         shared = [at for at in places if storages[call.inputs[at]] == storage]
         if not shared and not any(
             storages[number] == storage for entry in call.entries for number in self.trace.calls[entry.exit].inputs
@@ -110,10 +115,10 @@ class Flow:
             return None
         if name == "grad" or call.function.startswith("Function."):
             return None
-        whole = self._memory.runs(target)
+        whole = self._memory.runs(result.number)
         found: list[Piece] = []
         for at in places:
-            blame = self._blaming.of(index, at, place, target, False)
+            blame = self._blaming.of(result, at)
             for edge, rest in self._memory.pieces(call.inputs[at]):
                 part = within(rest, whole) if at in shared else whole
                 if part or not whole or not rest:
@@ -122,29 +127,27 @@ class Flow:
             found += self._entered(entry, storage, whole)
         return found
 
-    def _edges(
-        self, index: int, call: Call, name: str, places: Sequence[int], place: int, target: int, written: bool
-    ) -> list[Edge]:
-        """The ways by which values came into one result of a call from its inputs at `places`."""
+    def _edges(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Edge]:
+        """The ways by which values came into a result from the inputs at `places`."""
         found: dict[Edge, None] = {}
         for at in places:
-            blame = self._blaming.of(index, at, place, target, written)
+            blame = self._blaming.of(result, at)
             for edge, _ in self._memory.pieces(call.inputs[at]):
                 found[self.ways.behind(edge, blame)] = None
         if name == "grad":
-            self._gradient(index, call, target, found)
+            self._gradient(result, call, found)
         for entry in call.entries:
             for edge, _ in self._entered(entry, None, ()):
                 found[edge] = None
         return list(found)
 
-    def _gradient(self, index: int, call: Call, target: int, found: dict[Edge, None]) -> None:
+    def _gradient(self, result: Result, call: Call, found: dict[Edge, None]) -> None:
         """A ``.grad`` comes from what backward started from, and from what it was before."""
-        if self._memory.is_known(target):
-            found.update(dict.fromkeys(self._memory.makers(target)))
+        if self._memory.is_known(result.number):
+            found.update(dict.fromkeys(self._memory.makers(result.number)))
         if call.function.startswith("torch.autograd"):
             return
-        blame = Blame("grad", index, call.inputs[0] if call.inputs else None)
+        blame = Blame("grad", result.call, call.inputs[0] if call.inputs else None)
         for number in self._backward:
             for edge in self._memory.makers(number):
                 found[self.ways.behind(edge, blame)] = None
@@ -168,19 +171,12 @@ class Flow:
         regions = parts_of(tensors[target], [tensors[number] for number in call.inputs], call.dim, name == "stack")
         if regions is None:
             return False
-        edges = [self._edges(index, call, name, (at,), 0, target, False) for at in range(len(call.inputs))]
-        self._memory.hold(target, [(Edge(self.ways.add(index), None), self._memory.runs(target))])
-        self._memory.open(target, call.inputs, cut_by_name(call) or self._blaming.kind(index))
+        result = Result(index, 0, target, False)
+        edges = [self._edges(result, call, name, (at,)) for at in range(len(call.inputs))]
+        self._hold(index, call, target, [self._whole(result, [])])
         for region, come in zip(regions, edges, strict=True):
             self._memory.write(target, self.ways.add(index, come), region, index)
         return True
-
-    def _flowing(self, call: Call, name: str, place: int) -> Sequence[int]:
-        places = flowing(call)
-        results = len(call.outputs)
-        if results > 1 and name.startswith("_foreach_") and len(call.inputs) % results == 0:
-            return [at for at in places if at % results == place]
-        return places
 
     # -- out of PyTorch, and back
 
@@ -204,3 +200,12 @@ class Flow:
                 if part or not whole or not rest:
                     found.append((self.ways.behind(edge, blame, entry.certain), part))
         return found
+
+
+def _flowing(call: Call, name: str, place: int) -> Sequence[int]:
+    """The places among a call's inputs from which a value flows into the result at `place`."""
+    places = flowing(call)
+    results = len(call.outputs)
+    if results > 1 and name.startswith("_foreach_") and len(call.inputs) % results == 0:
+        return [at for at in places if at % results == place]
+    return places

@@ -41,6 +41,22 @@ class Edge(NamedTuple):
     certain: bool = True
 
 
+class Result(NamedTuple):
+    """One result of a call.
+
+    Attributes:
+        call: index of the call.
+        place: its place among what the call made, then what it wrote to.
+        number: the tensor's number.
+        written: whether the call wrote to it, instead of making it.
+    """
+
+    call: int
+    place: int
+    number: int
+    written: bool
+
+
 class Ways:
     """All nodes.
 

@@ -1,0 +1,41 @@
+"""What is to be judged."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Zeroing(msgspec.Struct, frozen=True):
+    """The node at which a probe saw a gradient become zero, or None.
+
+    Attributes:
+        node: its name.
+        sequence: its sequence number.
+        custom: whether it is that of a custom Function.
+    """
+
+    node: str
+    sequence: int
+    custom: bool = False
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter that is to be judged.
+
+    Attributes:
+        name: its name.
+        numbers: its numbers in the trace, oldest first; empty if the trace did not see it.
+        reached: whether a gradient edge leads from the outputs to it.
+        requires_grad: whether it requires grad now.
+        shape: its sizes.
+        zero: the node that makes its gradient exactly zero, as a probe measured; None where it is not, or nobody asked.
+        missing: whether a probe found that backward gives it no gradient although an edge leads to it.
+    """
+
+    name: str
+    numbers: tuple[int, ...] = ()
+    reached: bool = False
+    requires_grad: bool = True
+    shape: tuple[int, ...] = ()
+    zero: Zeroing | None = None
+    missing: Zeroing | None = None
