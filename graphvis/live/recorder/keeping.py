@@ -63,10 +63,11 @@ class KeepingRecording(Recording):
 
     def _run(self, index: int, function: Function, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         calls = self.tape.calls
-        copies, first = _copies(function, args, kwargs), len(calls)
+        exchanges = function.name == "Tensor.data.__set__"
+        copies, first = _held(args[0]) if exchanges else _copies(function, args, kwargs), len(calls)
         result = super()._run(index, function, func, types, args, kwargs)
-        if function.name == "Tensor.data.__set__":
-            copies = [_moved(copied, args[0]) for copied in copies if copied[2].numel() == args[0].nbytes]
+        if exchanges:
+            copies = _moved(copies, args[0])
         if copies and len(calls) > first:
             self.images.keep(len(calls) - 1, self.tape.identities, copies)
         return result
@@ -81,18 +82,24 @@ def record(*, values: bool = False) -> Recording:
     return KeepingRecording() if values else Recording()
 
 
-def _moved(copied: Copy, tensor: Any) -> Copy:
-    """A copy of what a tensor held, as of the memory that it has been given instead."""
+def _held(tensor: Any) -> list[Copy]:
+    """A copy of all that a tensor holds, without gaps."""
     with unwatched():
-        return tensor.untyped_storage(), tensor.storage_offset() * tensor.element_size(), copied[2]
+        copied = copy_of(tensor.detach().contiguous(), None)
+    return [] if copied is None else [copied]
+
+
+def _moved(copies: list[Copy], tensor: Any) -> list[Copy]:
+    """Copies of what a tensor held, as of the memory that it has been given instead, if it lies there without gaps."""
+    with unwatched():
+        if not tensor.is_contiguous():
+            return []
+        storage, start = tensor.untyped_storage(), tensor.storage_offset() * tensor.element_size()
+        return [(storage, start, values) for _, _, values in copies if values.numel() == tensor.nbytes]
 
 
 def _copies(function: Function, args: Any, kwargs: Any) -> list[Copy]:
-    """What a call is about to overwrite; of a tensor that is given other memory, all that it holds."""
-    if function.name == "Tensor.data.__set__":
-        with unwatched():
-            copied = copy_of(args[0], None) if args[0].is_contiguous() else None
-        return [] if copied is None else [copied]
+    """What a call is about to overwrite."""
     if function.writes == "checked" or not (function.writes or (kwargs and "out" in kwargs)):
         return []  # a composite is handed much and writes to little, if at all
     with unwatched():
