@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -144,28 +145,39 @@ class Drawing:
         from graphvis.picture.style import scene_of
 
         view = self.view
+        folds = view.asked or (view.fold and _size(self.drawable) > _FEW)
+        if not folds:
+            self._refuse(_fewest_boxes(self.drawable))  # before the work that it would be
         if view.layout == "combined":
             from graphvis.picture.style import scene_of_both
 
             scene = scene_of_both(_graph_of(self.drawable))
-        elif view.asked or (view.fold and _size(self.drawable) > _FEW):
+        elif folds:
             from graphvis.analysis.folding import fold
 
             scene = scene_of(fold(self.drawable, depth=view.depth, expand=view.expand, focus=view.focus))
         else:
             scene = self._whole
-        if view.limit and len(scene.boxes) > MOST_BOXES:
-            raise FormatError(
-                f"the picture would have {len(scene.boxes):,} boxes, more than a browser opens well",
-                "Fold it (--depth N), look at a part (--focus NAME), save it with -f json, or insist (--no-limit).",
-            )
+        self._refuse(len(scene.boxes))
         return scene
+
+    def _refuse(self, boxes: int) -> None:
+        if self.view.limit and boxes > MOST_BOXES:
+            raise FormatError(
+                f"the picture would have {boxes:,} boxes, more than a browser opens well",
+                "Fold it (--fold, --depth N), look at a part (--focus NAME), save it with -f json, or insist"
+                " (--no-limit).",
+            )
 
     @cached_property
     def _placement(self) -> Placement:
         from graphvis.picture import layout, measure
 
-        return layout.lay_out(measure.measure(self._scene), self.engine)
+        boxes = len(self._scene.boxes)
+        fewer = "" if boxes <= layout.FINE else " (depth or focus makes it fewer)"
+        timeout = layout.TIMEOUT if self.view.limit else math.inf
+        with telling(f"laying out {boxes:,} boxes{fewer}", None) as step:
+            return layout.lay_out(measure.measure(self._scene), self.engine, timeout=timeout, told=step)
 
 
 def to_svg(
@@ -313,6 +325,15 @@ def _rewindable(source: BinaryIO) -> Iterator[BinaryIO]:
 def _size(drawable: Drawable) -> int:
     """How many nodes there are to draw."""
     return len(drawable.nodes) if isinstance(drawable, Comparison) else len(_graph_of(drawable).kinds)
+
+
+def _fewest_boxes(drawable: Drawable) -> int:
+    """How many boxes there are at least where nothing is folded."""
+    graph = _graph_of(drawable)
+    return sum(
+        name != "AccumulateGrad" and (kind != "tensor" or bool(name))
+        for kind, name in zip(graph.kinds, graph.names, strict=True)
+    )
 
 
 def _graph_of(drawable: Drawable) -> Graph:

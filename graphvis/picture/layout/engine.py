@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,7 @@ EMBEDDED = "graphviz-pure"
 SYSTEM = "dot"
 TIMEOUT = 120.0
 """Seconds that an engine may take."""
+_TICK = 0.2
 MOST_OUTPUT = 256 * 1024 * 1024
 """Bytes that an engine may write."""
 ENVIRONMENT = "GRAPHVIS_ENGINE"
@@ -31,7 +33,13 @@ ENVIRONMENT = "GRAPHVIS_ENGINE"
 _FIX = "pip install graphviz-pure, or install Graphviz and use --engine dot"
 
 
-def run(source: str, output: str, engine: str | None = None, timeout: float = TIMEOUT) -> bytes:
+def run(
+    source: str,
+    output: str,
+    engine: str | None = None,
+    timeout: float = TIMEOUT,
+    told: Callable[[int], None] | None = None,
+) -> bytes:
     """Let an engine lay out DOT source and return what it writes.
 
     Args:
@@ -39,7 +47,8 @@ def run(source: str, output: str, engine: str | None = None, timeout: float = TI
         output: Graphviz's word for the format: ``json0``, ``svg``, ``png``.
         engine: ``graphviz-pure``, ``dot`` or the path of a binary that takes dot's arguments; None
             for the environment's ``GRAPHVIS_ENGINE``, else the embedded one.
-        timeout: seconds to wait.
+        timeout: seconds to wait; may be infinite.
+        told: is called with 0 now and then while the engine works, by which a person can be told that it does.
 
     Raises:
         EngineError: where it is missing, fails, takes too long, or writes too much or nothing.
@@ -58,7 +67,7 @@ def run(source: str, output: str, engine: str | None = None, timeout: float = TI
         except OSError as error:
             raise EngineError(f"the layout engine {name} cannot be started: {error.strerror or error}", _FIX) from error
         with process:
-            return _listen(name, process, timeout)
+            return _listen(name, process, timeout, told)
 
 
 class Stumbled(EngineError):
@@ -86,7 +95,9 @@ class _Drain(threading.Thread):
         self.stop.set()
 
 
-def _listen(name: str, process: subprocess.Popen[bytes], timeout: float) -> bytes:
+def _listen(
+    name: str, process: subprocess.Popen[bytes], timeout: float, told: Callable[[int], None] | None
+) -> bytes:
     """What the engine writes, if it ends well and within the limits."""
     assert process.stdout is not None
     assert process.stderr is not None
@@ -96,10 +107,14 @@ def _listen(name: str, process: subprocess.Popen[bytes], timeout: float) -> byte
     try:
         for drain in drains:
             drain.start()
-        written = over[0].wait(timeout) and not drains[0].flooded
+        while not over[0].wait(min(_TICK, max(0.0, end - time.monotonic()))) and time.monotonic() < end:
+            if told is not None:
+                told(0)
+        written = over[0].is_set() and not drains[0].flooded
         # A program that floods its standard error keeps its output open.
-        ended = written and over[1].wait(max(0.0, end - time.monotonic())) and not drains[1].flooded
-        code = process.wait(max(0.1, end - time.monotonic())) if ended else None
+        left = min(max(0.1, end - time.monotonic()), threading.TIMEOUT_MAX)
+        ended = written and over[1].wait(left) and not drains[1].flooded
+        code = process.wait(left) if ended else None
     except subprocess.TimeoutExpired:
         code = None
     finally:

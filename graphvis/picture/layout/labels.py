@@ -143,6 +143,8 @@ def name_frames(placement: Placement) -> Placement:
 
     Where there is none the name gets less room.
     """
+    if not placement.frames:
+        return placement
     points = sorted((y, x) for track in placement.tracks.values() for x, y in sample(track, _SAMPLES))
     taken = [*placement.boxes.values(), *(t.label for t in placement.tracks.values() if t.label is not None)]
     sides = extent(placement)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import functools
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -14,6 +15,9 @@ from graphvis.picture.layout.reading import read
 from graphvis.picture.layout.source import Ports, Spacing
 from graphvis.picture.measure import Measured
 
+Run = Callable[[str], bytes]
+"""The engine: DOT in, its layout out."""
+
 HALF = 360.0
 MARGIN = 8.0
 _ROOM = HALF - 2 * MARGIN
@@ -22,7 +26,13 @@ FINE = 200
 _SPACINGS = (Spacing(24, 34), Spacing(16, 34), Spacing(11, 32))
 
 
-def lay_out(measured: Measured, engine: str | None = None) -> Placement:
+def lay_out(
+    measured: Measured,
+    engine: str | None = None,
+    *,
+    timeout: float = engines.TIMEOUT,
+    told: Callable[[int], None] | None = None,
+) -> Placement:
     """Place every box and link of a measured scene.
 
     The engine's room between boxes shrinks, within reason, where that makes a half fit 360.
@@ -30,6 +40,8 @@ def lay_out(measured: Measured, engine: str | None = None) -> Placement:
     Args:
         measured: what :func:`graphvis.picture.measure.measure` returns.
         engine: as for :func:`graphvis.picture.layout.engine.run`.
+        timeout: as there, for each of at most ten runs.
+        told: as there.
 
     Raises:
         EngineError: where the engine is missing or does not do its work.
@@ -37,14 +49,15 @@ def lay_out(measured: Measured, engine: str | None = None) -> Placement:
     if not measured.scene.boxes:
         return Placement(0.0, 0.0, {}, {}, {})
     there = presence(measured)
+    run = functools.partial(engines.run, output="json0", engine=engine, timeout=timeout, told=told)
     if len(measured.scene.boxes) > FINE:
-        placement = _pass(measured, _SPACINGS[0], Ports(), engine, measured.labels)
+        placement = _pass(measured, _SPACINGS[0], Ports(), run, measured.labels)
         placement = storage.lead_back(measured, placement, there)
         whole = labels.hold(measured, storage.connect(measured, placement, there))
         return fit(labels.name_frames(whole))
     loosest: Placement | None = None
     for spacing in _SPACINGS:
-        placement = _refine(measured, there, spacing, engine)
+        placement = _refine(measured, there, spacing, run)
         if placement.width <= _ROOM:
             return placement
         loosest = loosest or placement
@@ -52,15 +65,15 @@ def lay_out(measured: Measured, engine: str | None = None) -> Placement:
     return squeezed if squeezed is not None and squeezed.width <= _ROOM else loosest or placement
 
 
-def _refine(measured: Measured, there: Presence, spacing: Spacing, engine: str | None) -> Placement:
+def _refine(measured: Measured, there: Presence, spacing: Spacing, run: Run) -> Placement:
     """Two passes: the first shows where links run, the second lays out with ports there.
 
     A third makes room for labels where the second left none.
     """
-    at = ports.choose(measured, _pass(measured, spacing, Ports(), engine), there)
-    placement, homeless = _finish(measured, there, _pass(measured, spacing, at, engine))
+    at = ports.choose(measured, _pass(measured, spacing, Ports(), run), there)
+    placement, homeless = _finish(measured, there, _pass(measured, spacing, at, run))
     if homeless:
-        placement, _ = _finish(measured, there, _pass(measured, spacing, at, engine, homeless))
+        placement, _ = _finish(measured, there, _pass(measured, spacing, at, run, homeless))
     return placement
 
 
@@ -90,12 +103,12 @@ def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Place
 
 
 def _pass(
-    measured: Measured, spacing: Spacing, at: Ports, engine: str | None, reserved: Collection[int] = ()
+    measured: Measured, spacing: Spacing, at: Ports, run: Run, reserved: Collection[int] = ()
 ) -> Placement:
     try:
-        return read(engines.run(source.write(measured, spacing, at, reserved), "json0", engine), measured)
+        return read(run(source.write(measured, spacing, at, reserved)), measured)
     except engines.Stumbled:
         # The search for splines fails now and then ("source point not in any triangle"), whatever their kind. Boxes
         # stand before it begins, most ways are ours, and right angles are found without it.
         angular = source.write(measured, spacing, at, reserved, splines="ortho")
-        return read(engines.run(angular, "json0", engine), measured)
+        return read(run(angular), measured)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from graphvis.picture import palette
 from graphvis.picture.curves import number
@@ -25,6 +26,7 @@ from graphvis.picture.svg.element import (
     style_sheet,
     text,
 )
+from graphvis.progress import telling
 
 _NAMES = ("before", "after")
 
@@ -46,8 +48,9 @@ def write(
     name = _fit_for_id(scene.name) + ("" if half is None or len(scene.halves) == 1 else f"-{_NAMES[half]}")
     root = _root(measured.scene, sheet, name, theme)
     _draw_ground(root, sheet)
-    for part in sheet.halves:
-        _draw_half(root, measured, placement, part, name)
+    with telling("writing the picture", len(sheet.halves) * (len(scene.links) + len(scene.boxes))) as step:
+        for part in sheet.halves:
+            _draw_half(root, measured, placement, part, name, step)
     findings.draw(root, sheet.cards, *sheet.cards_at)
     _draw_lines(root, sheet)
     if sheet.entries:
@@ -90,7 +93,9 @@ def _draw_ground(root: Element, sheet: Sheet) -> None:
         text(made, page.MARGIN + (page.BADGE if sheet.marked else 0), 26 + 19 * i, line, fonts.TITLE, palette.INK)
 
 
-def _draw_half(root: Element, measured: Measured, placement: Placement, part: HalfSheet, name: str) -> None:
+def _draw_half(
+    root: Element, measured: Measured, placement: Placement, part: HalfSheet, name: str, step: Callable[[int], None]
+) -> None:
     word = _NAMES[part.index] if len(measured.scene.halves) == 2 else "only"
     made = group(root, f"half {word}")
     page.draw_head(made, part.head, part.left, part.top)
@@ -100,7 +105,9 @@ def _draw_half(root: Element, measured: Measured, placement: Placement, part: Ha
         _draw_frame(graph, path, frame_name(path, placement.frames), place, placement.names[path])
     for i in range(len(measured.scene.links)):
         links.draw(graph, measured, placement, i, part.index, prefix)
+        step(1)
     for box in measured.scene.boxes:
+        step(1)
         face = box.faces[part.index]
         if face is not None:
             boxes.draw(graph, box, face, placement.boxes[box.id], measured.sizes[box.id], prefix)
