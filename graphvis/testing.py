@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphvis import api
+from graphvis.live.diagnosis import ParametersError
 
 if TYPE_CHECKING:
     from graphvis.live.diagnosis import Parameters
@@ -21,16 +22,17 @@ def assert_gradient(loss: Any, parameters: Parameters, *, trace: Recording | Non
 
     Args:
         loss: what backward would start from.
-        parameters: a Module, an iterable of Modules, or tensors by name.
+        parameters: a Module, Modules, tensors by name, or tensors.
         trace: the recording of the forward pass.
         probe: also run a backward of our own, and fail for gradients that are exactly zero and for custom Functions
             that return None.
 
     Raises:
         AssertionError: with the report.
+        ParametersError: if `parameters` is none of the above.
     """
     __tracebackhide__ = True
-    diagnosis = api.diagnose(loss, trace, parameters, probe=probe)
+    diagnosis = api.diagnose(loss, trace, _given(parameters), probe=probe)
     if not diagnosis.findings:
         raise AssertionError("there is no parameter to get a gradient")
     if any(finding.status not in ("gradient", "frozen") for finding in diagnosis.findings):
@@ -42,14 +44,15 @@ def assert_no_gradient(loss: Any, parameters: Parameters, *, trace: Recording | 
 
     Args:
         loss: what backward would start from.
-        parameters: a Module, an iterable of Modules, or tensors by name.
+        parameters: a Module, Modules, tensors by name, or tensors.
         trace: the recording of the forward pass.
 
     Raises:
         AssertionError: which of them get one, and by which lines.
+        ParametersError: if `parameters` is none of the above.
     """
     __tracebackhide__ = True
-    diagnosis = api.diagnose(loss, trace, parameters)
+    diagnosis = api.diagnose(loss, trace, _given(parameters))
     if not diagnosis.findings:
         raise AssertionError("there is no parameter that could get a gradient")
     reached = [finding.parameter for finding in diagnosis.findings if finding.status in ("gradient", "zero")]
@@ -72,6 +75,13 @@ def assert_no_conflict(loss: Any, *, trace: Recording | None = None, strict: boo
     diagnosis = api.diagnose(loss, trace)
     if any(conflict.effect == "raises" or conflict.certain or strict for conflict in diagnosis.conflicts):
         raise AssertionError(f"a tensor that backward needs was overwritten\n\n{diagnosis}")
+
+
+def _given(parameters: Parameters | None) -> Parameters:
+    """None would stand for whatever leaves the walk finds: a guard of nothing in particular."""
+    if parameters is None:
+        raise ParametersError("parameters is None", "Give the Module, or the tensors, that this is about.")
+    return parameters
 
 
 def _reached(diagnosis: Diagnosis, names: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from graphvis.cli import talk
-from graphvis.errors import GraphvisError
+from graphvis.errors import GraphvisError, OutputError
 from graphvis.version import __version__
 
 COMMANDS = ("list", "render", "show", "check", "run", "snippet", "draw")
@@ -100,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     talk.prepare()
     try:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
     except GraphvisError as error:
         talk.complain(error)
         code = BAD_INPUT
@@ -110,10 +111,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has gone. What is still in the buffer would raise again when the interpreter flushes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         code = BROKEN_PIPE
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _give_up_stdout()
+        talk.complain(OutputError(f"standard output cannot be written: {error.strerror}"))
+        code = BAD_INPUT
     sys.exit(code)
+
+
+def _give_up_stdout() -> None:
+    """Nobody reads it, or it is full: what is still in the buffer would raise again when the interpreter flushes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:

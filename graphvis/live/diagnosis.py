@@ -14,11 +14,21 @@ from graphvis.live.evidence import Evidence
 from graphvis.live.recorder import KeepingRecording, Recording
 from graphvis.model import Diagnosis, Location
 
-Parameters = torch.nn.Module | Iterable[torch.nn.Module] | Mapping[str, torch.Tensor]
+Parameters = (
+    torch.nn.Module
+    | Mapping[str, torch.Tensor]
+    | Iterable[torch.nn.Module]
+    | Iterable[torch.Tensor]
+    | Iterable[tuple[str, torch.Tensor]]
+)
 
 
 class ParametersError(GraphvisError, TypeError):
     """What was given as parameters holds none, or is something else."""
+
+
+class TraceError(GraphvisError, TypeError):
+    """What was given as a trace is no recording."""
 
 
 def diagnose(
@@ -36,7 +46,8 @@ def diagnose(
     Args:
         loss: what backward starts from: a tensor, a tuple, list or dict of them, or a model's output object.
         trace: the recording of the run that made it; without one the reasons cannot be told.
-        parameters: a Module, Modules, or tensors by name; by default the leaves that the walk finds.
+        parameters: a Module, Modules, tensors by name, or tensors, which take the names that the trace knows;
+            by default the leaves that the walk finds.
         probe: also run a backward of our own, which tells gradients that are exactly zero and custom
             Functions that return None. It runs tensor hooks; ``.grad`` and the graph stay as they are.
         verify: runs the program again and returns its loss; then it is measured what each cut costs
@@ -50,24 +61,30 @@ def diagnose(
     Raises:
         WalkError: if there is no tensor in `loss`.
         ParametersError: if `parameters` is none of the above.
+        TraceError: if `trace` is no recording.
     """
-    named = named_parameters(parameters)
+    if trace is not None and not isinstance(trace, Recording):
+        raise TraceError(
+            f"trace is a {type(trace).__name__}, not a recording",
+            "Give what graphvis.record() makes: with graphvis.record() as trace: loss = step(model, batch)",
+        )
+    named = named_parameters(parameters, trace)
     if trace is not None:
         trace.pause()
         trace.name(named)
     try:
         evidence = Evidence(loss, trace, named, None if parameters is None else named)
         measured = probing.probe(loss, list(named.values())) if probe else {}
-        found = evidence.judge(measured, backward, stop)
         if probe and isinstance(trace, KeepingRecording):
-            found = evidence.compare(found, loss, trace, stop)
+            evidence.compare(loss, trace, stop)
+        found = evidence.judge(measured, backward, stop)
         return found if verify is None else verification.verify(found, verify, named)
     finally:
         if trace is not None:
             trace.resume()
 
 
-def named_parameters(parameters: Parameters | None) -> dict[str, torch.Tensor]:
+def named_parameters(parameters: Parameters | None, trace: Recording | None = None) -> dict[str, torch.Tensor]:
     """The parameters by name, each tensor once.
 
     Raises:
@@ -83,12 +100,30 @@ def named_parameters(parameters: Parameters | None) -> dict[str, torch.Tensor]:
                 "parameters is a mapping with values that are no tensors", "Give {name: tensor}, or a Module."
             )
         return dict(parameters)
-    modules = list(parameters)
-    if not all(isinstance(module, torch.nn.Module) for module in modules):
-        raise ParametersError(
-            f"parameters is a {type(parameters).__name__} that does not hold Modules",
-            "Give a Module, Modules, or {name: tensor}.",
-        )
+    if isinstance(parameters, Iterable) and not isinstance(parameters, (str, bytes, torch.Tensor)):
+        given: list[Any] = list(parameters)
+        for holds, named in ((_is_module, _of_modules), (_is_tensor, _of_tensors), (_is_named, _of_pairs)):
+            if all(holds(item) for item in given):
+                return named(given, trace)
+    raise ParametersError(
+        f"parameters is a {type(parameters).__name__} that holds neither Modules nor tensors by name",
+        "Give a Module, Modules, {name: tensor}, or model.parameters().",
+    )
+
+
+def _is_module(item: object) -> bool:
+    return isinstance(item, torch.nn.Module)
+
+
+def _is_tensor(item: object) -> bool:
+    return isinstance(item, torch.Tensor)
+
+
+def _is_named(item: object) -> bool:
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], torch.Tensor)
+
+
+def _of_modules(modules: list[torch.nn.Module], _: Recording | None) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
     for place, module in enumerate(modules):
@@ -97,3 +132,15 @@ def named_parameters(parameters: Parameters | None) -> dict[str, torch.Tensor]:
                 seen.add(id(tensor))
                 found[f"{place}.{name}"] = tensor
     return found
+
+
+def _of_tensors(tensors: list[torch.Tensor], trace: Recording | None) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = {}
+    for place, tensor in enumerate(tensors):
+        known = None if trace is None else trace.name_of(tensor)
+        found[known if known is not None and known not in found else f"parameters[{place}]"] = tensor
+    return found
+
+
+def _of_pairs(pairs: list[tuple[str, torch.Tensor]], _: Recording | None) -> dict[str, torch.Tensor]:
+    return dict(pairs)

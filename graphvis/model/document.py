@@ -56,6 +56,8 @@ def parse(text: str | bytes, *kinds: type[_Kind]) -> _Kind:
     """
     wanted = kinds[0] if len(kinds) == 1 else Union[kinds]  # noqa: UP007  (a tuple known only now)
     try:
+        if len(kinds) == 1 and not _opens_with_schema(text):
+            msgspec.json.decode(text, type=_Named)  # one kind alone would be taken without a name too
         document: _Kind = msgspec.json.decode(text, type=wanted)
     except msgspec.ValidationError as error:
         raise DocumentError(f"not a document that graphvis can read: {error}", _expected(kinds)) from None
@@ -63,6 +65,18 @@ def parse(text: str | bytes, *kinds: type[_Kind]) -> _Kind:
         raise DocumentError(f"not a whole JSON document: {error}", _expected(kinds)) from None
     document.check()
     return document
+
+
+class _Named(msgspec.Struct):
+    """What every document says of itself."""
+
+    schema: str
+
+
+def _opens_with_schema(text: str | bytes) -> bool:
+    """Whether it begins as :meth:`Document.to_json` begins, so that a large one need not be read twice."""
+    start = text[:64]
+    return '"schema"' in (start if isinstance(start, str) else start.decode(errors="replace"))
 
 
 def _expected(kinds: tuple[type[_Kind], ...]) -> str:

@@ -90,6 +90,19 @@ def test_closed_pipe_is_quiet() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_full_standard_output_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([GRAPHVIS, "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["graphvis: standard output cannot be written: No space left on device"]
+
+
+def test_closed_standard_output_is_quiet() -> None:
+    done = subprocess.run(f"{GRAPHVIS} list >&-", shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_name_cannot_steer_the_terminal(call: Call) -> None:
     result = call("render", "\x1b[31mred\x1b]0;title\x07")
     lines_of(result)

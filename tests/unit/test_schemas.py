@@ -7,6 +7,7 @@ import json
 import jsonschema
 import pytest
 
+from graphvis.errors import DocumentError
 from graphvis.model import Document, Location
 from graphvis.model.diagnosis import Diagnosis, Finding
 from graphvis.model.run import Issue, Run
@@ -17,6 +18,13 @@ from graphvis.model.schemas import DOCUMENTS, file_of, schema_of
 def test_a_published_schema_is_that_of_its_type(document: type[Document]) -> None:
     """`python -m graphvis.model.schemas` writes them again."""
     assert file_of(document).read_text(encoding="utf-8") == schema_of(document)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.__name__)
+@pytest.mark.parametrize("text", ["{}", "[]", "3", '{"schema": "graphvis/graph/99"}', '{"a": 1, "schema": "else"}'])
+def test_a_document_names_its_schema(document: type[Document], text: str) -> None:
+    with pytest.raises(DocumentError):
+        document.from_json(text)
 
 
 def test_a_run_is_valid_and_a_broken_one_is_not() -> None:

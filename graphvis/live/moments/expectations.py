@@ -11,7 +11,8 @@ from graphvis.errors import ScenarioError
 from graphvis.live.moments.backward import Answer
 from graphvis.scenario import Expectation
 
-_HALF_A_DIGIT = 0.5e-4 + 1e-9
+_DIGITS = 4  # after the point, as PyTorch prints
+_HALF_A_DIGIT = 0.5 * 10**-_DIGITS + 1e-9
 
 
 def check(expected: Expectation, answer: Answer, tensors: Mapping[str, torch.Tensor], where: str) -> None:
@@ -94,8 +95,17 @@ def _differ(found: torch.Tensor | None, numbers: Any) -> str:
     wanted = torch.as_tensor(numbers, dtype=torch.float64)
     there = found.to(torch.float64)
     same = wanted.shape == there.shape and torch.allclose(there, wanted, rtol=0.0, atol=_HALF_A_DIGIT, equal_nan=True)
-    return "" if same else f"{_shown(found)}, expected {numbers}"
+    if same:
+        return ""
+    close = wanted.shape == there.shape and torch.allclose(there, wanted, rtol=0.0, atol=0.05, equal_nan=True)
+    return f"{_shown(found)}, expected {numbers}{f' (to {_DIGITS} digits after the point)' if close else ''}"
 
 
 def _shown(found: torch.Tensor | None) -> str:
-    return "None" if found is None else str(found.tolist())
+    if found is None:
+        return "None"
+    return str(found.tolist() if not found.is_floating_point() else _rounded(found.tolist()))
+
+
+def _rounded(numbers: Any) -> Any:
+    return [_rounded(number) for number in numbers] if isinstance(numbers, list) else round(numbers, _DIGITS)

@@ -116,6 +116,11 @@ class Recording(TorchFunctionMode):
                 if number is not None:
                     self.tape.names.setdefault(number, name)
 
+    def name_of(self, tensor: torch.Tensor) -> str | None:
+        """The name of a live tensor; None if it has none, or was not seen."""
+        number = self.number(tensor)
+        return None if number is None else self.tape.names.get(number)
+
     def on_backward(self, callback: Callable[[BackwardEvent], None]) -> None:
         """Have `callback` called before and after each backward() and autograd.grad, unrecorded."""
         self._backward.append(callback)
