@@ -114,7 +114,7 @@ class Faces:
         if any(i in conflicts for i, conflicts in zip(halves, self._conflicts, strict=True)):
             noted = next((s for s in saved if s.saved_version is not None), None)
             return (Span(f"saved {noted.name}: version {noted.saved_version}"),) if noted else ()
-        if any(i is not None and _stubs(side, i) for i, side in zip(halves, self._sides, strict=True)):
+        if any(i in side.stubs for i, side in zip(halves, self._sides, strict=True)):
             return tuple(_slot_words(self._sides[number], index))
         return ()
 
@@ -232,19 +232,9 @@ def _field(info: TensorInfo, field: str) -> str:
     return "none" if value is None and field == "_version" else str(value)
 
 
-def _stubs(side: Side, node: int) -> frozenset[int]:
-    """The slots of `node` that hold None because of a cut."""
-    graph = side.graph
-    return frozenset(
-        edge.slot
-        for edge in graph.values
-        if edge.target == node and edge.slot is not None and (edge.cut is not None or edge.source in side.behind_cut)
-    )
-
-
 def _slot_words(side: Side, node: int) -> Iterable[Span]:
     graph = side.graph
-    stubs = _stubs(side, node)
+    stubs = side.stubs.get(node, ())
     for edge in graph.slots_of(node):
         slot, target = graph.slots[edge], graph.targets[edge]
         if slot in stubs:

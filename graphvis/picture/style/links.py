@@ -45,13 +45,14 @@ def links_of(comparison: Comparison, sides: tuple[Side, ...], starts: Mapping[st
         )
         for tail, head in ends
     ]
-    shared = list(dict.fromkeys(pair for half in halves for pair in half.shared()))
+    sharing = [dict.fromkeys(half.shared()) for half in halves]
+    shared = list(dict.fromkeys(pair for half in sharing for pair in half))
     storage = [
         Link(
             tail=tail,
             head=head,
             kind="storage",
-            wires=tuple(Wire() if (tail, head) in set(half.shared()) else None for half in halves),
+            wires=tuple(Wire() if (tail, head) in half else None for half in sharing),
         )
         for tail, head in shared
     ]

@@ -153,6 +153,15 @@ class Side:
             stack.extend(onward.get(node, ()))
         return frozenset(found)
 
+    @cached_property
+    def stubs(self) -> dict[int, frozenset[int]]:
+        """For each function that has some, its slots that hold None because of a cut."""
+        found: dict[int, set[int]] = {}
+        for edge in self.graph.values:
+            if edge.slot is not None and (edge.cut is not None or edge.source in self.behind_cut):
+                found.setdefault(edge.target, set()).add(edge.slot)
+        return {node: frozenset(slots) for node, slots in found.items()}
+
 
 def standing(side: Side, root: int) -> int:
     """The box that an output is drawn as."""
