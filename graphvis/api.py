@@ -127,7 +127,8 @@ def diagnose(
     Args:
         loss: what backward starts from: a tensor, a tuple, list or dict of them, or a model's output object.
         trace: the recording of the forward pass; without one it is told who gets no gradient, and not why.
-        parameters: a Module, an iterable of Modules, or tensors by name; by default the leaves that the walk finds.
+        parameters: a Module, Modules, tensors by name, or tensors, which take the names that the trace knows; by
+            default the leaves that the walk finds.
         probe: also run a backward of our own, which tells gradients that are exactly zero and Functions that return
             None. With ``record(values=True)`` more of them, with and without what was overwritten, which tell whether
             a write that PyTorch did not count makes a gradient wrong. They run tensor hooks; ``.grad`` and all values
@@ -138,6 +139,7 @@ def diagnose(
     Raises:
         WalkError: if there is no tensor in `loss`.
         ParametersError: if `parameters` is none of the above.
+        TraceError: if `trace` is no recording.
     """
     return diagnosis.diagnose(loss, trace, parameters, probe=probe, verify=verify)
 
@@ -183,6 +185,7 @@ def run_script(
     *,
     module: bool = False,
     go_on: bool = False,
+    probe: bool = False,
     only: Sequence[str] = (),
     ignore: Sequence[str] = (),
     strict: bool = False,
@@ -196,6 +199,8 @@ def run_script(
         arguments: what it finds in ``sys.argv[1:]``.
         module: whether `target` is a module's name.
         go_on: whether it is to run on, unrecorded, when there is nothing new to see; else it is ended.
+        probe: whether to compare gradients where what was overwritten may make them wrong: it copies what is
+            overwritten, and runs backwards of its own beside the script's, with the hooks of its tensors.
         only: patterns of parameter names; where there are some, others are passed over.
         ignore: patterns of parameter names to pass over.
         strict: whether warnings count as problems do.
@@ -207,7 +212,7 @@ def run_script(
     """
     program = script.Program(target, list(arguments), module=module)
     within = [counterfactual.without_cuts(line) for line in without]
-    seen = script.run(program, go_on=go_on, announce=announce, within=within)
+    seen = script.run(program, go_on=go_on, probe=probe, announce=announce, within=within)
     judged = judge(seen.diagnoses, seen.optimizers, only=only, ignore=ignore, aliases=seen.aliases)
     failure, exit_code = script.ending(seen.error)
     found = judged.problems or (strict and judged.warnings)

@@ -34,14 +34,17 @@ if TYPE_CHECKING:
 @click.option(
     "--continue", "go_on", is_flag=True, help="Let the script run on, unrecorded, when it has shown what it does."
 )
+@click.option(
+    "--probe", is_flag=True, help="Keep what is overwritten, and compare gradients where that may make them wrong."
+)
 @arguments.view
 @click.argument("script")
 @click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
 @click.pass_context
 def command(
     context: click.Context, module: bool, as_json: bool, only: tuple[str, ...], ignore: tuple[str, ...], strict: bool,
-    output: str | None, without: tuple[Location, ...], go_on: bool, script: str, rest: tuple[str, ...],
-    view: View,
+    output: str | None, without: tuple[Location, ...], go_on: bool, probe: bool, script: str,
+    rest: tuple[str, ...], view: View,
 ) -> None:  # fmt: skip
     """Run a training script and say which parameters get no gradient, and why.
 
@@ -63,8 +66,8 @@ def command(
     for line in without:
         talk.say(f"graphvis: running as if the cut at {_place(line)} were not there")
     with _out_of_the_way(as_json) as stdout:
-        found = run_script(script, rest, module=module, go_on=go_on, only=only, ignore=ignore, strict=strict,
-                           without=without, announce=_announce)  # fmt: skip
+        found = run_script(script, rest, module=module, go_on=go_on, probe=probe, only=only, ignore=ignore,
+                           strict=strict, without=without, announce=_announce)  # fmt: skip
         sys.stdout.flush()
         if found.failure is not None:
             click.echo(found.failure.traceback or found.failure.message, err=True, nl=not found.failure.traceback)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -40,6 +41,7 @@ class Evidence:
         values: bool = True,
     ) -> None:
         self._parameters = parameters
+        self._differ: list[bool | None] = []
         self._graph = walker.walk(
             outputs,
             names,
@@ -55,26 +57,23 @@ class Evidence:
     def judge(
         self, measured: Mapping[int, probing.Measured], backward: Location | None, stop: int | None = None
     ) -> Diagnosis:
-        """Judge by it, and by what a backward was measured to give, by ``id`` of the parameters."""
+        """Judge by it, by what a backward was measured to give, by ``id`` of the parameters, and by :meth:`compare`."""
         with uncollected():
             subjects = subjects_of(self._graph, self._trace, self._parameters, measured)
             found = diagnosing.diagnose(self._graph, self._trace, subjects, backward=backward, stop=stop)
-            return msgspec.structs.replace(found, graph=self._joined)
-
-    def compare(
-        self, judged: Diagnosis, outputs: Any, recording: KeepingRecording, stop: int | None = None
-    ) -> Diagnosis:
-        """Measure which of the conflicts make a gradient wrong; those that do not are none."""
-        if all(conflict.effect == "raises" for conflict in judged.conflicts) or not self._leaves(outputs):
-            return judged
-        conflicts = diagnosing.find_conflicts(self._graph, self._trace, stop, due=judged.backward is not None)
-        told = effects.measure(outputs, self._leaves(outputs), conflicts, recording)
-        kept = tuple(
-            msgspec.structs.replace(one.conflict, certain=True) if differs else one.conflict
-            for one, differs in zip(conflicts, told, strict=True)
+        conflicts = tuple(
+            msgspec.structs.replace(conflict, certain=True) if differs else conflict
+            for conflict, differs in zip_longest(found.conflicts, self._differ[: len(found.conflicts)])
             if differs is not False
         )
-        return msgspec.structs.replace(judged, conflicts=kept)
+        return msgspec.structs.replace(found, graph=self._joined, conflicts=conflicts)
+
+    def compare(self, outputs: Any, recording: KeepingRecording, stop: int | None = None) -> None:
+        """Measure which of the conflicts make a gradient wrong; those that do not are none from then on."""
+        conflicts = diagnosing.find_conflicts(self._graph, self._trace, stop)
+        leaves = self._leaves(outputs)
+        if leaves and any(one.conflict.effect != "raises" for one in conflicts):
+            self._differ = effects.measure(outputs, leaves, conflicts, recording)
 
     def _leaves(self, outputs: Any) -> list[torch.Tensor]:
         """Whose gradients are compared."""

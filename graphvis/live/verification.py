@@ -87,7 +87,8 @@ def _told_again(
         loss = run()
     evidence = Evidence(loss, recording, parameters, parameters)
     judged = evidence.judge({}, None)
-    compared = evidence.compare(judged, loss, recording)
+    evidence.compare(loss, recording)
+    compared = evidence.judge({}, None)
     told: dict[object, bool] = {}
     for conflict in compared.conflicts:
         told[_key(conflict)] = conflict.certain or told.get(_key(conflict), False)

@@ -909,3 +909,48 @@ def test_numpy_that_writes_into_an_observation(call: Call, tmp_path: Path) -> No
     assert result.code == 0
     assert "warning[wrong gradient]" in result.out
     assert "NumPy shares this memory from here on; its values changed after they were saved" in result.out
+
+
+def test_a_probe_makes_a_wrong_gradient_a_problem(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, fused=True)
+        for step in range(3):
+            loss = F.cross_entropy(model(x), y)
+            model.head.weight.data.mul_(0.5)  # wrote
+            model.encoder[0].weight.data.mul_(0.5)  # no gradient is asked for the data
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """,
+    )
+    plain = call("run", path)
+    assert plain.code == 0
+    assert "warning[wrong gradient]" in plain.out
+    assert "= check:  graphvis run --probe " in plain.out
+    result = call("run", "--probe", "--json", path)
+    found = document(result)
+    assert result.code == 1
+    conflicts = found["diagnoses"][0]["conflicts"]
+    assert {(one["certain"], one["modified_at"]["line"]) for one in conflicts} == {(True, line_of(path, "# wrote"))}
+
+
+def test_a_probe_leaves_the_training_as_it_is(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        model = Net()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+        for step in range(2):
+            loss = F.cross_entropy(F.dropout(model(x)), y)
+            model.head.weight.data.mul_(0.5)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        print([parameter.sum().item() for parameter in model.parameters()], torch.rand(1).item())
+        """,
+    )
+    alone = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True).stdout
+    assert alone.strip() in call("run", "--probe", "--continue", path).out

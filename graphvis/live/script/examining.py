@@ -10,7 +10,7 @@ import torch
 
 from graphvis.live.evidence import Evidence
 from graphvis.live.probe import Watch
-from graphvis.live.recorder import Recording
+from graphvis.live.recorder import KeepingRecording, Recording
 from graphvis.model import Diagnosis, Location
 
 
@@ -21,7 +21,7 @@ class Examination:
     None, as the script's own backward gave them.
 
     Args:
-        recording: the recording that runs.
+        recording: the recording that runs; one that keeps what is overwritten has backwards of our own compared first.
         event: the backward that is about to run.
         parameters: the parameters that are judged, by name.
         outputs: what it starts from, by the names of the script's variables.
@@ -42,6 +42,8 @@ class Examination:
         self._evidence: Evidence | None = Evidence(
             event.roots, recording, {**outputs, **parameters}, parameters, values=False
         )
+        if isinstance(recording, KeepingRecording):
+            self._evidence.compare(event.roots, recording)
         self.diagnosis: Diagnosis | None = self._evidence.judge({}, location)
         self._watch = Watch(event.roots, self._leaves)
         self._watch.__enter__()

@@ -45,6 +45,7 @@ def run(
     program: Program,
     *,
     go_on: bool = False,
+    probe: bool = False,
     announce: Callable[[Location], None] = lambda _: None,
     within: Sequence[AbstractContextManager[Any]] = (),
 ) -> Outcome:
@@ -53,6 +54,7 @@ def run(
     Args:
         program: what to run.
         go_on: whether it is to run on, unrecorded, when there is nothing new to see.
+        probe: whether to keep what is overwritten, and to compare gradients where that may make them wrong.
         announce: called with the line at which the script is stopped, before it is.
         within: what else is to be in force around it, e.g. ``without_cuts``: inside the recording, which so sees the
             calls that are really made.
@@ -62,7 +64,7 @@ def run(
     """
     outcome = Outcome()
     notes: list[str] = []
-    recording = record()
+    recording = record(values=probe)
     watch = Watch(recording, go_on=go_on, announce=announce)
     try:
         with _eager(notes), watch, recording, ExitStack() as inside:

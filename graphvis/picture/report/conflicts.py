@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from graphvis.model.diagnosis import Conflict
 from graphvis.picture.report import spans
-from graphvis.picture.report.frames import Mark, Page, clean, head, lines, prose
+from graphvis.picture.report.frames import Mark, Page, clean, field, head, lines, prose
 
 MOST = 4
 """Victims of one write that are shown."""
@@ -32,16 +32,22 @@ _SHARED = {
 _FREEING = frozenset({"backward", "grad"})
 
 
-def tell(page: Page, conflicts: Iterable[Conflict]) -> list[list[str]]:
-    """One finding for each line that did it: an optimizer's step overwrites all that it holds, and is one mistake."""
+def tell(page: Page, conflicts: Iterable[Conflict], command: str = "") -> list[list[str]]:
+    """One finding for each line that did it: an optimizer's step overwrites all that it holds, and is one mistake.
+
+    Args:
+        page: how it is set.
+        conflicts: what to tell.
+        command: script and arguments with which it was found; empty where a program asked.
+    """
     by_line: dict[object, list[Conflict]] = {}
     for number, conflict in enumerate(conflicts):
         line = number if conflict.modified_at is None else conflict.modified_at
         by_line.setdefault((conflict.effect, conflict.certain, line), []).append(conflict)
-    return [_tell(page, group) for group in by_line.values()]
+    return [_tell(page, group, command) for group in by_line.values()]
 
 
-def _tell(page: Page, group: list[Conflict]) -> list[str]:
+def _tell(page: Page, group: list[Conflict], command: str) -> list[str]:
     if _last_part(group[0]) in _FREEING:
         return _freed(page, group)
     first = group[0]
@@ -49,7 +55,12 @@ def _tell(page: Page, group: list[Conflict]) -> list[str]:
     label = "conflict" if first.effect == "raises" else "wrong gradient"
     told = [head(page, level, label, clean(_what(group)))]
     told += lines(page, _marks(group), level, context=1)
-    return told + prose(page, "effect", _effect(first)) + prose(page, "help", _way_out(first))
+    told += prose(page, "effect", _effect(first)) + prose(page, "help", _way_out(first))
+    if first.effect == "raises" or first.certain:
+        return told
+    if command:
+        return told + field(page, "check", [f"graphvis run --probe {clean(command)}"])
+    return told + prose(page, "check", "record(values=True) and diagnose(..., probe=True) compare with what was saved")
 
 
 def _last_part(conflict: Conflict) -> str:
@@ -74,10 +85,7 @@ def _effect(conflict: Conflict) -> str:
         return "backward() will raise a RuntimeError"
     if conflict.certain:
         return "backward() gives a wrong gradient without a word: measured, it is another with what was saved"
-    return (
-        "backward() may give a wrong gradient without a word; to know, record(values=True) and diagnose(..., "
-        "probe=True) compare it with what was saved"
-    )
+    return "backward() may give a wrong gradient without a word"
 
 
 def _way_out(conflict: Conflict) -> str:

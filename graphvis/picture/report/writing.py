@@ -48,7 +48,7 @@ def write(
     """
     page = Page(color, max(width or 88, 40), cwd or os.getcwd())
     told, meant = groups.severed(diagnosis, quiet)
-    parts = conflicts.tell(page, diagnosis.conflicts)
+    parts = conflicts.tell(page, diagnosis.conflicts, command)
     parts += [_cut(page, diagnosis, group, command) for group in told]
     for status, tell in (("unused", _unused), ("unreached", _unreached), ("zero", _zero)):
         if found := groups.with_status(diagnosis, status, quiet):
