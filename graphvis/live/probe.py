@@ -156,7 +156,7 @@ def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> dict[int, Measure
     wanted = [parameter for parameter in parameters if parameter.requires_grad]
     if not roots or not wanted:
         return {}
-    watch = Watch(roots)
+    watch = Watch(roots, wanted)
     seeds = [torch.ones_like(root) for root in roots]
     with undisturbed(roots, wanted), watch:
         try:
