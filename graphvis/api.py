@@ -19,7 +19,7 @@ from graphvis.live.moments.names import tensors_of
 from graphvis.live.recorder import Recording
 from graphvis.model import Comparison, Cut, Diagnosis, Graph, Location, Moment
 from graphvis.model.cut import CutKind
-from graphvis.model.run import Run
+from graphvis.model.run import Issue, Run
 from graphvis.scenario import Scenario
 
 _MOST_IDENTIFIED = 10_000
@@ -222,8 +222,18 @@ def run_script(
         problems=judged.problems,
         warnings=judged.warnings,
         not_reached=judged.not_reached,
-        notes=seen.notes,
+        notes=(*seen.notes, *_explained(seen.classes, [*judged.problems, *judged.warnings])),
         stopped=seen.stopped,
         failure=failure,
         exit_code=exit_code,
     )
+
+
+def _explained(classes: Sequence[str], issues: Sequence[Issue]) -> list[str]:
+    """What the classes before names of parameters are, for those that are told of."""
+    told = {issue.parameter.split(".", 1)[0] for issue in issues if issue.parameter is not None}
+    return [
+        f"{name}.* are the parameters of a module that no variable of the script holds, named by its class"
+        for name in classes
+        if name in told
+    ]

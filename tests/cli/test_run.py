@@ -954,3 +954,30 @@ def test_a_probe_leaves_the_training_as_it_is(call: Call, tmp_path: Path) -> Non
     )
     alone = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True).stdout
     assert alone.strip() in call("run", "--probe", "--continue", path).out
+
+
+def test_a_class_before_a_name_is_explained(call: Call, tmp_path: Path) -> None:
+    """Two modules alike that only a library's object holds, as an agent's policies are."""
+    path = script(
+        tmp_path,
+        """
+        class Agent:
+            __slots__ = ("policies",)
+
+            def __init__(self):
+                self.policies = {i: Net() for i in range(2)}
+
+            def learn(agent):
+                optimizer = torch.optim.SGD([p for net in agent.policies.values() for p in net.parameters()], lr=0.1)
+                for step in range(2):
+                    loss = sum(F.cross_entropy(net.head(net.encoder(x).detach()), y) for net in agent.policies.values())
+                    loss.backward()
+                    optimizer.step()
+
+        Agent().learn()
+        """,
+    )
+    result = call("run", path)
+    assert result.code == 1
+    assert "Net.encoder.0.weight" in result.out
+    assert "note: Net.* are the parameters of a module that no variable of the script holds" in result.err

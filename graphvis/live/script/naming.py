@@ -18,12 +18,18 @@ class Names:
     """Finds parameters and names them, each by one name for the whole run.
 
     A parameter is named as ``named_parameters()`` of the outermost module that holds it. Where two such modules would
-    give the same name, the variable that holds the module stands before it: ``critic.0.weight``.
+    give the same name, the variable that holds the module stands before it: ``critic.0.weight``; its class where no
+    variable does.
+
+    Attributes:
+        aliases: other names of a parameter.
+        classes: the prefixes that are the classes of modules.
     """
 
     def __init__(self) -> None:
         self._prefixes: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
         self.aliases: dict[str, set[str]] = {}
+        self.classes: list[str] = []
 
     def find(
         self,
@@ -116,6 +122,8 @@ class Names:
                 full, number = f"{prefix}_{number}", number + 1
             self._prefixes[root] = full
             taken.add(full)
+            if not inside and not called:
+                self.classes.append(full)
 
 
 def _free(name: str, taken: Mapping[str, object]) -> str:

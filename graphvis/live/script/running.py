@@ -28,6 +28,7 @@ class Outcome:
         diagnoses: one for each line that starts a backward, graphs included.
         optimizers: who holds which parameters.
         aliases: other names by which a parameter may be meant.
+        classes: what stands before the names of parameters for want of a variable: the class of the module.
         stopped: the line that came round again; None where the script ran to its end.
         error: what the script raised, ``SystemExit`` included; None where it raised nothing.
         notes: what was run otherwise than the script alone would have.
@@ -36,6 +37,7 @@ class Outcome:
     diagnoses: list[Diagnosis] = field(default_factory=list)
     optimizers: Optimizers = field(default_factory=Optimizers)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
     stopped: Location | None = None
     error: BaseException | None = None
     notes: tuple[str, ...] = ()
@@ -80,6 +82,7 @@ def run(
         held=watch.held, waiting=watch.waiting, any=bool(watch.optimizers), asked=frozenset(watch.asked)
     )
     outcome.aliases = {name: tuple(sorted(others)) for name, others in sorted(watch.names.aliases.items())}
+    outcome.classes = tuple(watch.names.classes)
     outcome.stopped = watch.over
     outcome.notes = tuple(notes)
     return outcome
