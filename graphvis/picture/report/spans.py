@@ -102,6 +102,23 @@ def span_of_value(text: str) -> Span:
     return _span(text, values[0]) if len(values) == 1 else _whole(text)
 
 
+_OPERATORS: dict[str, type[ast.operator]] = {
+    "Add": ast.Add, "Sub": ast.Sub, "Mul": ast.Mult, "Div": ast.Div, "Mm": ast.MatMult, "Bmm": ast.MatMult,
+}  # fmt: skip
+
+
+def span_of_operand(text: str, node: str, slot: int | None) -> Span:
+    """What a line hands to a slot of a node: of ``x + f(h)`` the ``f(h)`` for slot 1 of an ``AddBackward0``.
+
+    Where the line has the operator more than once, or not, what it computes.
+    """
+    operator, tree = _OPERATORS.get(node.partition("Backward")[0]), _parse(text)
+    if operator is None or tree is None or slot not in (0, 1):
+        return span_of_value(text)
+    found = [item for item in ast.walk(tree) if isinstance(item, ast.BinOp) and isinstance(item.op, operator)]
+    return _span(text, (found[0].left, found[0].right)[slot]) if len(found) == 1 else span_of_value(text)
+
+
 def backward_in(text: str) -> str:
     """The call of a line that starts a backward, as it is written; the whole line where none is seen.
 

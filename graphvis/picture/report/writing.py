@@ -136,7 +136,7 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
         if where not in (cuts[0].location, cuts[0].caller):
             module = diagnosis.graph.modules.get(node, "")
             marks.append(
-                Mark(where, spans.span_of_value(where.text), says, main=False, where=_where(where.function, module))
+                Mark(where, spans.span_of_operand(where.text, name, slot), says, False, _where(where.function, module))
             )
     told += lines(page, marks, "error")
     if what := _tensor(cuts[0]):

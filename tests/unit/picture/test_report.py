@@ -341,3 +341,21 @@ def test_numpy_is_told_in_words() -> None:
     assert "the self that MmBackward0 saved has changed in memory that NumPy shares" in text
     assert "write into a copy" in text
     assert "overwritten" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "node", "slot", "marked"),
+    [
+        ("return x + self.mlp(self.ln(x))", "AddBackward0", 1, "self.mlp(self.ln(x))"),
+        ("return x + self.mlp(self.ln(x))", "AddBackward0", 0, "x"),
+        ("y = (h @ w).sum()", "MmBackward0", 0, "h"),
+        ("y = a + b + c", "AddBackward0", 1, "a + b + c"),
+        ("y = f(x)", "AddmmBackward0", 1, "f(x)"),
+        ("y = a * b", "AddBackward0", 1, "a * b"),
+        ("y = a * b", "MulBackward0", None, "a * b"),
+    ],
+)
+def test_the_operand_of_a_slot(text: str, node: str, slot: int | None, marked: str) -> None:
+    """Only where the line leaves no doubt."""
+    start, stop = spans.span_of_operand(text, node, slot)
+    assert text[start:stop] == marked
