@@ -23,6 +23,7 @@ from graphvis.model.view import MOST_BOXES, View
 from graphvis.progress import telling
 
 if TYPE_CHECKING:
+    from graphvis.analysis.folding import Folded
     from graphvis.picture.layout import Placement
     from graphvis.picture.scene import Scene
 
@@ -151,15 +152,20 @@ class Drawing:
         if view.layout == "combined":
             from graphvis.picture.style import scene_of_both
 
-            scene = scene_of_both(_graph_of(self.drawable))
+            scene = scene_of_both(self.drawable, self._folded if folds else None)
         elif folds:
-            from graphvis.analysis.folding import fold
-
-            scene = scene_of(fold(self.drawable, depth=view.depth, expand=view.expand, focus=view.focus))
+            scene = scene_of(self._folded.drawable)
         else:
             scene = self._whole
         self._refuse(len(scene.boxes))
         return scene
+
+    @cached_property
+    def _folded(self) -> Folded[Drawable]:
+        from graphvis.analysis.folding import trace_fold
+
+        view = self.view
+        return trace_fold(self.drawable, depth=view.depth, expand=view.expand, focus=view.focus)
 
     def _refuse(self, boxes: int) -> None:
         if self.view.limit and boxes > MOST_BOXES:

@@ -111,7 +111,7 @@ def view(command: _Command) -> _Command:
 
     options = (
         click.option("--fold/--no-fold", default=True, help="Draw modules, repeated blocks and rows of functions as a "
-                     "box each where there would be more than 60 boxes. DOT and JSON hold all, unless asked."),
+                     "box each where there are more than a glance takes in. DOT and JSON hold all, unless asked."),
         click.option("--depth", type=click.IntRange(0), metavar="N", help="Open all modules down to this depth."),
         click.option("--expand", multiple=True, metavar="GLOB", help="Open these modules: h.3, or h.*.attn."),
         click.option("--focus", metavar="NAME", help="One module, tensor or function and what has to do with it."),

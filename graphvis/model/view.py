@@ -18,7 +18,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         fold: whether modules, repeated blocks and rows of functions become one box each where a picture would else
-            have more than 60 boxes.
+            have more boxes than a person takes in at a glance.
         depth: open all modules down to this depth; None to choose by the size.
         expand: globs of module paths that are open whatever the size, e.g. ``h.3`` or ``h.*.attn``.
         focus: the name of a node or module: it, its neighbourhood, the way to the output and to the parameters.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
+import msgspec
 from msgspec.structs import replace
 
 from graphvis.analysis.comparing import single, unite
-from graphvis.analysis.folding.applying import Folding, apply, apply_to_moment, quotient
+from graphvis.analysis.folding.applying import Folding, apply_to_moment, quotient
 from graphvis.analysis.folding.partitioning import Wishes, partition
 from graphvis.analysis.folding.whole import places_of, whole_of, whole_of_graph
 from graphvis.collecting import uncollected
@@ -45,38 +46,79 @@ def fold(
         SelectionError: if nothing fits `expand` or `focus`.
         TypeError: if it is of a kind that cannot be folded.
     """
+    return trace_fold(drawable, depth=depth, expand=expand, focus=focus, most=most, least=least).drawable
+
+
+class Folded(msgspec.Struct, Generic[_Any], frozen=True):
+    """What :func:`fold` makes, with where everything went.
+
+    Attributes:
+        drawable: the folded drawable.
+        nodes: for each graph in it (of a comparison the one before comes first) and for each node of the whole one,
+            the node that it went into; -1 where that was left out.
+    """
+
+    drawable: _Any
+    nodes: tuple[tuple[int, ...], ...]
+
+
+def trace_fold(
+    drawable: _Any,
+    *,
+    depth: int | None = None,
+    expand: Collection[str] = (),
+    focus: str | None = None,
+    most: int = 60,
+    least: int = _LEAST,
+) -> Folded[_Any]:
+    """Like :func:`fold`, with where everything went."""
     wishes = Wishes(depth=depth, expand=tuple(expand), focus=focus, most=most, least=least)
     with uncollected():
-        return _fold(drawable, wishes)
+        return cast("Folded[_Any]", _fold(drawable, wishes))
 
 
-def _fold(drawable: _Any, wishes: Wishes) -> _Any:
+def _fold(drawable: Drawable, wishes: Wishes) -> Folded[Any]:
     if isinstance(drawable, Diagnosis):
-        return cast(_Any, _fold_diagnosis(drawable, wishes))
+        return _fold_diagnosis(drawable, wishes)
     if not isinstance(drawable, (Graph, Moment, Comparison)):
         raise TypeError(f"a {type(drawable).__name__} cannot be folded")
     folding = partition(whole_of(drawable), wishes)
     if folding is None:
-        return drawable
-    if isinstance(drawable, Graph):
-        return cast(_Any, apply(drawable, folding))
+        return unfolded(drawable)
+    if isinstance(drawable, Comparison):
+        return _fold_comparison(drawable, folding)
     if isinstance(drawable, Moment):
-        return cast(_Any, apply_to_moment(drawable, folding)[0])
-    return cast(_Any, _fold_comparison(drawable, folding))
+        moment, found = apply_to_moment(drawable, folding)
+        return Folded(moment, (found.nodes,))
+    found = quotient(drawable, folding)
+    return Folded(found.graph, (found.nodes,))
 
 
-def _fold_diagnosis(diagnosis: Diagnosis, wishes: Wishes) -> Diagnosis:
+def unfolded(drawable: _Any) -> Folded[_Any]:
+    """A drawable as it is, in the same clothes."""
+    return Folded(drawable, tuple(tuple(range(len(graph.kinds))) for graph in graphs_of(drawable)))
+
+
+def graphs_of(drawable: Drawable) -> tuple[Graph, ...]:
+    """The graphs in a drawable, of a comparison the one before first."""
+    if isinstance(drawable, Comparison):
+        return tuple(moment.graph for moment in (drawable.before, drawable.after) if moment is not None)
+    graph = drawable.graph if isinstance(drawable, (Moment, Diagnosis)) else drawable
+    return (graph,) if isinstance(graph, Graph) else ()
+
+
+def _fold_diagnosis(diagnosis: Diagnosis, wishes: Wishes) -> Folded[Diagnosis]:
     graph = diagnosis.graph
     if graph is None:
-        return diagnosis
+        return unfolded(diagnosis)
     whole = whole_of_graph(graph)
     whole.held |= {whole.units[one.index] for one in diagnosis.conflicts if one.index is not None}
     folding = partition(whole, wishes)
     if folding is None:
-        return diagnosis
+        return unfolded(diagnosis)
     found = quotient(graph, folding)
     conflicts = tuple(_moved(conflict, found.nodes) for conflict in diagnosis.conflicts)
-    return replace(diagnosis, graph=found.graph, conflicts=conflicts)
+    return Folded(replace(diagnosis, graph=found.graph, conflicts=conflicts), (found.nodes,))
 
 
 def _moved(conflict: Conflict, nodes: Sequence[int]) -> Conflict:
@@ -86,14 +128,14 @@ def _moved(conflict: Conflict, nodes: Sequence[int]) -> Conflict:
     return replace(conflict, index=None if node < 0 else node)
 
 
-def _fold_comparison(comparison: Comparison, folding: Folding) -> Comparison:
+def _fold_comparison(comparison: Comparison, folding: Folding) -> Folded[Comparison]:
     """Both sides by one partition, and their union anew."""
     before, after = places_of(comparison)
     moment, other = apply_to_moment(comparison.after, folding, after)
     words = {"name": comparison.name, "title": comparison.title, "description": comparison.description}
     if comparison.before is None:
-        return single(moment, **words)
+        return Folded(single(moment, **words), (other.nodes,))
     earlier, one = apply_to_moment(comparison.before, folding, before)
     nodes = {group: node for node, group in enumerate(other.groups)}
     matched = {node: nodes[group] for node, group in enumerate(one.groups) if group in nodes}
-    return unite(earlier, moment, matched, comparison.matching, **words)
+    return Folded(unite(earlier, moment, matched, comparison.matching, **words), (one.nodes, other.nodes))

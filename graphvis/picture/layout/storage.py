@@ -85,7 +85,8 @@ def _cost(way: Way, near: list[Place], lanes: list[list[Point]], sides: tuple[fl
     crossings = sum(_meet(points, lane) for lane in lanes)
     wider = max(0.0, sides[0] - min(x for x, _ in points)) + max(0.0, max(x for x, _ in points) - sides[1])
     long = sum(math.dist(p, q) for p, q in pairwise(points))
-    return 1000 * hits + 120 * crossings + 2 * wider + 0.25 * long
+    above = max(0.0, -min(y for _, y in points))  # where the words over the graph are
+    return 1000 * hits + 40 * above + 120 * crossings + 2 * wider + 0.25 * long
 
 
 def _meet(points: list[Point], lane: list[Point]) -> bool:

@@ -59,7 +59,7 @@ SEEN = {
     "llama": {"|embed_tokens", "|norm", "|lm_head", "layers.0–15|input_layernorm"},
     "t5": {"encoder|block.0", "decoder.block.1–5|layer.1", "encoder|final_layer_norm", "|lm_head"},
     "vit": {"|classifier", "|layernorm", "layers.0–11|layernorm_before"},
-    "resnet152": {"|stages.3", "|classifier", "stages.2.layers.1–35|layer", "stages.2.layers.1–35|+, relu"},
+    "resnet152": {"|stages.1", "|stages.3", "|classifier", "stages.2.layers.1–35|layer.0"},
 }
 
 
