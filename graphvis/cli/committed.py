@@ -7,7 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from html import unescape
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,8 @@ MOST_WORDS = 4
 """How many differences of one file are told."""
 
 _METADATA = re.compile(r"<metadata>(.*?)</metadata>", re.DOTALL)
+_TEXT = re.compile(r"<text[^>]*>(.*?)</text>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
 _VARIANT = re.compile(r"\.(narrow|before|after)$")
 _ELSEWHERE = re.compile(r""""(torch|graphvis)":\s*"[^"]*"|(?<="file": ")[^"]*/""")
 
@@ -117,7 +121,7 @@ def _of_file(comparison: Comparison, file: Path, variant: Variant, suffix: str) 
     elif not then:
         yield "not a picture that graphvis drew, or not whole", False
     else:
-        yield _told(then, provenance_in(today.decode()))
+        yield _told(committed.decode("utf-8", errors="replace"), today.decode())
 
 
 def _view(then: dict[str, Any]) -> View:
@@ -132,14 +136,34 @@ def _view(then: dict[str, Any]) -> View:
         return View()
 
 
-def _told(then: dict[str, Any], now: dict[str, Any]) -> tuple[str, bool]:
+def _told(committed: str, today: str) -> tuple[str, bool]:
+    then, now = provenance_in(committed), provenance_in(today)
     words = list(differences(then, now))
     if words:
         return _few(words), False
     if _minor(then) != _minor(now):
         text = f"drawn under PyTorch {_minor(then)}, this is {_minor(now)}: the graph is the same, the drawing differs"
         return text, True
-    return "the graph is the same, the drawing differs (words, states, layout or colours)", False
+    written = list(dict.fromkeys(_rewritten(committed, today)))
+    if written:
+        return f"the graph is the same; {_few(written)}", False
+    return "the graph is the same, the drawing differs (layout or colours)", False
+
+
+def _rewritten(committed: str, today: str) -> Iterator[str]:
+    """The lines of text that differ between two pictures of one graph."""
+    then, now = _lines_in(committed), _lines_in(today)
+    for what, start, stop, begin, end in SequenceMatcher(None, then, now, autojunk=False).get_opcodes():
+        if what != "equal":
+            for gone, new in zip_longest(then[start:stop], now[begin:end]):
+                if new is None:
+                    yield f"'{gone}' is gone"
+                else:
+                    yield f"'{new}' is new" if gone is None else f"'{gone}' is '{new}' now"
+
+
+def _lines_in(svg: str) -> list[str]:
+    return [" ".join(unescape(_TAG.sub("", text)).split()) for text in _TEXT.findall(svg)]
 
 
 def _comparable(content: bytes) -> bytes:

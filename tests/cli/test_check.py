@@ -55,6 +55,14 @@ def test_changed_drawing_of_the_same_graph(drawn: Call) -> None:
     assert result.out.startswith("out/plain.svg: the graph is the same, the drawing differs")
 
 
+def test_changed_words_in_the_drawing_of_the_same_graph(drawn: Call) -> None:
+    replace_in("out/plain.svg", "SumBackward0</text>", "MeanBackward0</text>")
+    result = drawn("check", "plain")
+    assert (result.code, result.out) == (
+        1, "out/plain.svg: the graph is the same; 'MeanBackward0' is 'SumBackward0' now\n",
+    )  # fmt: skip
+
+
 def test_changed_graph_is_told_in_words(drawn: Call) -> None:
     """The picture of another program under this name."""
     for path in Path("out").glob("plain.*"):
