@@ -176,7 +176,7 @@ class Recording(TorchFunctionMode):
         if function.special == "backward":
             return self._run_backward(index, function, func, args, kwargs or {})
         if function.special == "switch":
-            index = self.tape.named(f"{function.name}{switched_by(sys._getframe(2))} ({bool(args[0])})")
+            index = self.tape.named(f"{function.name}{switched_by(sys._getframe(1))} ({bool(args[0])})")
         # The program's other modes and subclasses must not see us look.
         guarded = bool(types) or _other_modes() > 0
         if guarded:

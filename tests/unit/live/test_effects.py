@@ -13,6 +13,10 @@ from torch.utils.checkpoint import checkpoint
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import KeepingRecording, images, record
 from graphvis.model import Diagnosis
+from tests.causes.asking import ask
+from tests.causes.case import Case
+from tests.causes.programs import CAUSES
+from tests.causes.quiet import QUIET
 
 
 def probed(step: Callable[[], Tensor], **parameters: Tensor) -> Diagnosis:
@@ -268,3 +272,10 @@ def test_the_oldest_images_go_beyond_a_limit(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_plain_recording_keeps_nothing() -> None:
     assert not isinstance(record(), KeepingRecording)
+
+
+@pytest.mark.parametrize("case", [*CAUSES, *QUIET], ids=lambda case: case.name)
+def test_keeping_values_changes_no_verdict(case: Case) -> None:
+    kept, plain = (ask(case.step, case.build, probe=case.probe, values=values) for values in (True, False))
+    assert kept.findings == plain.findings
+    assert kept.cuts == plain.cuts
