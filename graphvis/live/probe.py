@@ -7,7 +7,7 @@ the program's own backward that passes or one of ours, what it says is measured.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -61,6 +61,11 @@ class Watch:
                     if node not in self._numbers:
                         self._hidden[id(leaf)] = self._numbers[node] = len(self._nodes)
                         self._nodes.append(node)
+
+    @property
+    def meets_checkpoint(self) -> bool:
+        """Whether one of the nodes is a reentrant checkpoint, which runs a backward of its own."""
+        return any(_name_of(node) == "CheckpointFunctionBackward" for node in self._nodes)
 
     def __enter__(self) -> Watch:
         try:
@@ -158,15 +163,19 @@ def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> dict[int, Measure
         return {}
     watch = Watch(roots, wanted)
     seeds = [torch.ones_like(root) for root in roots]
+    given = None
     with undisturbed(roots, wanted), watch:
         try:
-            given = torch.autograd.grad(roots, wanted, seeds, retain_graph=True, allow_unused=True)
-        except RuntimeError:
-            try:  # a reentrant checkpoint allows only a whole backward
+            # A reentrant checkpoint allows only a whole backward, and so do those of other libraries.
+            if not watch.meets_checkpoint:
+                with suppress(RuntimeError):
+                    given = torch.autograd.grad(roots, wanted, seeds, retain_graph=True, allow_unused=True)
+            if given is None:
                 torch.autograd.backward(roots, seeds, retain_graph=True)
-            except RuntimeError:
-                return {}
-            return watch.measure(wanted)
+        except RuntimeError:
+            return {}
+    if given is None:
+        return watch.measure(wanted)
     return watch.measure(wanted, {id(leaf): gradient for leaf, gradient in zip(wanted, given, strict=True)})
 
 
