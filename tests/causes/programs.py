@@ -691,6 +691,21 @@ def detach_in_a_reentrant_checkpoint(m):
     return checkpoint(lambda value: (value @ m.v) * (value @ m.w).detach(), _live(), use_reentrant=True).sum()  # CUT
 
 
+@cause(probe=True, w="zero", v="gradient")
+def reentrant_checkpoint_whose_result_is_overwritten(m):
+    h = checkpoint(lambda value: value @ m.w, _live(), use_reentrant=True)
+    h.fill_(0.5)
+    return (h @ m.v).sum()
+
+
+@cause("function", probe=True, w="cut", v="gradient")
+def reentrant_checkpoint_whose_input_is_detached_later(m):
+    h = (x() @ m.w).tanh()
+    out = checkpoint(lambda value: value @ m.v, h, use_reentrant=True)  # CUT
+    h.detach_()
+    return out.sum()
+
+
 # 13. requires_grad_ on the loss
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
-from graphvis.analysis.cutting import is_checkpoint
 from graphvis.analysis.diagnosing.flow import Blame, Flow
 from graphvis.analysis.diagnosing.paths import Paths
 from graphvis.model import Trace
@@ -27,6 +26,7 @@ class Arrival:
         roots: Sequence[int],
         parameters: Collection[int],
         turned_off: Mapping[int, int],
+        checkpoints: Collection[int],
         stop: int | None,
     ) -> None:
         """Follow them.
@@ -36,8 +36,10 @@ class Arrival:
             roots: the numbers of the outputs.
             parameters: those of the parameters.
             turned_off: see :func:`~graphvis.analysis.diagnosing.modes.turned_off`.
+            checkpoints: the reentrant ones among the calls that backward will come to, and run again.
             stop: look at the calls before this one only; None for all.
         """
+        self._checkpoints = checkpoints
         self._calls = trace.calls
         self._flow = Flow(trace, parameters, turned_off, stop)
         self._ways = self._flow.ways
@@ -60,7 +62,7 @@ class Arrival:
         return not self._made_from.isdisjoint(nodes)
 
     def by_checkpoint(self, nodes: Collection[int]) -> bool:
-        """Whether what is made of these nodes is handed over by a reentrant checkpoint that backward will run again."""
+        """Whether a gradient goes to one of these nodes through a checkpoint, where no walk sees it."""
         return not self._handed_over.isdisjoint(nodes)
 
     def cuts(self, nodes: Collection[int]) -> Blames:
@@ -98,14 +100,9 @@ class Arrival:
 
     @cached_property
     def _handed_over(self) -> set[int]:
-        """The nodes from which a way without a cut leads through a checkpoint to the outputs."""
+        """The nodes from which a way without a cut leads to what a checkpoint made."""
         found: set[int] = set()
         for node in range(len(self._ways.calls) - 1, -1, -1):
-            call = self._ways.calls[node]
-            if call < 0:
-                continue
-            inner = self._calls[call].inner
-            starts = not inner and is_checkpoint(self._calls[call])
-            if (inner or self._known.distance[node] == 0) and (starts or node in found):
+            if node in found or self._ways.calls[node] in self._checkpoints:
                 found.update(edge.maker for edge in self._ways.edges[node] if edge.blame is None)
         return found

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from graphvis.analysis.attributing import calls_of_nodes
 from graphvis.analysis.diagnosing.conflicts import find_conflicts
 from graphvis.analysis.diagnosing.subjects import Subject
 from graphvis.analysis.diagnosing.terms import without_gradient
 from graphvis.analysis.diagnosing.verdicts import Judgement, after_the_fact
 from graphvis.model import Cut, Diagnosis, Graph, Location, Trace
 
+_CHECKPOINT = "CheckpointFunctionBackward"
 _UNTRACED = (
     "There is no trace of the run, so the reason is not known: wrap the forward pass in "
     "`with graphvis.record() as trace:` and pass the trace, or run the script with `graphvis run`."
@@ -39,7 +41,7 @@ def diagnose(
     notes = list(trace.notes) if trace is not None else []
     cuts: tuple[Cut, ...] = ()
     if trace is not None and seen and len(seen) == len(roots):
-        judgement = Judgement(subjects, trace, seen, stop)
+        judgement = Judgement(subjects, trace, seen, _checkpoints(graph, trace), stop)
         findings, cuts = judgement.findings, judgement.cuts
         known = {cut.call for cut in cuts}
         notes += [_constant(trace, call) for call in without_gradient(trace, seen, stop) if call not in known]
@@ -58,6 +60,13 @@ def diagnose(
         notes=tuple(notes),
         traced=trace is not None,
     )
+
+
+def _checkpoints(graph: Graph, trace: Trace) -> set[int]:
+    """The reentrant checkpoints among the calls that a backward comes to."""
+    nodes = [node for node, name in enumerate(graph.names) if name == _CHECKPOINT and node in graph.reached]
+    calls = calls_of_nodes(graph, trace) if nodes else {}
+    return {calls[node] for node in nodes if node in calls}
 
 
 def _constant(trace: Trace, index: int) -> str:

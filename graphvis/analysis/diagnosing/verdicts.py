@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import msgspec
@@ -23,13 +23,21 @@ class Judgement:
         cuts: each cut once, in the order of their calls.
     """
 
-    def __init__(self, subjects: Sequence[Subject], trace: Trace, roots: Sequence[int], stop: int | None) -> None:
+    def __init__(
+        self,
+        subjects: Sequence[Subject],
+        trace: Trace,
+        roots: Sequence[int],
+        checkpoints: Collection[int],
+        stop: int | None,
+    ) -> None:
         """Judge.
 
         Args:
             subjects: the parameters.
             trace: the recorded run.
             roots: the numbers of the outputs in the trace.
+            checkpoints: the reentrant ones among the calls that backward will come to.
             stop: look at the calls before this one only; None for all.
         """
         self.findings: tuple[Finding, ...] = ()
@@ -37,6 +45,7 @@ class Judgement:
         self._subjects = subjects
         self._trace = trace
         self._roots = roots
+        self._checkpoints = checkpoints
         self._stop = stop
         self._judge()
 
@@ -48,7 +57,7 @@ class Judgement:
     def _arrival(self) -> Arrival:
         """How values arrive: asked only for parameters that get no gradient, so most runs never need it."""
         numbers = {number for subject in self._subjects for number in subject.numbers}
-        return Arrival(self._trace, self._roots, numbers, self._turned_off, self._stop)
+        return Arrival(self._trace, self._roots, numbers, self._turned_off, self._checkpoints, self._stop)
 
     def _judge(self) -> None:
         drafts: list[tuple[Finding, Blames]] = [self._verdict(subject) for subject in self._subjects]
@@ -92,6 +101,8 @@ class Judgement:
         if subject.reached:
             return _finding(subject, "gradient"), {}
         nodes = self._arrival.nodes_of(subject.numbers)
+        if subject.requires_grad and self._arrival.by_checkpoint(nodes):
+            return _finding(subject, "gradient"), {}
         if not self._arrival.arrives(nodes):
             known = not trace.unseen and not self._arrival.left(nodes)
             return _finding(subject, "unused", certain=known), {}
@@ -101,8 +112,6 @@ class Judgement:
         if blames:
             return _finding(subject, "cut"), blames
         # The value arrives along a path on which every call kept its edge, and yet the walk did not find it.
-        if self._arrival.by_checkpoint(nodes):
-            return _finding(subject, "gradient"), {}
         if self._connected.isdisjoint(subject.numbers):  # it was frozen when it was used
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         return _finding(subject, "unreached", certain=False), {}

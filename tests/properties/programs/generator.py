@@ -34,6 +34,15 @@ def with_a_detour(value):
     return kept * 2
 
 
+def gated(m):
+    def block(value):
+        with torch.no_grad():
+            gate = m.linear(value).sin()
+        return m.norm(value) * (gate + 2)
+
+    return block
+
+
 class Doubled(torch.autograd.Function):
     @staticmethod
     def forward(ctx, value):
@@ -238,7 +247,8 @@ class Writer:
     ) -> Value:  # fmt: skip
         """A value in the memory of `source`."""
         states = [source.states[cell] for cell in cells]
-        group = source.group
+        # A view of a view that pretends leads to that one, a leaf of its own.
+        group = Group(live=True) if source.group.pretends else source.group
         if cut:
             # A view made under no_grad of a tensor that requires grad is a leaf of its own that says requires_grad.
             pretends = cut == ("no_grad",) and source.group.live

@@ -568,6 +568,20 @@ def checkpointed(w: Writer) -> None:
 
 
 @statement()
+def checkpointed_with_a_no_grad_inside(w: Writer) -> None:
+    a = w.find((2, 4), (4, 4), plain=True)
+    if a is None or not w.grad or not a.group.live:
+        return
+    w.exact = False
+    line = helper_line("gate = m.linear(value)")
+    norm, linear = ([w.parameter(name) for name in LAYERS[layer]] for layer in ("norm", "linear"))
+    gate = [w.through(p.state, p.group, line, ("no_grad",), explicit=False) for p in linear]
+    made = w.call(f"checkpoint(gated(m), {a.name}, use_reentrant=True)", [a, *norm], a.shape)
+    made.states = [join([state, *gate]) for state in made.states]
+    a.writable = False  # detached in place afterwards it would get no gradient, which only a backward tells
+
+
+@statement()
 def gradient_as_a_value(w: Writer) -> None:
     a = w.find((2, 4), (4, 4))
     if a is None or not w.grad or a.name.startswith("m."):
