@@ -62,7 +62,26 @@ def lay_out(
             return placement
         loosest = loosest or placement
     squeezed = _squeeze(measured, there, placement)
-    return squeezed if squeezed is not None and squeezed.width <= _ROOM else loosest or placement
+    if squeezed is not None and squeezed.width <= _ROOM:
+        return squeezed
+    assert loosest is not None
+    wide = 2 * HALF - 2 * MARGIN
+    if loosest.width > wide and len(measured.scene.halves) == 1:
+        staggered = _refine(measured, there, _staggered(measured, loosest), run)
+        if staggered.width <= wide:
+            return staggered
+    return loosest
+
+
+def _staggered(measured: Measured, placement: Placement) -> Spacing:
+    """Spacing by which every other box below the one that most links leave stands lower."""
+    links = measured.scene.links
+    leaving: dict[str, list[int]] = {}
+    for i in source.touching(links):
+        leaving.setdefault(links[i].tail, []).append(i)
+    fan = max(leaving.values(), key=len)
+    ordered = sorted(fan, key=lambda i: placement.boxes[links[i].head].x)
+    return msgspec.structs.replace(_SPACINGS[0], longer=frozenset(ordered[1::2]))
 
 
 def _refine(measured: Measured, there: Presence, spacing: Spacing, run: Run) -> Placement:

@@ -15,16 +15,21 @@ MANY = 1500
 """Boxes above which the engine is told to search less."""
 
 
+_LONGER = 2
+
+
 class Spacing(msgspec.Struct, frozen=True):
     """Room between boxes, in SVG units.
 
     Attributes:
         across: between neighbours.
         down: between ranks.
+        longer: links that pass more ranks than they must, by index, so that not all of a row stand side by side.
     """
 
     across: float = 22.0
     down: float = 34.0
+    longer: frozenset[int] = frozenset()
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -61,7 +66,7 @@ def write(
     _write_boxes(graph, measured, names, holes, tree)
     for i in touching(scene.links):
         if scene.links[i].tail in names and scene.links[i].head in names:
-            _write_link(graph, measured, names, ports, i, i in reserved)
+            _write_link(graph, measured, names, ports, i, i in reserved, _LONGER if i in spacing.longer else 0)
     return str(graph.source)
 
 
@@ -157,7 +162,13 @@ def _row(cells: list[tuple[float, str]], wide: int, high: int) -> str:
 
 
 def _write_link(
-    graph: graphviz.Digraph, measured: Measured, names: dict[str, str], ports: Ports, i: int, reserved: bool
+    graph: graphviz.Digraph,
+    measured: Measured,
+    names: dict[str, str],
+    ports: Ports,
+    i: int,
+    reserved: bool,
+    longer: int,
 ) -> None:
     link = measured.scene.links[i]
     attributes = {"comment": str(i)}
@@ -167,6 +178,8 @@ def _write_link(
     elif label is not None:
         # The words need the height of two gaps; where they go is seen later.
         attributes["minlen"] = "3" if _crosses_a_frame(measured, link) else "2"
+    if longer:
+        attributes["minlen"] = str(int(attributes.get("minlen", "1")) + longer)
     if i in ports.below:
         attributes |= {"tailport": f"o{i}:s", "headport": f"i{i}:n"}
     graph.edge(names[link.tail], names[link.head], **attributes)

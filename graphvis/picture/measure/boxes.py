@@ -74,7 +74,7 @@ class Measured(msgspec.Struct, frozen=True):
 def measure(scene: Scene) -> Measured:
     """Make every text of the scene fit and say how large each box is."""
     boxes = tuple(_fit_box(box) for box in scene.boxes)
-    links = tuple(_fit_link(link) for link in scene.links)
+    links = _said_once([_fit_link(link) for link in scene.links])
     fitted = msgspec.structs.replace(scene, boxes=boxes, links=links)
     labels = {i: label for i, link in enumerate(links) if (label := _label(link)) is not None}
     return Measured(fitted, {box.id: _size(box) for box in boxes}, labels)
@@ -123,6 +123,23 @@ def _fit_wire(wire: Wire) -> Wire:
     lost = [line for line, kept in zip(full, label, strict=True) if line != kept]
     tooltip = "\n".join([*lost, wire.tooltip] if wire.tooltip else lost)
     return msgspec.structs.replace(wire, label=label, tooltip=clean(tooltip, keep="\n\t"))
+
+
+def _said_once(links: list[Link]) -> tuple[Link, ...]:
+    """Links without words that another one to the same box says already: both are cut by one call."""
+    said: set[object] = set()
+    found = []
+    for link in links:
+        words = tuple(wire.label if wire else () for wire in link.wires)
+        if any(words) and (link.head, words) in said:
+            link = msgspec.structs.replace(link, wires=tuple(wire and _silent(wire) for wire in link.wires))
+        said.add((link.head, words))
+        found.append(link)
+    return tuple(found)
+
+
+def _silent(wire: Wire) -> Wire:
+    return msgspec.structs.replace(wire, label=())
 
 
 def _label_font(line: int) -> Font:

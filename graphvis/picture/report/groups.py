@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from graphvis.model import Cut, Location
@@ -16,10 +16,14 @@ class Severed:
     Attributes:
         cuts: one cut for each line, in order.
         findings: the parameters.
+        warned: whether they are told as a warning.
+        meant: why they are told in one line; empty for those that are told in full.
     """
 
     cuts: tuple[Cut, ...]
     findings: tuple[Finding, ...]
+    warned: bool = False
+    meant: str = ""
 
 
 def line_of(cut: Cut) -> Location:
@@ -27,14 +31,17 @@ def line_of(cut: Cut) -> Location:
     return cut.since or cut.location
 
 
-def severed(diagnosis: Diagnosis, quiet: Collection[str]) -> tuple[list[Severed], list[Severed]]:
-    """The cut parameters by the lines that cut them: those that matter, and those meant to be so.
+def severed(
+    diagnosis: Diagnosis, quiet: Mapping[str, str] | None = None, warned: Collection[str] = ()
+) -> list[Severed]:
+    """The cut parameters by the lines that cut them.
 
     Args:
         diagnosis: what to tell.
-        quiet: parameters that are meant to have no gradient here.
+        quiet: parameters that are told in one line, and why.
+        warned: parameters that are told as a warning.
     """
-    groups: dict[tuple[object, ...], tuple[dict[object, Cut], list[Finding]]] = {}
+    groups: dict[tuple[object, ...], tuple[dict[object, Cut], list[Finding], bool, str]] = {}
     for finding in diagnosis.findings:
         if finding.status != "cut":
             continue
@@ -44,16 +51,19 @@ def severed(diagnosis: Diagnosis, quiet: Collection[str]) -> tuple[list[Severed]
             cut = diagnosis.cuts[i]
             at = line_of(cut)
             by_line.setdefault((cut.kind, at.file, at.line), cut)
-        meant = finding.parameter in quiet
-        _, members = groups.setdefault((meant, *sorted(by_line, key=repr)), (by_line, []))
-        members.append(finding)
-    told = [(key[0], Severed(tuple(cuts.values()), tuple(members))) for key, (cuts, members) in groups.items()]
-    return [group for meant, group in told if not meant], [group for meant, group in told if meant]
+        mild, meant = finding.parameter in warned, (quiet or {}).get(finding.parameter, "")
+        key = (mild, meant, *sorted(by_line, key=repr))
+        groups.setdefault(key, (by_line, [], mild, meant))[1].append(finding)
+    return [Severed(tuple(cuts.values()), tuple(members), mild, meant) for cuts, members, mild, meant in groups.values()]
 
 
-def with_status(diagnosis: Diagnosis, status: str, quiet: Collection[str]) -> list[Finding]:
-    """The parameters of a status that are not meant to be so."""
-    return [finding for finding in diagnosis.findings if finding.status == status and finding.parameter not in quiet]
+def with_status(
+    diagnosis: Diagnosis, status: str, quiet: Collection[str], warned: Collection[str]
+) -> list[tuple[list[Finding], bool]]:
+    """The parameters of a status that are not quiet: those told as they are, and those told as a warning."""
+    found = [finding for finding in diagnosis.findings if finding.status == status and finding.parameter not in quiet]
+    parted = [([finding for finding in found if (finding.parameter in warned) == mild], mild) for mild in (False, True)]
+    return [(members, mild) for members, mild in parted if members]
 
 
 def folded(findings: tuple[Finding, ...] | list[Finding], most: int = 8) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from graphvis.analysis.judging import ZERO_EVERYWHERE
 from graphvis.model import Cut
@@ -30,7 +30,8 @@ def write(
     color: bool = False,
     width: int | None = None,
     cwd: str | None = None,
-    quiet: Collection[str] = (),
+    quiet: Mapping[str, str] | None = None,
+    warned: Collection[str] = (),
     command: str = "",
 ) -> str:
     """A diagnosis as a compiler tells an error: source line, caret, cause, cost, ways out.
@@ -40,20 +41,22 @@ def write(
         color: whether to use ANSI colours.
         width: columns at which prose is wrapped; 88 where it is None. Source lines are never broken.
         cwd: what paths are told relative to; the process's working directory where it is None.
-        quiet: names of parameters that are meant to have no gradient here: told in one line.
+        quiet: parameters that are no news here, by name: told in one line, with what is said of them (``as intended``).
+        warned: names of parameters whose finding is a warning, whatever it were by itself.
         command: script and arguments, e.g. ``train.py``, with which a cut can be tried without.
 
     Returns:
         Text that ends in a line break.
     """
     page = Page(color, max(width or 88, 40), cwd or os.getcwd())
-    told, meant = groups.severed(diagnosis, quiet)
+    severed = groups.severed(diagnosis, quiet, warned)
     parts = conflicts.tell(page, diagnosis.conflicts, command)
-    parts += [_cut(page, diagnosis, group, command) for group in told]
+    parts += [_cut(page, diagnosis, group, command) for group in severed if not group.meant]
     for status, tell in (("unused", _unused), ("unreached", _unreached), ("zero", _zero)):
-        if found := groups.with_status(diagnosis, status, quiet):
-            parts.append(tell(page, diagnosis, found))
-    if quieter := [*(_meant(page, group) for group in meant), *_frozen(page, diagnosis), *_notes(page, diagnosis)]:
+        for found, mild in groups.with_status(diagnosis, status, quiet or (), warned):
+            parts.append(tell(page, diagnosis, found, mild))
+    meant = [_meant(page, group) for group in severed if group.meant]
+    if quieter := [*meant, *_frozen(page, diagnosis), *_notes(page, diagnosis)]:
         parts.append(quieter)
     parts.append(_summary(page, diagnosis))
     parts = _without_repeats(page, parts)
@@ -107,7 +110,8 @@ def _names(page: Page, findings: tuple[Finding, ...] | list[Finding], diagnosis:
 def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list[str]:
     findings, cuts = group.findings, group.cuts
     what = f"{_whose(findings, diagnosis)} {_gets(findings)} no gradient from {_backward(diagnosis)}"
-    told = [head(page, "error", "cut", what)]
+    level = "warning" if group.warned else "error"
+    told = [head(page, level, "cut", what)]
     marks = []
     for cut in cuts:
         says = SAYS[cut.kind]
@@ -138,7 +142,7 @@ def _cut(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> list
             marks.append(
                 Mark(where, spans.span_of_operand(where.text, name, slot), says, False, _where(where.function, module))
             )
-    told += lines(page, marks, "error")
+    told += lines(page, marks, level)
     if what := _tensor(cuts[0]):
         told += field(page, "tensor", [what])
     if steps := routes.route(diagnosis.graph, cuts[0], findings[0].parameter):
@@ -199,20 +203,20 @@ def _tried(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> li
     return told
 
 
-def _unused(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
+def _unused(page: Page, diagnosis: Diagnosis, found: list[Finding], mild: bool) -> list[str]:
     sure = all(finding.certain for finding in found)
     verb = "is" if len(found) == 1 else "are"
     says = f"{_whose(found, diagnosis)} {verb} not used by {_backward(diagnosis)}"
-    told = [head(page, "error" if sure else "warning", "unused", says if sure else f"{says}, as far as was seen")]
+    told = [head(page, "error" if sure and not mild else "warning", "unused", says if sure else f"{says}, as far as was seen")]
     told += field(page, "names", _names(page, found, diagnosis))
     return told + prose(page, "help", _USE)
 
 
-def _unreached(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
+def _unreached(page: Page, diagnosis: Diagnosis, found: list[Finding], mild: bool) -> list[str]:
     told = [
         head(
             page,
-            "error",
+            "warning" if mild else "error",
             "unreached",
             f"{_whose(found, diagnosis)} {_gets(found)} no gradient from {_backward(diagnosis)}",
         )
@@ -221,7 +225,7 @@ def _unreached(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[s
     return told + prose(page, "help", _RECORD)
 
 
-def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
+def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding], mild: bool) -> list[str]:
     by_place: dict[object, list[Finding]] = {}
     for finding in found:
         by_place.setdefault((finding.at, finding.node), []).append(finding)
@@ -229,7 +233,7 @@ def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
     for findings in by_place.values():
         at, node = findings[0].at, findings[0].node
         always = node in ZERO_EVERYWHERE
-        level = "error" if always else "warning"
+        level = "error" if always and not mild else "warning"
         if told:
             told.append("")
         told.append(
@@ -247,11 +251,10 @@ def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding]) -> list[str]:
 
 
 def _meant(page: Page, group: Severed) -> str:
-    where = ", ".join(f"{cut.kind} at {page.place(cut.location)}" for cut in group.cuts)
+    where = ", ".join(f"{cut.kind} at {page.place(groups.line_of(cut))}" for cut in group.cuts)
     count = len(group.findings)
-    return (
-        f"{page.ink('note', 'note')}: {where} keeps the gradient from {count} parameter{'s' * (count > 1)}, as intended"
-    )
+    whose = f"{count} parameter{'s' * (count > 1)}"
+    return f"{page.ink('note', 'note')}: {where} keeps the gradient from {whose}, {group.meant}"
 
 
 def _frozen(page: Page, diagnosis: Diagnosis) -> list[str]:

@@ -43,7 +43,7 @@ def scene_of_diagnosis(diagnosis: Diagnosis, graph: Graph | None = None) -> Scen
     drawn = graph or diagnosis.graph
     if drawn is None:
         raise DocumentError("the diagnosis holds no graph to draw", "Diagnosis.to_json() saves it with its graph.")
-    told, _ = groups.severed(diagnosis, ())
+    told = groups.severed(diagnosis)
     findings = [
         *(_conflict(conflict) for conflict in diagnosis.conflicts),
         *(finding for group in told for finding in _cut(diagnosis, group)),
