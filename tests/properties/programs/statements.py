@@ -18,7 +18,7 @@ NO_GRAD = ("with torch.no_grad():", "with torch.set_grad_enabled(False):", "with
 # Elementwise calls of one value, bounded so that long chains stay finite, smooth so that every change shows.
 UNARY = (
     "torch.sin({a})", "{a}.cos()", "{a}.tanh()", "torch.sigmoid({a})", "F.softplus({a})", "F.gelu({a})", "{a}.atan()",
-    "({a} * {a} + 1).sqrt()", "({a}.square() + 1).log()", "torch.exp(-{a}.square())", "{a}.neg()", "{a} + 0.5",
+    "({a} * {a} + 1).sqrt()", "({a}.square() + 1).log()", "torch.exp(-{a}.square())", "1.25 * {a}.neg()", "{a} + 0.5",
     "1.5 * {a}", "{a}.clone()", "F.silu({a})", "F.elu({a})", "{a}.sinc()", "{a}.erf()", "F.leaky_relu({a}, 0.3)",
     "F.dropout({a}, 0.5, training=False) * 1.0", "{a}.pow(3).tanh()", "F.hardtanh({a} * 0.01) * 50",
 )  # fmt: skip
