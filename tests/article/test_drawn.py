@@ -1,10 +1,12 @@
 """What is drawn is what PyTorch gives: each scenario through the recorder and the walker, against PyTorch alone."""
 
 import ast
+import xml.etree.ElementTree as ET
 from functools import cache
 
 import pytest
 
+from graphvis.draw import Drawing
 from graphvis.live.moments import run_scenario
 from graphvis.model import Comparison
 from graphvis.scenario import find, find_scenarios
@@ -45,6 +47,12 @@ def test_the_states_are_pytorchs(name):
             assert (info.is_leaf, info.grad_fn, info.requires_grad) == told[side].states[tensor]
             assert info.version == told[side].versions[tensor]
             assert numbers(info.value) == told[side].values[tensor]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_picture_fits_a_column_of_docs(name):
+    root = ET.fromstring(Drawing(drawn(name)).render("svg"))
+    assert float(root.attrib["width"]) <= 720
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -40,6 +40,9 @@ class Placement(msgspec.Struct, frozen=True):
     names: dict[str, Place] = {}
 
 
+_SCISSORS = 12.0
+
+
 def fit(placement: Placement) -> Placement:
     """The placement moved sideways and sized so that it holds all that is in it, and no more."""
     left, right = extent(placement)
@@ -64,6 +67,9 @@ def extent(placement: Placement) -> tuple[float, float]:
     """The x of the leftmost and the rightmost thing."""
     xs = [side for place in _places(placement) for side in (place.left, place.right)]
     xs += [x for track in placement.tracks.values() for x, _ in sample(track)]
+    # Of a way back up the scissors are at the left.
+    back = [t for t in placement.tracks.values() if t.label is not None and t.points[0][1] > t.points[-1][1]]
+    xs += [min(x for x, _ in sample(track)) - _SCISSORS for track in back]
     return min(xs, default=0.0), max(xs, default=placement.width)
 
 

@@ -104,7 +104,8 @@ def _finish(measured: Measured, there: Presence, placement: Placement) -> tuple[
     settled = starts.settle(measured, msgspec.structs.replace(routed, tracks=own), there)
     settled = storage.lead_back(measured, settled, there)
     labelled, homeless = labels.put(measured, settled, there, _ROOM)
-    if back := [i for i in homeless if measured.scene.links[i].returns]:
+    back = [i for i, link in enumerate(measured.scene.links) if link.returns]
+    if homeless.intersection(back):
         labelled, homeless = labels.put(measured, storage.lead_far_back(measured, labelled, there, back), there, _ROOM)
     # What the engine made room for and we did not place better stays as the engine has it.
     tracks = labelled.tracks | {i: track for i, track in reserved.items() if i in homeless}

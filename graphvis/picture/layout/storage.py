@@ -63,7 +63,8 @@ def _lay(
         lanes = [sample(track) for k, track in tracks.items() if there.links[k] & halves]
         upper, lower = sorted((placement.boxes[link.tail], placement.boxes[link.head]), key=lambda place: place.y)
         if far:
-            near += [Place((sides[0] + sides[1]) / 2, (upper.y + lower.y) / 2, sides[1] - sides[0], 1.0)]
+            words = 2 * max((measured.labels[k].width for k in which if k in measured.labels), default=0.0)
+            near += [Place((sides[0] + sides[1]) / 2, (upper.y + lower.y) / 2, sides[1] - sides[0] + words, 1.0)]
         ways = [(0.0, way) for way in _beside(upper, lower, near)] + [(_LAST, way) for way in _between(upper, lower)]
         # The first of equals, so that the right side comes before the left.
         way = min(ways, key=lambda pair: pair[0] + round(_cost(pair[1], near, lanes, sides)))[1]

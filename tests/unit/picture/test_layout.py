@@ -138,3 +138,59 @@ def test_a_big_plain_graph_is_laid_out_whole(nodes: int) -> None:
     assert len(placement.boxes) == nodes
     assert math.isfinite(placement.width)
     assert placement.tracks.keys() == set(range(len(scenes.plain(nodes).links)))
+
+
+def round_of_a_loop() -> Scene:
+    """Three boxes of a loop's round, drawn once, cut off from the next round, and one of them from itself."""
+    face = (Face(look="module", heading="a longer name"),)
+    cut = (Wire(value="flow", gradient="cut", label=("detach() ×9", "loop.py:7")),)
+    flow = (Wire(value="flow", gradient="flow"),)
+    return Scene(
+        name="loop",
+        halves=(Half(),),
+        boxes=tuple(Box(id=f"n{i}", faces=face, sheets=2) for i in range(3)),
+        links=(
+            Link(tail="n0", head="n1", wires=flow),
+            Link(tail="n1", head="n2", wires=flow),
+            Link(tail="n2", head="n0", wires=cut, returns=True),
+            Link(tail="n1", head="n1", wires=cut, returns=True),
+        ),
+    )
+
+
+def test_a_loop_leads_back_beside_its_boxes_and_the_order_stays() -> None:
+    placement = lay_out(measure(round_of_a_loop()))
+    tops = [placement.boxes[f"n{i}"].top for i in range(3)]
+    assert tops == sorted(tops)
+    back = points(placement, 2)
+    assert back[0][1] > back[-1][1]
+    middle = placement.boxes["n1"]
+    assert not [p for p in back if middle.left < p[0] < middle.right and middle.top < p[1] < middle.bottom]
+    itself = points(placement, 3)
+    assert max(x for x, _ in itself) > middle.right + 10
+    labels = [placement.tracks[i].label for i in (2, 3)]
+    assert all(label is not None for label in labels)
+
+
+def test_a_row_that_is_too_wide_is_staggered() -> None:
+    faces = (Face(look="module", heading="a box with a long name"),)
+    flow = (Wire(gradient="flow"),)
+    boxes = [Box(id=f"n{i}", faces=faces) for i in range(5)]
+    scene = Scene(
+        name="fan",
+        halves=(Half(),),
+        boxes=tuple(boxes),
+        links=tuple(Link(tail="n0", head=box.id, wires=flow) for box in boxes[1:]),
+    )
+    placement = lay_out(measure(scene))
+    assert placement.width <= 2 * (HALF - MARGIN)
+    assert len({placement.boxes[box.id].top for box in boxes[1:]}) == 2
+
+
+def test_words_of_one_call_into_one_box_are_said_once() -> None:
+    faces = (Face(look="module", heading="x"),)
+    cut = (Wire(value="flow", gradient="cut", label=("torch.tensor()", "line 3")),)
+    boxes = tuple(Box(id=f"n{i}", faces=faces) for i in range(4))
+    links = tuple(Link(tail=tail, head=head, wires=cut) for tail, head in (("n0", "n2"), ("n1", "n2"), ("n1", "n3")))
+    measured = measure(Scene(name="words", halves=(Half(),), boxes=boxes, links=links))
+    assert set(measured.labels) == {0, 2}
