@@ -12,6 +12,7 @@ import torch
 
 from graphvis.analysis.comparing import match_by_calls, match_by_identity, match_by_structure, unite
 from graphvis.analysis.judging import judge
+from graphvis.errors import SelectionError
 from graphvis.live import counterfactual, diagnosis, moments, recorder, script, walker
 from graphvis.live.diagnosis import Parameters
 from graphvis.live.moments.building import build
@@ -209,12 +210,21 @@ def run_script(
 
     Raises:
         ScriptError: if there is nothing to run.
+        SelectionError: if the script ran and one of the patterns of `only` fits no parameter.
     """
     program = script.Program(target, list(arguments), module=module)
     within = [counterfactual.without_cuts(line) for line in without]
     seen = script.run(program, go_on=go_on, probe=probe, announce=announce, within=within)
-    judged = judge(seen.diagnoses, seen.optimizers, only=only, ignore=ignore, aliases=seen.aliases)
+    judged = judge(
+        seen.diagnoses, seen.optimizers, refused=seen.refused, only=only, ignore=ignore, aliases=seen.aliases
+    )
     failure, exit_code = script.ending(seen.error)
+    notes = [*seen.notes, *judged.notes]
+    for pattern in judged.unmatched:
+        if pattern in only and failure is None:
+            raise SelectionError(f"no parameter is named like {pattern!r}", _known(seen.diagnoses))
+        if seen.diagnoses:
+            notes.append(f"no parameter is named like {pattern!r}")
     found = judged.problems or (strict and judged.warnings)
     return Run(
         ok=not found and not exit_code,
@@ -222,8 +232,10 @@ def run_script(
         problems=judged.problems,
         warnings=judged.warnings,
         not_reached=judged.not_reached,
-        notes=(*seen.notes, *_explained(seen.classes, [*judged.problems, *judged.warnings])),
+        passed_over=judged.passed_over,
+        notes=(*notes, *_explained(seen.classes, [*judged.problems, *judged.warnings])),
         stopped=seen.stopped,
+        rounds=seen.rounds,
         failure=failure,
         exit_code=exit_code,
     )
@@ -237,3 +249,12 @@ def _explained(classes: Sequence[str], issues: Sequence[Issue]) -> list[str]:
         for name in classes
         if name in told
     ]
+
+
+def _known(diagnoses: Sequence[Diagnosis]) -> str:
+    """The names that a pattern could have fitted, in a sentence."""
+    names = list(dict.fromkeys(finding.parameter for diagnosis in diagnoses for finding in diagnosis.findings))
+    if not names:
+        return "No backward ran that a parameter could get a gradient from."
+    shown = names if len(names) <= 8 else list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
+    return f"There are {', '.join(shown[:8])}{', ...' if len(shown) > 8 else ''}."

@@ -63,6 +63,31 @@ class LinePlace(_ParamType):
         return Location(os.path.abspath(file), int(line))
 
 
+class PictureFile(_ParamType):
+    """A file to draw into: what is wrong with it is told before the work is done, not after."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The path as it was given."""
+        path = str(value)
+        suffix = os.path.splitext(path)[1].lstrip(".").lower()
+        if suffix not in FORMATS:
+            self.fail(f"{path!r} ends in none of .{', .'.join(FORMATS)}.", param, ctx)
+        folder = os.path.dirname(os.path.realpath(path))
+        if not os.path.isdir(folder):
+            self.fail(f"there is no folder {os.path.dirname(path)!r}.", param, ctx)
+        if os.path.isdir(path):
+            self.fail(f"{path!r} is a folder.", param, ctx)
+        if not os.access(folder, os.W_OK):
+            self.fail(f"the folder {folder!r} cannot be written to.", param, ctx)
+        return path
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Files."""
+        return [CompletionItem(incomplete, type="file")]
+
+
 class Formats(_ParamType):
     """File formats, parted by commas."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
 
-from graphvis.cli import arguments, talk
+from graphvis.cli import arguments, findings, talk
 
 if TYPE_CHECKING:
     from graphvis.model.location import Location
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--param", "only", multiple=True, metavar="GLOB", help="Judge only parameters whose name matches.")
 @click.option("--ignore", multiple=True, metavar="GLOB", help="Pass over parameters whose name matches.")
 @click.option("--strict", is_flag=True, help="Exit 1 for warnings too.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE",
+@click.option("-o", "--output", type=arguments.PictureFile(), metavar="FILE",
               help="Draw the diagnosis: svg, dot, png, pdf, json, html or mmd, by suffix.")  # fmt: skip
 @click.option("--without", multiple=True, type=arguments.LinePlace(), metavar="FILE:LINE",
               help="Run as if the cut at that line were not there.")  # fmt: skip
@@ -57,6 +57,7 @@ def command(
       graphvis run -o why.svg train.py
       graphvis run --without model.py:42 train.py
       graphvis run --json -m package.train | jq .problems
+      graphvis run - < train.py
 
     Exit codes: 0 every parameter meant to learn gets its gradient, 1 some do not, or the script failed, 2 bad input;
     a script that ends itself with another status keeps it.
@@ -64,7 +65,7 @@ def command(
     from graphvis.api import run_script
 
     for line in without:
-        talk.say(f"graphvis: running as if the cut at {_place(line)} were not there")
+        talk.say(f"graphvis: running as if the cut at {findings.place(line)} were not there")
     with _out_of_the_way(as_json) as stdout:
         found = run_script(script, rest, module=module, go_on=go_on, probe=probe, only=only, ignore=ignore,
                            strict=strict, without=without, announce=_announce)  # fmt: skip
@@ -76,9 +77,10 @@ def command(
         if as_json:
             click.echo(found.to_json(), file=stdout)
         else:
-            words = " ".join([*(["-m"] if module else []), script, *rest])
+            words = [*(["-m"] if module else []), script, *rest]
+            colours = talk.has_colours(stdout)
             click.echo(
-                told(found, words, drawn=output is not None, color=talk.has_colours(stdout), went_on=go_on),
+                findings.tell(found, words, drawn=output is not None, color=colours, went_on=go_on),
                 file=stdout,
                 nl=False,
                 color=True,
@@ -88,81 +90,9 @@ def command(
     context.exit(_status(found, strict))
 
 
-def told(found: Run, words: str, *, drawn: bool = False, color: bool = False, went_on: bool = False) -> str:
-    """What was found, for people.
-
-    Args:
-        found: the run.
-        words: script and arguments, as they were typed.
-        drawn: whether there is a picture beside it.
-        color: whether the terminal shows colours.
-        went_on: whether the script ran on after the recording had ended.
-    """
-    from graphvis.picture import report
-
-    parts = []
-    for number, diagnosis in enumerate(found.diagnoses):
-        loud = {issue.parameter for issue in (*found.problems, *found.warnings) if issue.diagnosis == number}
-        quiet = {finding.parameter for finding in diagnosis.findings} - loud
-        parts.append(report.write(diagnosis, quiet=quiet, color=color, command=words))
-    if found.problems and not drawn:
-        parts[-1] += "    picture: -o why.svg\n"
-    by_word: dict[str, list[str]] = {}
-    for issue in found.warnings:
-        if issue.says and issue.parameter is not None:
-            by_word.setdefault(issue.says, []).append(issue.parameter)
-    parts += [f"warning: {_some(names)}: {says}\n" for says, names in by_word.items()]
-    if found.not_reached:
-        parts.append(f"note: {_some(found.not_reached)}: not reached, the optimizer has not stepped\n")
-    return "\n".join([*parts, _last_line(found, went_on)])
-
-
-def _some(names: Sequence[str]) -> str:
-    """One name, or how many and the first of them."""
-    if len(names) == 1:
-        return talk.printable(names[0])
-    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return talk.printable(f"{talk.counted(len(names), 'parameter')} ({shown})")
-
-
-def _last_line(found: Run, went_on: bool) -> str:
-    said = [talk.counted(_findings(found), "problem")]
-    if found.warnings:
-        said.append(talk.counted(len(found.warnings), "warning"))
-    text = ", ".join(said)
-    if not found.diagnoses:
-        text = "no backward was seen"
-    if found.stopped is not None:
-        what, hint = ("recorded until", "") if went_on else ("stopped when", " (--continue runs on)")
-        text += f"; {what} {_place(found.stopped)} came round again{hint}"
-    if found.failure is not None:
-        text += f"; the script raised {found.failure.type}"
-    rank = os.environ.get("RANK")  # as torchrun sets it: each process tells its own story
-    return f"graphvis{'' if rank is None else f', rank {rank}'}: {text}\n"
-
-
-def _findings(found: Run) -> int:
-    """How many things there are to tell: what the same lines cut, or one line overwrote, is one."""
-    keys: set[object] = set()
-    for issue in found.problems:
-        if issue.parameter is None or issue.diagnosis is None:
-            keys.add((issue.diagnosis, issue.effect, issue.at))
-            continue
-        diagnosis = found.diagnoses[issue.diagnosis]
-        cuts = next(finding.cuts for finding in diagnosis.findings if finding.parameter == issue.parameter)
-        lines = {(cut.kind, cut.location.file, cut.location.line) for cut in (diagnosis.cuts[i] for i in cuts)}
-        keys.add((issue.diagnosis, issue.status, frozenset(lines)))
-    return len(keys)
-
-
-def _place(location: Location) -> str:
-    inside = os.path.relpath(location.file)
-    return talk.printable(f"{location.file if inside.startswith('..') else inside}:{location.line}")
-
-
 def _announce(location: Location) -> None:
     sys.stdout.flush()
-    talk.say(f"graphvis: {_place(location)} comes round again: ending the script here (--continue runs on)")
+    talk.say(f"graphvis: {findings.place(location)} comes round again: ending the script here (--continue runs on)")
 
 
 def _draw(found: Run, output: str, view: View) -> None:
@@ -170,7 +100,7 @@ def _draw(found: Run, output: str, view: View) -> None:
     with_problems = sorted({issue.diagnosis for issue in found.problems if issue.diagnosis is not None})
     chosen = with_problems or list(range(len(found.diagnoses)))[:1]
     if not chosen:
-        talk.say(f"there is nothing to draw in {output}: no backward was seen")
+        talk.say(f"there is nothing to draw in {output}: no backward ran")
     from graphvis import draw
 
     rank = os.environ.get("RANK")

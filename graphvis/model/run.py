@@ -20,11 +20,12 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         kind: ``parameter``: one that is meant to learn and gets no gradient, or a useless one; ``conflict``: a saved
             tensor that was overwritten; ``untaken``: a parameter whose gradient no optimizer takes.
         parameter: its name; None for a conflict.
-        status: its best verdict over the step; None for a conflict.
+        status: its best verdict over the step, or that of the backward that raised; None for a conflict.
         diagnosis: index of the diagnosis that tells of it.
         conflict: index into that diagnosis's conflicts; None for a parameter.
         effect: of a conflict, as in :class:`~graphvis.model.diagnosis.Conflict`.
-        at: the line that wrote, for a conflict.
+        at: the line that wrote, for a conflict; where `says` says more, that froze the parameter, or starts the
+            backward that gives the gradient; None where it was not seen.
         says: for people, where kind and status do not say it.
     """
 
@@ -60,9 +61,12 @@ class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
         diagnoses: one for each line that starts a backward, at its first execution.
         problems: what keeps the script from training as meant.
         warnings: what may be meant.
-        not_reached: parameters of optimizers that had not stepped when the recording ended.
-        notes: what could not be seen, or was run otherwise, in sentences.
+        not_reached: parameters of optimizers that had not stepped when the recording ended, and that got no gradient.
+        passed_over: parameters that were not judged, as was asked.
+        notes: what could not be seen, was run otherwise, or did not happen, in sentences.
         stopped: the line at which the script was stopped; None where it ran to its end.
+        rounds: how often the line that starts a backward most often did so while the run was recorded: what was
+            judged of each such line is the first.
         failure: the exception that ended the script; None where none did.
         exit_code: the status with which the script alone would have ended.
     """
@@ -72,8 +76,10 @@ class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
     problems: tuple[Issue, ...]
     warnings: tuple[Issue, ...]
     not_reached: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     stopped: Location | None = None
+    rounds: int = 0
     failure: Failure | None = None
     exit_code: int = 0
 

@@ -20,6 +20,10 @@ class Examination:
     Before it runs: verdicts and conflicts, from the walk and the recording. After: gradients that are exactly zero or
     None, as the script's own backward gave them.
 
+    Attributes:
+        diagnosis: all of it.
+        refused: whether it raised because what it was to start from, or was asked for, has no gradient.
+
     Args:
         recording: the recording that runs; one that keeps what is overwritten has backwards of our own compared first.
         event: the backward that is about to run.
@@ -44,7 +48,10 @@ class Examination:
         )
         if isinstance(recording, KeepingRecording):
             self._evidence.compare(event.roots, recording)
-        self.diagnosis: Diagnosis | None = self._evidence.judge({}, location)
+        self.diagnosis: Diagnosis = self._evidence.judge({}, location)
+        self.refused = False
+        with torch._C.DisableTorchFunction():
+            self._unfit = any(isinstance(root, torch.Tensor) and not root.requires_grad for root in event.roots)
         self._watch = Watch(event.roots, self._leaves)
         self._watch.__enter__()
 
@@ -61,4 +68,7 @@ class Examination:
             # It ran: what it needed was intact.
             conflicts = tuple(conflict for conflict in judged.conflicts if conflict.effect != "raises")
             self.diagnosis = msgspec.structs.replace(judged, conflicts=conflicts)
+        else:
+            lost = any(finding.status in ("cut", "unused") for finding in self.diagnosis.findings)
+            self.refused = self._unfit or (event.function == "torch.autograd.grad" and lost)
         del self._watch, self._leaves

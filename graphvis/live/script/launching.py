@@ -5,26 +5,26 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import io
+import linecache
 import os
 import runpy
 import sys
-import traceback
+import tokenize
 import zipfile
 from importlib.machinery import SourceFileLoader
-from pathlib import Path
 from types import ModuleType
 
 from graphvis.errors import ScriptError
 
-_OURS = str(Path(__file__).parents[2]) + os.sep
-_LAUNCHERS = (runpy.__file__, "<frozen runpy>")
+_STDIN = "<stdin>"
 
 
 class Program:
     """What is to be run.
 
     Args:
-        target: path of a script (or of a folder or zip file with a ``__main__.py``), or a module's name.
+        target: path of a script (or of a folder or zip file with a ``__main__.py``), ``-`` for one that comes by
+            standard input, or a module's name.
         arguments: what the program finds in ``sys.argv[1:]``.
         module: whether `target` is a module's name.
 
@@ -34,6 +34,9 @@ class Program:
 
     def __init__(self, target: str, arguments: list[str], *, module: bool) -> None:
         self.target, self.arguments, self.module = target, arguments, module
+        self._from_stdin = target == "-" and not module
+        if self._from_stdin:
+            return
         if not module and not os.path.exists(target):
             raise ScriptError(
                 f"there is no script {target}", "Give the path of a Python file, or -m and a module's name."
@@ -53,7 +56,9 @@ class Program:
         """Run it to its end; what it raises comes through, ``SystemExit`` included."""
         self._enter()
         sys.argv[:] = [self.target, *self.arguments]
-        if self.module:
+        if self._from_stdin:
+            _run_stdin()
+        elif self.module:
             runpy.run_module(self.target, run_name="__main__", alter_sys=True)
         elif os.path.isdir(self.target) or _is_archive(self.target):
             runpy.run_path(self.target, run_name="__main__")
@@ -65,9 +70,12 @@ class Program:
         if sys.flags.safe_path or getattr(self, "_entered", False):
             return
         self._entered = True
-        folder = os.getcwd() if self.module else os.path.dirname(os.path.realpath(self.target))
-        if self.module or os.path.isfile(self.target):
-            sys.path[0:1] = [folder]
+        if self._from_stdin:
+            sys.path[0:1] = [""]
+        elif self.module:
+            sys.path[0:1] = [os.getcwd()]
+        elif os.path.isfile(self.target):
+            sys.path[0:1] = [os.path.dirname(os.path.realpath(self.target))]
 
     def _check_module(self) -> None:
         try:
@@ -87,27 +95,29 @@ def _is_archive(path: str) -> bool:
 def _run_file(path: str) -> None:
     """What ``python path`` does: the file's code in a fresh ``__main__``."""
     file = os.path.abspath(path)
-    main = ModuleType("__main__")
-    main.__file__ = file
-    main.__loader__ = SourceFileLoader("__main__", file)
-    main.__dict__.update(__builtins__=builtins, __annotations__={}, __cached__=None)
     with io.open_code(file) as source:
         code = compile(source.read(), file, "exec", dont_inherit=True)
-    # It stays in place afterwards: what the script registered with atexit, and its pickles, look it up there.
-    sys.modules["__main__"] = main
+    main = _main()
+    main.__file__ = file
+    main.__loader__ = SourceFileLoader("__main__", file)
+    main.__dict__.update(__cached__=None)
     exec(code, main.__dict__)
 
 
-def own_traceback(error: BaseException) -> str:
-    """The traceback as the script alone would have printed it, without our frames."""
-    told = traceback.TracebackException.from_exception(error)
-    waiting: list[traceback.TracebackException | None] = [told]
-    while waiting:
-        part = waiting.pop()
-        if part is None:
-            continue
-        part.stack = traceback.StackSummary.from_list(
-            [frame for frame in part.stack if not frame.filename.startswith(_OURS) and frame.filename not in _LAUNCHERS]
-        )
-        waiting += [part.__cause__, part.__context__, *(part.exceptions or ())]
-    return "".join(told.format())
+def _run_stdin() -> None:
+    """What ``python -`` does; the lines are kept, for nobody can read them there again."""
+    source = sys.stdin.buffer.read()
+    code = compile(source, _STDIN, "exec", dont_inherit=True)
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    text = io.TextIOWrapper(io.BytesIO(source), encoding).read()
+    linecache.cache[_STDIN] = (len(text), None, text.splitlines(keepends=True), _STDIN)
+    main = _main()
+    exec(code, main.__dict__)
+
+
+def _main() -> ModuleType:
+    """A fresh ``__main__``, in its place: what the script registers with atexit, and its pickles, look it up there."""
+    main = ModuleType("__main__")
+    main.__dict__.update(__builtins__=builtins, __annotations__={})
+    sys.modules["__main__"] = main
+    return main

@@ -12,7 +12,8 @@ import torch
 
 from graphvis.analysis.judging import Optimizers
 from graphvis.live.recorder import record
-from graphvis.live.script.launching import Program, own_traceback
+from graphvis.live.script.appearance import own_traceback, own_warnings
+from graphvis.live.script.launching import Program
 from graphvis.live.script.watching import Stopped, Watch
 from graphvis.model import Diagnosis, Location
 from graphvis.model.run import Failure
@@ -26,6 +27,8 @@ class Outcome:
 
     Attributes:
         diagnoses: one for each line that starts a backward, graphs included.
+        refused: those of them whose backward raised, for what it was to start from leads to no gradient.
+        rounds: how often the line that starts a backward most often did so.
         optimizers: who holds which parameters.
         aliases: other names by which a parameter may be meant.
         classes: what stands before the names of parameters for want of a variable: the class of the module.
@@ -35,6 +38,8 @@ class Outcome:
     """
 
     diagnoses: list[Diagnosis] = field(default_factory=list)
+    refused: frozenset[int] = frozenset()
+    rounds: int = 0
     optimizers: Optimizers = field(default_factory=Optimizers)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
@@ -69,7 +74,7 @@ def run(
     recording = record(values=probe)
     watch = Watch(recording, go_on=go_on, announce=announce)
     try:
-        with _eager(notes), watch, recording, ExitStack() as inside:
+        with own_warnings(), _eager(notes), watch, recording, ExitStack() as inside:
             for context in within:
                 inside.enter_context(context)
             program.run()
@@ -77,9 +82,13 @@ def run(
         pass
     except BaseException as error:  # the script's own, whatever it is: it is told, not lost
         outcome.error = error
-    outcome.diagnoses = watch.diagnoses
+    examinations = watch.examinations
+    outcome.diagnoses = [examination.diagnosis for examination in examinations]
+    outcome.refused = frozenset(place for place, examination in enumerate(examinations) if examination.refused)
+    outcome.rounds = watch.rounds
+    failed = outcome.error is not None and not isinstance(outcome.error, SystemExit)
     outcome.optimizers = Optimizers(
-        held=watch.held, waiting=watch.waiting, any=bool(watch.optimizers), asked=frozenset(watch.asked)
+        holders=watch.holders, asked=frozenset(watch.asked), rounds=0 if failed else outcome.rounds
     )
     outcome.aliases = {name: tuple(sorted(others)) for name, others in sorted(watch.names.aliases.items())}
     outcome.classes = tuple(watch.names.classes)

@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch.optim import optimizer as optimizers
 
+from graphvis.analysis.judging import Holder
 from graphvis.live.recorder import Recording
 from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.frames import USER, locate
 from graphvis.live.script.examining import Examination
 from graphvis.live.script.naming import Names, parameters_of
-from graphvis.model import Diagnosis, Location
+from graphvis.model import Location
 
 MOST_ROUNDS = 20
 """How often a line may start a backward before the script is stopped, whether every optimizer has stepped or not."""
@@ -27,13 +28,14 @@ class Stopped(BaseException):  # as KeyboardInterrupt: `except Exception` must l
     """The script has shown what it does: it is ended from inside, so that its ``finally`` blocks run."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Site:
     """A line that starts a backward.
 
     Attributes:
         location: the line.
         rounds: how often it came round again.
+        finished: how often its backward ran to its end.
         examination: what was seen at its first execution.
         last: what was seen at the execution at which the script is to be stopped; its diagnosis counts only where
             that backward raised, as one does that reaches into the round before.
@@ -41,6 +43,7 @@ class Site:
 
     location: Location
     rounds: int = 0
+    finished: int = 0
     examination: Examination | None = None
     last: Examination | None = None
 
@@ -50,16 +53,20 @@ class Held:
     """An optimizer and what is known of it.
 
     Attributes:
+        kind: its class's name.
         optimizer: it, as long as the script keeps it.
         names: of its parameters.
         former: the names that they had when it was built, by ``id``; it keeps them alive.
         steps: how many steps it has finished.
+        backwards: those that ran between the step before its first, of whichever optimizer, and its first.
     """
 
+    kind: str
     optimizer: weakref.ref[Any]
     names: set[str] = field(default_factory=set)
     former: dict[int, str] = field(default_factory=dict)
     steps: int = 0
+    backwards: list[Site] = field(default_factory=list)
 
 
 class Watch:
@@ -80,6 +87,8 @@ class Watch:
         self._go_on, self._announce = go_on, announce
         self.asked: set[str] = set()
         self._ending: Site | None = None
+        self._since_step: list[Site] = []
+        self._stepped = False
         self._stepping: list[Any] = []
         self._handles: list[Any] = []
 
@@ -97,23 +106,30 @@ class Watch:
             handle.remove()
 
     @property
-    def diagnoses(self) -> list[Diagnosis]:
+    def examinations(self) -> list[Examination]:
         """One for each site, in the order in which they first ran, and one for a backward that a later round broke."""
         sites = self.sites.values()
         examined = [*(site.examination for site in sites), *(site.last for site in sites)]
-        seen = [examination for examination in examined if examination is not None]
-        return [diagnosis for examination in seen if (diagnosis := examination.diagnosis) is not None]
+        return [examination for examination in examined if examination is not None]
 
     @property
-    def held(self) -> frozenset[str]:
-        """The parameters that some optimizer holds."""
-        return frozenset(name for held in self.optimizers for name in held.names)
+    def rounds(self) -> int:
+        """How often the line that starts a backward most often did so, the one at which it was stopped not counted."""
+        return max((site.finished - (self._ending is site) for site in self.sites.values()), default=0)
 
     @property
-    def waiting(self) -> frozenset[str]:
-        """Those of them whose optimizers have not stepped."""
-        stepped = {name for held in self.optimizers if held.steps or self._is_stepping(held) for name in held.names}
-        return self.held - stepped
+    def holders(self) -> tuple[Holder, ...]:
+        """The optimizers, with the places of their backwards among the examinations."""
+        places = {id(examination): place for place, examination in enumerate(self.examinations)}
+        return tuple(
+            Holder(
+                kind=held.kind,
+                parameters=frozenset(held.names),
+                stepped=held.steps > 0 or self._is_stepping(held),
+                backwards=frozenset(places[id(site.examination)] for site in held.backwards if site.examination),
+            )
+            for held in self.optimizers
+        )
 
     # what the recording tells
 
@@ -130,7 +146,9 @@ class Watch:
         if site is None:
             site = self.sites[key] = Site(locate(self.recording.tape.frames.places[event.place]))
             site.examination = self._examine(event, site)
+            self._note(site)
             return
+        self._note(site)
         if any(held.steps == 0 for held in self._in_progress()):
             return  # a closure that its optimizer calls again and again within one step, as LBFGS does
         site.rounds += 1
@@ -140,7 +158,15 @@ class Watch:
             self._ending = site
             site.last = self._examine(event, site)
 
+    def _note(self, site: Site) -> None:
+        """Note a backward for the optimizer that steps next."""
+        if self._stepped:
+            self._since_step, self._stepped = [], False
+        if site not in self._since_step:
+            self._since_step.append(site)
+
     def _finish(self, event: BackwardEvent, site: Site) -> None:
+        site.finished += event.error is None
         if site.examination is not None:
             site.examination.finish(event)
         if event.error is not None and site.rounds and site.last is None:
@@ -164,7 +190,7 @@ class Watch:
 
     def _built(self, what: str, optimizer: Any) -> None:
         if what == "built" and self.over is None and not any(held.optimizer() is optimizer for held in self.optimizers):
-            held = Held(weakref.ref(optimizer))
+            held = Held(type(optimizer).__name__, weakref.ref(optimizer))
             self.optimizers.append(held)
             by_id = {id(tensor): name for name, tensor in self._find().items()}
             held.former = {id(tensor): by_id[id(tensor)] for tensor in parameters_of(optimizer) if id(tensor) in by_id}
@@ -180,7 +206,9 @@ class Watch:
             self._built("built", optimizer)
             held = next(held for held in self.optimizers if held.optimizer() is optimizer)
             held.steps += 1
+            self._stepped = True
             if held.steps == 1:
+                held.backwards = list(self._since_step)
                 self._find()
 
     def _in_progress(self) -> list[Held]:

@@ -54,7 +54,9 @@ def severed(
         mild, meant = finding.parameter in warned, (quiet or {}).get(finding.parameter, "")
         key = (mild, meant, *sorted(by_line, key=repr))
         groups.setdefault(key, (by_line, [], mild, meant))[1].append(finding)
-    return [Severed(tuple(cuts.values()), tuple(members), mild, meant) for cuts, members, mild, meant in groups.values()]
+    return [
+        Severed(tuple(cuts.values()), tuple(members), mild, meant) for cuts, members, mild, meant in groups.values()
+    ]
 
 
 def with_status(

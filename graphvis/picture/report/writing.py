@@ -207,7 +207,8 @@ def _unused(page: Page, diagnosis: Diagnosis, found: list[Finding], mild: bool) 
     sure = all(finding.certain for finding in found)
     verb = "is" if len(found) == 1 else "are"
     says = f"{_whose(found, diagnosis)} {verb} not used by {_backward(diagnosis)}"
-    told = [head(page, "error" if sure and not mild else "warning", "unused", says if sure else f"{says}, as far as was seen")]
+    level = "error" if sure and not mild else "warning"
+    told = [head(page, level, "unused", says if sure else f"{says}, as far as was seen")]
     told += field(page, "names", _names(page, found, diagnosis))
     return told + prose(page, "help", _USE)
 

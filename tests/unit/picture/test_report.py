@@ -114,7 +114,7 @@ def test_two_cuts_that_sever_together_are_one_finding(model_file: str, tmp_path:
 
 def test_intended_cuts_take_one_quiet_line(model_file: str, tmp_path: Path) -> None:
     """No error, no excerpt."""
-    text = write(diagnosis(model_file), cwd=str(tmp_path), quiet={"fc.weight", "fc.bias"})
+    text = write(diagnosis(model_file), cwd=str(tmp_path), quiet=dict.fromkeys(("fc.weight", "fc.bias"), "as intended"))
     assert "error" not in text
     assert "note: detach at model.py:5 keeps the gradient from 2 parameters, as intended" in text
 
