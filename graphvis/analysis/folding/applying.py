@@ -22,11 +22,19 @@ class Repeats:
 
     def __init__(self, seats: Sequence[Station]) -> None:
         self._seats = seats
+        self._known: dict[int, bool] = {}
 
     def between(self, one: int, other: int) -> bool:
         """Whether an edge leads from one of several alike modules to the next, or is drawn in their first already."""
         if not one or not other:
             return False
+        pair = one * len(self._seats) + other
+        found = self._known.get(pair)
+        if found is None:
+            found = self._known[pair] = self._compare(one, other)
+        return found
+
+    def _compare(self, one: int, other: int) -> bool:
         mine, its = self._seats[one], self._seats[other]
         for level in range(min(len(mine), len(its))):
             row, place = mine[level]
