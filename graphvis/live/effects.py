@@ -135,6 +135,8 @@ class _Comparing:
         self._roots = roots
         self._leaves = [leaf for leaf in leaves if leaf.requires_grad]
         self._memories = memories
+        # A reentrant checkpoint allows only a whole backward, and hides the leaves inside it from any other.
+        self._whole = any(type(node).__name__ == "CheckpointFunctionBackward" for node in nodes_behind(roots))
         self._scalars = all(root.numel() == 1 for root in roots)
         self._steady: list[bool] = []
 
@@ -180,15 +182,16 @@ class _Comparing:
     def _run(self, back: Collection[int]) -> Gradients | None:
         """The gradients with some of the memories put back; None where backward raises."""
         seeds = [torch.ones_like(root) for root in self._roots]
-        with undisturbed(self._roots, self._leaves), _put_back([self._memories[place] for place in back]):
-            try:
-                return list(torch.autograd.grad(self._roots, self._leaves, seeds, retain_graph=True, allow_unused=True))
-            except RuntimeError:
-                try:  # a reentrant checkpoint allows only a whole backward
-                    torch.autograd.backward(self._roots, seeds, retain_graph=True)
-                except RuntimeError:
-                    return None
+        try:
+            with undisturbed(self._roots, self._leaves), _put_back([self._memories[place] for place in back]):
+                if not self._whole:
+                    return list(
+                        torch.autograd.grad(self._roots, self._leaves, seeds, retain_graph=True, allow_unused=True)
+                    )
+                torch.autograd.backward(self._roots, seeds, retain_graph=True)
                 return [leaf.grad for leaf in self._leaves]
+        except RuntimeError:
+            return None
 
 
 @contextmanager

@@ -408,6 +408,44 @@ def input_of_a_checkpoint_overwritten(m, write):
     return y.sum()
 
 
+@conflict("wrong gradient")
+def weight_that_a_checkpoint_reads_overwritten(m, write):
+    y = checkpoint(lambda value: (value @ m.v).tanh(), x() @ m.w, use_reentrant=False)  # SAVED
+    if write:
+        with torch.no_grad():
+            m.v.mul_(2)  # WROTE
+    return y.sum()
+
+
+@conflict("wrong gradient", "CheckpointFunctionBackward")
+def weight_that_a_reentrant_checkpoint_reads_overwritten(m, write):
+    y = checkpoint(lambda value: (value @ m.v).tanh(), x() @ m.w, use_reentrant=True)  # SAVED
+    if write:
+        with torch.no_grad():
+            m.v.mul_(2)  # WROTE
+    return y.sum()
+
+
+@conflict("wrong gradient", "CheckpointFunctionBackward")
+def step_between_a_reentrant_checkpoint_and_backward(m, write):
+    optimizer = torch.optim.SGD([m.v], lr=0.1)
+    m.v.grad = torch.ones_like(m.v)
+    y = checkpoint(lambda value: (value @ m.v).tanh(), x() @ m.w, use_reentrant=True)  # SAVED
+    if write:
+        optimizer.step()  # WROTE
+    return y.sum()
+
+
+@conflict("raises", "CheckpointFunctionBackward")
+def input_of_a_reentrant_checkpoint_overwritten(m, write):
+    h = x() @ m.w
+    y = checkpoint(lambda value: (value @ m.v).tanh(), h, use_reentrant=True)  # SAVED
+    if write:
+        with torch.no_grad():
+            h.mul_(2)  # WROTE
+    return y.sum()
+
+
 def _linear():
     return nn.Linear(4, 4, dtype=torch.float64)
 
@@ -540,6 +578,24 @@ def module_moved_after_its_forward(m, write):
     if write:
         m.float().double()
     return y
+
+
+@harmless(build=_trained)
+def batch_norm_in_a_reentrant_checkpoint_that_trains_on(m, write):
+    loss = checkpoint(m, x().requires_grad_(), use_reentrant=True).square().sum()
+    if write:
+        m(x() * 30 + 5)
+    return loss
+
+
+@harmless()
+def weight_read_before_a_checkpoint_is_overwritten(m, write):
+    total = m.v.sum()
+    y = checkpoint(lambda value: (value * 2).sin(), x() @ m.w, use_reentrant=False)
+    if write:
+        with torch.no_grad():
+            m.v.mul_(2)
+    return y.sum() + total
 
 
 @harmless()

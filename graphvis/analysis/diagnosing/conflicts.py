@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from graphvis.analysis.attributing import calls_of_nodes
-from graphvis.analysis.cutting import short
+from graphvis.analysis.cutting import is_checkpoint, short
 from graphvis.analysis.diagnosing.freed import find_freed
 from graphvis.analysis.diagnosing.regions import Region, region_of
 from graphvis.analysis.diagnosing.writes import Writes
@@ -114,6 +114,7 @@ class _Search:
                 found = self._of_saved(node, one)
                 if found is not None:
                     yield found
+            yield from self._of_reentrant(node)
             hidden = None if saved else self._of_hidden(node)
             if hidden is not None:
                 yield hidden
@@ -270,7 +271,50 @@ class _Search:
         severed = self.writes.detached(call, (number,))
         if severed is not None:
             return self._raises(node, saved, call, severed)
-        return self._at(node, saved, call, number)
+        if number in self.writes.given.get(self.writes.checkpointed[call], ()):
+            return self._at(node, saved, call, number)
+        return self._read_again(node, saved, call, number)  # of what it only reads the checkpoint keeps no version
+
+    def _read_again(self, node: int, saved: Saved, call: int, number: int) -> Overwritten | None:
+        """The conflict of a tensor that a checkpoint reads and does not keep; no counter is compared."""
+        if number in self.writes.exchanges and self.writes.exchanges[number][0] > call:
+            index, _ = self.writes.exchanges[number]
+            return Overwritten(
+                conflict=self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, index), call=call
+            )
+        place = self._place(number)
+        return None if place is None else self._uncounted(node, saved, call, place)
+
+    def _of_reentrant(self, node: int) -> Iterator[Overwritten]:
+        """The conflicts of a reentrant checkpoint: it keeps what it was given, and reads all else again."""
+        call = self.calls.get(node)
+        if call is None or not is_checkpoint(self.trace.calls[call]):
+            return
+        made: set[int] = set()
+        read: dict[int, int] = {}  # the tensors, each with the call that reads it
+        for index in self._inside(call):
+            inner = self.trace.calls[index]
+            written = {self.trace.tensors[write.tensor].storage for write in inner.writes}
+            for number in inner.inputs:
+                if number not in made and self.trace.tensors[number].storage not in written:
+                    read.setdefault(number, index)
+            made.update(inner.outputs)
+        given = {self.trace.tensors[number].storage for number in self.trace.calls[call].inputs}
+        for number, index in read.items():
+            if self.trace.tensors[number].storage in given:
+                continue
+            found = self._read_again(node, Saved(name=""), call, number)
+            if found is not None:
+                at = self._location(index), self._location(index, caller=True)
+                conflict = msgspec.structs.replace(found.conflict, saved_at=at[0], saved_by=at[1])
+                yield msgspec.structs.replace(found, conflict=conflict)
+
+    def _inside(self, apply: int) -> list[int]:
+        """The calls that a ``Function.apply`` ran."""
+        first = apply
+        while first > 0 and self.trace.calls[first - 1].inner:
+            first -= 1
+        return list(range(first, apply))
 
     def _of_hidden(self, node: int) -> Overwritten | None:
         """The conflict of a node that does not show what it saves."""

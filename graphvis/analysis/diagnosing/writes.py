@@ -19,6 +19,7 @@ class Writes:
         severed: the calls of ``detach_`` on each tensor that had a history.
         checkpointed: calls that backward will run again, each with the call at which its checkpoint began.
         remade: the tensors that these make, with the same.
+        given: the tensors that a checkpoint keeps, with their versions, by the call at which it began.
         changes: of each tensor in shared memory, what became of its values.
         exchanges: for each tensor that was given other memory the call that did it, and its number since.
     """
@@ -33,6 +34,7 @@ class Writes:
         self.changes: dict[int, list[Change]] = {}
         for change in trace.changes:
             self.changes.setdefault(change.tensor, []).append(change)
+        self.given: dict[int, set[int]] = {}
         self._storages = [tensor.storage for tensor in trace.tensors]
         self._counters = list(range(len(trace.tensors)))  # for each tensor the first that shares its counter
         depth = checkpoint = 0
@@ -43,6 +45,7 @@ class Writes:
             if call.function.startswith("torch.utils.checkpoint "):
                 depth += 1 if call.function.endswith("(True)") else -1
                 checkpoint = index if depth == 1 else checkpoint
+                self.given.setdefault(checkpoint, set()).update(call.inputs)
             elif depth:
                 self.checkpointed[index] = checkpoint
                 self.remade.update((number, checkpoint) for number in call.outputs if number not in call.inputs)

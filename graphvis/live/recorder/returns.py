@@ -270,7 +270,9 @@ def operand_of(node: ast.AST) -> str | None:
     first: ast.AST | None = None
     if isinstance(node, ast.Call):
         first = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if node.args and (first is None or (isinstance(first, ast.Name) and first.id in ("torch", "F", "nn", "np"))):
+        if _called(node) == "checkpoint":
+            first = node.args[1] if len(node.args) > 1 else None  # behind what is run
+        elif node.args and (first is None or (isinstance(first, ast.Name) and first.id in ("torch", "F", "nn", "np"))):
             first = node.args[0]
     elif isinstance(node, ast.BinOp):
         first = node.left

@@ -151,9 +151,9 @@ class Tape:
                 frame, (), entries, len(own),
             )  # fmt: skip
 
-    def note_mode(self, name: str, on: bool, frame: FrameType) -> None:
-        """Write down that a mode is entered or left."""
-        self.note_call(f"{name} ({on})", [], (), _get_sequence_nr(), frame)
+    def note_mode(self, name: str, on: bool, frame: FrameType, given: list[Any] | None = None) -> None:
+        """Write down that a mode is entered or left; `given` are the tensors that it keeps."""
+        self.note_call(f"{name} ({on})", given or [], (), _get_sequence_nr(), frame)
 
     def note_exit(self, name: str, tensor: Any, frame: FrameType) -> None:
         """Write down that a value leaves."""

@@ -70,6 +70,8 @@ def _last_part(conflict: Conflict) -> str:
 def _what(group: list[Conflict]) -> str:
     """What has happened to what was saved."""
     first, many = group[0], len(group) > 1
+    if not many and _is_rerun(first):
+        return "what a checkpoint reads was overwritten before backward runs it again"
     if many:
         saved = f"{len(group)} saved tensors"
     else:
@@ -78,6 +80,11 @@ def _what(group: list[Conflict]) -> str:
         return f"{saved} {'have' if many else 'has'} changed in memory that {library} shares"
     done = "given other memory" if first.function == "Tensor.data.__set__" else "overwritten"
     return f"{saved} {'were' if many else 'was'} {done} before backward needs {'them' if many else 'it'}"
+
+
+def _is_rerun(conflict: Conflict) -> bool:
+    """Whether nothing was saved: a reentrant checkpoint reads it again."""
+    return conflict.node == "CheckpointFunctionBackward" and not conflict.saved
 
 
 def _effect(conflict: Conflict) -> str:
@@ -120,9 +127,13 @@ def _marks(group: list[Conflict]) -> list[Mark]:
         marks.append(Mark(first.modified_at, spans.span_of_call(first.modified_at.text, first.function), says))
     if first.modified_by is not None:
         marks.append(Mark(first.modified_by, spans.span_of_value(first.modified_by.text), "called from here", False))
-    saved = dict.fromkeys((conflict.saved_at, conflict.node) for conflict in group if conflict.saved_at is not None)
-    for where, node in list(saved)[:MOST]:
-        marks.append(Mark(where, spans.span_of_value(where.text), f"{clean(node)} saved it here", False))
+    saved = dict.fromkeys(
+        (conflict.saved_at, "backward reads it again here" if _is_rerun(conflict) else f"{conflict.node} saved it here")
+        for conflict in group
+        if conflict.saved_at is not None
+    )
+    for where, says in list(saved)[:MOST]:
+        marks.append(Mark(where, spans.span_of_value(where.text), clean(says), False))
     return marks
 
 

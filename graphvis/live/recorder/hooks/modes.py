@@ -10,7 +10,7 @@ import torch
 from torch._functorch import eager_transforms, vmap
 from torch.utils import checkpoint
 
-from graphvis.live.recorder.hooks.places import listening, noting, recordings, replace
+from graphvis.live.recorder.hooks.places import listening, noting, recordings, replace, tensors_in
 
 
 def wrap() -> None:
@@ -48,8 +48,10 @@ def _wrap_checkpoint() -> None:
 
     @functools.wraps(enter)
     def __enter__(self: Any) -> Any:  # noqa: N807  # stands in for it
+        frame = sys._getframe(1)
+        given = tensors_in(frame.f_locals.get("args", ()))  # what it keeps, with their versions, to run again on
         for recording in listening():
-            recording.tape.note_mode("torch.utils.checkpoint", True, sys._getframe(1))
+            recording.tape.note_mode("torch.utils.checkpoint", True, frame, given)
         return enter(self)
 
     @functools.wraps(leave)
