@@ -47,8 +47,10 @@ def own_warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if filename.startswith(_OURS):
-            filename, lineno = _place(sys._getframe(1)) or (filename, lineno)
+        frame = _caller(sys._getframe(1)) if filename.startswith(_OURS) else None
+        if frame is not None:
+            _raise_again(message, category, frame)
+            return
         stream = sys.stderr if file is None else file
         if stream is not None:
             stream.write(warnings.formatwarning(message, category, filename, lineno, line))
@@ -62,16 +64,36 @@ def own_warnings() -> Iterator[None]:
             warnings.showwarning = before
 
 
-def _place(frame: FrameType | None) -> tuple[str, int] | None:
-    """The place from which our innermost frame was called, that is, from which torch would have been."""
+def _raise_again(message: Warning | str, category: type[Warning], frame: FrameType) -> None:
+    """Raise a warning at `frame`, where Python's filters and its memory of what was shown may say otherwise."""
+    warnings.onceregistry.pop((str(message), category), None)  # type: ignore[attr-defined]  # typeshed lacks it
+    variables = frame.f_globals
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=variables.get("__name__"),
+        registry=variables.setdefault("__warningregistry__", {}),
+    )
+
+
+def _caller(frame: FrameType | None) -> FrameType | None:
+    """The frame by which our innermost one was called, that is, by which torch would have been.
+
+    What our module remembers to have shown is forgotten, for all lines of the script would look alike there.
+    """
+    while frame is not None and not frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.f_back
+    if frame is not None:
+        frame.f_globals.get("__warningregistry__", {}).clear()
     stack: list[FrameType] = []
     while frame is not None:
         stack.append(frame)
         frame = frame.f_back
-    inner = next((place for place, one in enumerate(stack) if one.f_code.co_filename.startswith(_OURS)), len(stack))
-    stack = stack[inner:][::-1]
+    stack.reverse()
     own = _own([(one.f_code.co_filename, one.f_code.co_name) for one in stack])
-    return (stack[own[-1]].f_code.co_filename, stack[own[-1]].f_lineno) if own else None
+    return stack[own[-1]] if own else None
 
 
 def _own(frames: Sequence[tuple[str, str]]) -> list[int]:

@@ -112,6 +112,8 @@ def _run_stdin() -> None:
     text = io.TextIOWrapper(io.BytesIO(source), encoding).read()
     linecache.cache[_STDIN] = (len(text), None, text.splitlines(keepends=True), _STDIN)
     main = _main()
+    main.__file__ = _STDIN
+    main.__dict__.update(__cached__=None)
     exec(code, main.__dict__)
 
 
