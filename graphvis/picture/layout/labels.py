@@ -22,7 +22,6 @@ _SAMPLES = 24
 _STEP = 6.0
 _LEAN = 4.0
 
-Ways = dict[int, list[Point]]
 
 
 def put(measured: Measured, placement: Placement, there: Presence, room: float) -> tuple[Placement, set[int]]:
@@ -34,6 +33,7 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
     tracks = dict(placement.tracks)
     homeless = set()
     ways = {i: sample(track, _SAMPLES) for i, track in tracks.items()}
+    lanes = sorted((y, x, i) for i, way in ways.items() for x, y in way)
     left, right = extent(placement)
     sides = (left, right, max(room, right - left))
     for i, label in measured.labels.items():
@@ -41,11 +41,11 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
             continue
         halves = there.labels[i]
         taken = there.obstacles(placement, halves) + there.words(tracks, halves)
-        others = {k: way for k, way in ways.items() if k != i and there.links[k] & halves}
+        others = {k for k in ways if k != i and there.links[k] & halves}
         free = [
             place
             for place, scissors in _places(ways[i], label)
-            if _is_free(place, others, taken) and _is_free(scissors, others, taken)
+            if all(_is_free(each, lanes, others, taken) for each in (place, scissors))
         ]
         if not free:
             homeless.add(i)
@@ -121,14 +121,12 @@ def _places(way: list[Point], label: Label) -> Iterator[tuple[Place, Place]]:
     return (places for _, places in sorted(found, key=lambda pair: pair[0]))
 
 
-def _is_free(place: Place, ways: Ways, taken: list[Place]) -> bool:
+def _is_free(place: Place, lanes: list[tuple[float, float, int]], ways: set[int], taken: list[Place]) -> bool:
     if any(_meet(place, other) for other in taken):
         return False
-    return not any(
-        place.left - _LANES < x < place.right + _LANES and place.top < y < place.bottom
-        for way in ways.values()
-        for x, y in way
-    )
+    left, right = place.left - _LANES, place.right + _LANES
+    start, stop = bisect_right(lanes, (place.top, math.inf)), bisect_left(lanes, (place.bottom, -math.inf))
+    return not any(left < x < right and i in ways for _, x, i in lanes[start:stop])
 
 
 def _meet(one: Place, other: Place) -> bool:

@@ -7,6 +7,7 @@ are laid last, along the first of a few simple ways that touches nothing, or tou
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise, product
 
@@ -27,6 +28,8 @@ _SAMPLES = 24
 _CLEAR = 4.0
 
 Way = tuple[Point, Point, Point, Point]
+_Lanes = list[tuple[float, float, int]]
+"""Points of lanes by height: y, x, and which lane."""
 
 
 def connect(measured: Measured, placement: Placement, there: Presence) -> Placement:
@@ -60,7 +63,8 @@ def _lay(
             continue
         halves = there.links[i]
         near = there.obstacles(placement, halves, but=(link.tail, link.head)) + there.words(placement.tracks, halves)
-        lanes = [sample(track) for k, track in tracks.items() if there.links[k] & halves]
+        mine = [track for k, track in tracks.items() if there.links[k] & halves]
+        lanes = sorted((y, x, lane) for lane, track in enumerate(mine) for x, y in sample(track))
         upper, lower = sorted((placement.boxes[link.tail], placement.boxes[link.head]), key=lambda place: place.y)
         if far:
             words = 2 * max((measured.labels[k].width for k in which if k in measured.labels), default=0.0)
@@ -79,19 +83,24 @@ def _around(place: Place) -> Way:
     return start, (aside, place.y + 2 * high), (aside, place.y - 2 * high), end
 
 
-def _cost(way: Way, near: list[Place], lanes: list[list[Point]], sides: tuple[float, float]) -> float:
+def _cost(way: Way, near: list[Place], lanes: _Lanes, sides: tuple[float, float]) -> float:
     """How ill a way suits: over boxes and words above all, then over lanes, then what it adds to the width."""
     points = [point_at(way, k / _SAMPLES) for k in range(_SAMPLES + 1)]
     hits = sum(_touches(points, place) for place in near)
-    crossings = sum(_meet(points, lane) for lane in lanes)
+    crossings = len(_met(points, lanes))
     wider = max(0.0, sides[0] - min(x for x, _ in points)) + max(0.0, max(x for x, _ in points) - sides[1])
     long = sum(math.dist(p, q) for p, q in pairwise(points))
     above = max(0.0, -min(y for _, y in points))  # where the words over the graph are
     return 1000 * hits + 40 * above + 120 * crossings + 2 * wider + 0.25 * long
 
 
-def _meet(points: list[Point], lane: list[Point]) -> bool:
-    return any(abs(x - u) < _CLEAR and abs(y - v) < _CLEAR for x, y in points for u, v in lane)
+def _met(points: list[Point], lanes: _Lanes) -> set[int]:
+    """The lanes that come near one of the points."""
+    found: set[int] = set()
+    for x, y in points:
+        near = lanes[bisect_right(lanes, (y - _CLEAR, math.inf)) : bisect_left(lanes, (y + _CLEAR, -math.inf))]
+        found.update(lane for _, u, lane in near if abs(x - u) < _CLEAR)
+    return found
 
 
 def _beside(upper: Place, lower: Place, others: list[Place]) -> Iterator[Way]:
