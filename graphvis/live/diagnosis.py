@@ -74,9 +74,12 @@ def diagnose(
         trace.name(named)
     try:
         evidence = Evidence(loss, trace, named, None if parameters is None else named)
-        measured = probing.probe(loss, list(named.values())) if probe else {}
-        if probe and isinstance(trace, KeepingRecording):
-            evidence.compare(loss, trace, stop)
+        measured: Mapping[int, probing.Measured] = {}
+        if probe:
+            with probing.unmoved(evidence.buffers(trace)):
+                measured = probing.probe(loss, list(named.values()))
+                if isinstance(trace, KeepingRecording):
+                    evidence.compare(loss, trace, stop)
         found = evidence.judge(measured, backward, stop)
         return found if verify is None else verification.verify(found, verify, named)
     finally:

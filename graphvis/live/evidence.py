@@ -75,6 +75,16 @@ class Evidence:
         if leaves and any(one.conflict.effect != "raises" for one in conflicts):
             self._differ = effects.measure(outputs, leaves, conflicts, recording)
 
+    def buffers(self, recording: Recording | None) -> list[torch.Tensor]:
+        """The buffers of the modules that ran, where a backward runs code again that may update them; else none."""
+        saved = (one for kept in self._graph.saved.values() for one in kept)
+        again = "CheckpointFunctionBackward" in self._graph.names or any(one.state == "unknown" for one in saved)
+        if recording is None or not again:
+            return []
+        modules = [module for known in recording.tape.modules if (module := known()) is not None]
+        found = {id(buffer): buffer for module in modules for buffer in module.buffers()}
+        return [buffer for buffer in found.values() if not buffer.is_inference()]
+
     def _leaves(self, outputs: Any) -> list[torch.Tensor]:
         """Whose gradients are compared."""
         leaves = probing.leaves_of(find_outputs(outputs)) if self._parameters is None else self._parameters.values()

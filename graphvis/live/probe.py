@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import torch
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from graphvis.analysis.diagnosing import Zeroing
 from graphvis.live.walker.outputs import find_outputs
@@ -220,6 +221,20 @@ def undisturbed(outputs: Sequence[Any], leaves: Sequence[torch.Tensor]) -> Itera
         finally:
             for leaf, grad in kept:
                 leaf.grad = grad
+
+
+@contextmanager
+def unmoved(buffers: Sequence[torch.Tensor]) -> Iterator[None]:
+    """Put back the values of buffers, and their versions: a checkpoint that runs again updates running statistics."""
+    with torch.no_grad(), torch._C.DisableTorchFunction():
+        kept = [buffer.clone() for buffer in buffers]
+    with _unsafe_preserve_version_counter(tuple(buffers)):
+        try:
+            yield
+        finally:
+            with torch.no_grad(), torch._C.DisableTorchFunction():
+                for buffer, values in zip(buffers, kept, strict=True):
+                    buffer.copy_(values)
 
 
 def _count(gradient: Any) -> Any:

@@ -9,7 +9,7 @@ import msgspec
 import torch
 
 from graphvis.live.evidence import Evidence
-from graphvis.live.probe import Watch
+from graphvis.live.probe import Watch, unmoved
 from graphvis.live.recorder import KeepingRecording, Recording
 from graphvis.model import Diagnosis, Location
 
@@ -47,7 +47,8 @@ class Examination:
             event.roots, recording, {**outputs, **parameters}, parameters, values=False
         )
         if isinstance(recording, KeepingRecording):
-            self._evidence.compare(event.roots, recording)
+            with unmoved(self._evidence.buffers(recording)):
+                self._evidence.compare(event.roots, recording)
         self.diagnosis: Diagnosis = self._evidence.judge({}, location)
         self.refused = False
         with torch._C.DisableTorchFunction():

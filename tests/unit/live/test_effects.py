@@ -279,3 +279,22 @@ def test_keeping_values_changes_no_verdict(case: Case) -> None:
     kept, plain = (ask(case.step, case.build, probe=case.probe, values=values) for values in (True, False))
     assert kept.findings == plain.findings
     assert kept.cuts == plain.cuts
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_a_probe_through_a_checkpoint_leaves_running_statistics_alone(reentrant: bool) -> None:
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 1))
+    with record(values=True) as trace:
+        x = torch.randn(3, 4, requires_grad=True)
+        loss = checkpoint(model, x, use_reentrant=reentrant).sum()
+        model[3].weight.data.mul_(0.5)
+    kept = [buffer.clone() for buffer in model.buffers()]
+    versions = [buffer._version for buffer in model.buffers()]
+    weight = model[3].weight.detach().clone()
+    diagnosis = diagnose(loss, trace, model, probe=True)
+    assert [conflict.certain for conflict in diagnosis.conflicts] == [True]
+    assert all(torch.equal(one, other) for one, other in zip(model.buffers(), kept, strict=True))
+    assert [buffer._version for buffer in model.buffers()] == versions
+    assert torch.equal(model[3].weight, weight)
+    assert all(parameter.grad is None for parameter in model.parameters())
