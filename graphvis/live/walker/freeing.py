@@ -5,7 +5,7 @@ which lives as long as the node, and a graph of such nodes is freed by recursion
 longest path: some 50,000 nodes deep, a stack of 8 MiB overflows and the process dies. A walk makes
 every node such a node, so it has to undo the danger.
 
-The cure: on every path, at least each 50th node keeps its own ``next_functions`` in its
+The cure: on every path, at least each 20th node keeps its own ``next_functions`` in its
 ``metadata``. When that node dies, its edges go first and free nothing, because the kept tuple still
 holds what lies below. Then the tuple goes, and tuples are what CPython does not free by unbounded
 recursion: past a nesting of about 50 it puts them aside until the stack has unwound. Nothing lives
@@ -22,8 +22,8 @@ from graphvis.live.walker.structure import Structure
 
 BELOW = "graphvis.below"
 GUARDED = "graphvis.guarded"
-SPACING = 50  # then a graph of any depth is freed within a stack of 256 KiB
-SHALLOW = 1000  # no stack is too small for a path of so many
+SPACING = 20  # times the 50 of tuples: some 1,000 nodes deep at most, which fits a stack of 128 KiB
+SHALLOW = 1000  # a path of so many needs no cure
 
 
 def guard(structure: Structure, tops: Iterable[Any]) -> None:

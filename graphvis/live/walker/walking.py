@@ -18,6 +18,7 @@ from graphvis.live.walker.structure import Structure
 from graphvis.live.walker.tensors import Storages
 from graphvis.model.graph import Graph
 
+_ATTEMPTS = 10
 Module = torch.nn.Module | Iterable[torch.nn.Module]
 
 
@@ -105,10 +106,23 @@ class _Walk:
         self._structure = Structure()
         self._roots: list[int] = []
         tops: list[Any] = []
+        interruption: BaseException | None = None
         try:
             tops = self._follow(found, others)
+        except BaseException as error:
+            interruption = error
+        # Ctrl-C, or a timer's handler, may break off this too, and a graph that is guarded by half is a crash to come.
+        for _ in range(_ATTEMPTS):
+            try:
+                guard(self._structure, tops)
+                break
+            except BaseException as error:
+                interruption = error
+        try:
+            if interruption is not None:
+                raise interruption
         finally:
-            guard(self._structure, tops)
+            del interruption  # else it and this frame hold each other, and the graph
 
     def _follow(self, outputs: list[Output], others: list[torch.Tensor]) -> list[Any]:
         """Walk it all; the autograd nodes that the walk began from."""

@@ -47,6 +47,17 @@ def braid(length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return x, middle, a + b
 
 
+def fork(length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Two chains that end by themselves and lead into the same third one; only one of them is walked."""
+    x = shared = torch.ones(1, requires_grad=True)
+    for _ in range(length // 2):
+        shared = shared + 1
+    a = b = shared
+    for _ in range(length // 4):
+        a, b = a + 1, b * 1
+    return x, b, a
+
+
 Live = dict[str, object]
 
 
@@ -82,8 +93,8 @@ def backward(live: Live) -> None:
 
 
 def small_stack(live: Live) -> None:
-    """It all dies in a thread with a stack of 256 KiB."""
-    threading.stack_size(256 * 1024)
+    """It all dies in a thread with a stack of 128 KiB, the least that systems give."""
+    threading.stack_size(128 * 1024)
     thread = threading.Thread(target=root_last, args=(live,))
     thread.start()
     thread.join()
@@ -104,10 +115,19 @@ def touched_only(live: Live) -> None:
 
 def exception(live: Live) -> None:
     """The walk is broken off half way, as by Ctrl-C, and the tensors die."""
+    break_off(live, "spread", lambda frame: len(frame.f_locals.get("live", ())) > NODES // 2)
+
+
+def exception_while_guarding(live: Live) -> None:
+    """What makes the graph safe is itself broken off, and the tensors die."""
+    break_off(live, "guard", lambda frame: "gaps" in frame.f_locals)
+
+
+def break_off(live: Live, function: str, when: Callable[[FrameType], bool]) -> None:
+    """Interrupt the walk in `function`, then let the tensors die."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        met = frame.f_locals.get("live", ()) if frame and frame.f_code.co_name == "spread" else ()
-        if len(met) > NODES // 2:
+        if frame and frame.f_code.co_name == function and when(frame):
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise KeyboardInterrupt
 
@@ -137,11 +157,12 @@ def run(case: Callable[[Live], None], live: Live) -> None:
 if __name__ == "__main__":
     NODES = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    x, middle, y = {"chain": chain, "residual": residual, "braid": braid}[sys.argv[1]](NODES)
+    x, middle, y = {"chain": chain, "residual": residual, "braid": braid, "fork": fork}[sys.argv[1]](NODES)
     live: Live = {"x": x, "middle": middle, "y": y}
     del x, middle, y
     run(touched_only, live)
     run(exception, live)
+    run(exception_while_guarding, live)
     live["graph"] = walk(live["y"], {"middle": live["middle"]})
     for case in (root_last, graph_first, middle_outlives, detached, backward, small_stack, interpreter_exit):
         run(case, live)
