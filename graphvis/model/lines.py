@@ -130,6 +130,7 @@ class _Reader:
     def __init__(self, file: IO[bytes], told: _Told) -> None:
         self._file = file
         self._told = told
+        self._last = b""
         self._words: dict[str, str] = {}  # each once, for a million nodes have a few dozen names
 
     def read(self, kinds: tuple[type[_Kind], ...]) -> _Kind:
@@ -143,11 +144,15 @@ class _Reader:
 
     def _line(self) -> bytes:
         line = self._file.readline()
-        if not line.endswith(b"\n") and line != b"}":  # behind the last one there need be no line break
+        if not line.endswith(b"\n") and not (line or self._last).rstrip().endswith(b"}"):
+            # The end of the file, and a whole document ends with a brace, whatever its lines.
             raise DocumentError(
                 "not a whole JSON document: it ends too early",
                 "The file was cut off: save it again, or copy it again from where it was written.",
             )
+        if not line:
+            raise _OtherwiseError
+        self._last = line
         self._told(len(line))
         return line
 
@@ -182,6 +187,8 @@ class _Reader:
             raise _OtherwiseError
         if text in (b"[", b"{"):
             return name[1:].decode(), text, True
+        if text in (b"[,", b"{,"):
+            raise _OtherwiseError
         return name[1:].decode(), text.removesuffix(b","), text.endswith(b",")
 
     def _closed(self, bracket: bytes, line: bytes) -> bool:
@@ -220,7 +227,7 @@ class _Reader:
             lines.append(line)
             size += len(line)
             following = line.endswith(b",\n")
-            if line == b",\n":
+            if not line.strip(b" \t\r\n,"):
                 raise _OtherwiseError
             if following and size >= _ENOUGH:
                 add(decoder.decode(around % b"".join(lines).removesuffix(b",\n")))
