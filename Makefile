@@ -44,10 +44,10 @@ soak: $(STAMP) ## the random programs, fifty times as many
 	@echo "Running the property tests at length"
 	@$(BIN)/python -m pytest tests/properties --hypothesis-profile=soak $(PYTEST)
 
-bench: $(STAMP) ## what it costs, as a table
+bench: $(STAMP) ## what it costs, into docs/benchmarks.md
 	@echo "Measuring; leave the machine alone meanwhile"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]' || echo "Without the peers: they cannot be installed"
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks --into docs/benchmarks.md
 
 lint: $(STAMP) ## ruff
 	@echo "Linting"
