@@ -10,19 +10,12 @@ from graphvis.analysis.attributing import calls_of_nodes
 from graphvis.analysis.cutting import is_checkpoint, short
 from graphvis.analysis.diagnosing.freed import find_freed
 from graphvis.analysis.diagnosing.regions import Region, region_of
+from graphvis.analysis.diagnosing.unshown import kept_unshown, read_again
 from graphvis.analysis.diagnosing.writes import Writes
 from graphvis.model import Call, Change, Conflict, Graph, Location, Saved, Trace
 from graphvis.model.diagnosis import Effect
 
 _OF_RESULTS = ("result", "output", "out", "result0", "result1")
-# In-place and foreach operations whose derivative is taken from the result. Nodes made by a write into a view
-# (CopySlices) and by foreach calls do not show what they save.
-_KEEP_RESULT = frozenset(
-    ["exp", "expm1", "exp2", "sigmoid", "tanh", "sqrt", "rsqrt", "reciprocal", "relu", "leaky_relu", "elu", "selu",
-     "celu", "threshold", "rrelu", "hardsigmoid", "softmax", "log_softmax"]
-)  # fmt: skip
-_KEEP_OTHERS = frozenset(["mul", "div", "true_divide", "addcmul", "addcdiv", "lerp", "masked_fill", "where", "pow"])
-_KEEP_INPUTS = frozenset(["mul", "div", "pow", "sin", "cos", "log", "abs", "addcmul", "addcdiv", "tan", "erf", "log2"])
 _STATISTICS = ("running_mean", "running_var")
 _DETACHED = "detached"
 # Which argument a node saved, by the names that derivatives.yaml gives them; one more where a sum comes first.
@@ -290,52 +283,21 @@ class _Search:
         call = self.calls.get(node)
         if call is None or not is_checkpoint(self.trace.calls[call]):
             return
-        made: set[int] = set()
-        read: dict[int, int] = {}  # the tensors, each with the call that reads it
-        for index in self._inside(call):
-            inner = self.trace.calls[index]
-            written = {self.trace.tensors[write.tensor].storage for write in inner.writes}
-            for number in inner.inputs:
-                if number not in made and self.trace.tensors[number].storage not in written:
-                    read.setdefault(number, index)
-            made.update(inner.outputs)
-        given = {self.trace.tensors[number].storage for number in self.trace.calls[call].inputs}
-        for number, index in read.items():
-            if self.trace.tensors[number].storage in given:
-                continue
+        for number, reader in read_again(self.trace, call).items():
             found = self._read_again(node, Saved(name=""), call, number)
             if found is not None:
-                at = self._location(index), self._location(index, caller=True)
+                at = self._location(reader), self._location(reader, caller=True)
                 conflict = msgspec.structs.replace(found.conflict, saved_at=at[0], saved_by=at[1])
                 yield msgspec.structs.replace(found, conflict=conflict)
 
-    def _inside(self, apply: int) -> list[int]:
-        """The calls that a ``Function.apply`` ran."""
-        first = apply
-        while first > 0 and self.trace.calls[first - 1].inner:
-            first -= 1
-        return list(range(first, apply))
-
     def _of_hidden(self, node: int) -> Overwritten | None:
         """The conflict of a node that does not show what it saves."""
-        name = self.graph.names[node]
         call = self.calls.get(node)
-        if call is None or not (name == "CopySlices" or "oreach" in name):
+        if call is None:
             return None
-        made = self.trace.calls[call]
-        function = short(made).removeprefix("_foreach_").rstrip("_")
-        kept: list[int] = []
-        if function in _KEEP_RESULT:
-            kept = list(made.outputs)
-        elif name == "CopySlices" and function in _KEEP_OTHERS:
-            kept = [n for n in made.inputs if n not in made.outputs]
-        elif name != "CopySlices" and function in _KEEP_INPUTS:
-            kept = list(made.inputs)
-        saved = Saved(name="result" if function in _KEEP_RESULT else "self")
-        for number in kept:
-            if (found := self._at(node, saved, call, number)) is not None:
-                return found
-        return None
+        name, kept = kept_unshown(self.graph.names[node], self.trace.calls[call])
+        found = (self._at(node, Saved(name=name), call, number) for number in kept)
+        return next((one for one in found if one is not None), None)
 
     def _at(self, node: int, saved: Saved, call: int, number: int) -> Overwritten | None:
         """The conflict of a tensor that is known to be saved though it is not shown; counted writes come first."""
