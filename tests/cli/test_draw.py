@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from graphvis.model import Graph
 from tests.cli.conftest import GRAPHVIS, Result, lines_of
 
 Call = Callable[..., Result]
@@ -107,3 +111,46 @@ def test_changed_document_draws_what_it_says(call: Call, saved: Path) -> None:
     document["title"] = "another finding"
     Path("changed.json").write_text(json.dumps(document))
     assert "another finding" in call("draw", "changed.json").out
+
+
+def chain(length: int) -> Graph:
+    """Functions in a row."""
+    return Graph(
+        kinds=("function",) * length,
+        names=("SinBackward0",) * length,
+        sources=tuple(range(length - 1)),
+        slots=(0,) * (length - 1),
+        targets=tuple(range(1, length)),
+        output_nrs=(0,) * (length - 1),
+        roots=(0,),
+    )
+
+
+def test_what_no_browser_opens_well_is_refused_with_the_ways_out_and_drawn_when_folded(call: Call) -> None:
+    Path("long.json").write_text(chain(50_000).to_json())
+    result = call("draw", "long.json", "--no-fold", "-o", "long.svg")
+    assert result.code == 2
+    assert "50,000 boxes" in result.err
+    assert all(way in result.err for way in ("--fold", "--focus", "-f json", "--no-limit"))
+    assert not Path("long.svg").exists()
+    assert call("draw", "long.json", "-o", "long.svg") == Result(0, "", "")
+    assert Path("long.svg").read_text().count("data-node") <= 60
+
+
+def test_a_layout_that_takes_long_says_so_on_a_terminal_and_ends_when_it_is_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "long.json").write_text(chain(30_000).to_json())
+    process, terminal = pty.fork()
+    if process == 0:  # the child, whose terminal it is
+        os.chdir(tmp_path)
+        os.execv(GRAPHVIS, ["graphvis", "draw", "long.json", "--no-fold", "--no-limit", "-o", "long.svg"])
+    seen = b""
+    with open(terminal, "rb", buffering=0) as screen:
+        while b"laying out 30,000 boxes" not in seen and (chunk := screen.read(1 << 16)):
+            seen += chunk
+        os.kill(process, signal.SIGINT)
+        with contextlib.suppress(OSError):  # how Linux says that a terminal is gone
+            while screen.read(1 << 16):
+                pass
+    assert b"fewer" in seen
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+    assert not (tmp_path / "long.svg").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import shutil
 import time
@@ -82,6 +83,13 @@ printf '%s' "$read" | {real} "$@" """
     stumbled, smooth = lay_out(measured, program(body)), lay_out(measured)
     assert stumbled.boxes.keys() == smooth.boxes.keys()
     assert stumbled.tracks.keys() == smooth.tracks.keys()
+
+
+def test_while_an_engine_works_somebody_is_told(program) -> None:  # type: ignore[no-untyped-def]
+    told: list[int] = []
+    assert engine.run("digraph {}", "json0", program("sleep 1; echo x"), told=told.append) == b"x\n"
+    assert 2 <= len(told) <= 6
+    assert engine.run("digraph {}", "json0", program("echo x"), timeout=math.inf) == b"x\n"
 
 
 def test_a_missing_engine_is_named() -> None:
