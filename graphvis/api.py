@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,14 +13,15 @@ from graphvis.analysis.comparing import match_by_calls, match_by_identity, match
 from graphvis.analysis.judging import judge
 from graphvis.errors import SelectionError
 from graphvis.live import counterfactual, diagnosis, moments, recorder, script, walker
-from graphvis.live.diagnosis import Parameters
 from graphvis.live.moments.building import build
 from graphvis.live.moments.names import tensors_of
 from graphvis.live.recorder import Recording
-from graphvis.model import Comparison, Cut, Diagnosis, Graph, Location, Moment
-from graphvis.model.cut import CutKind
+from graphvis.model import Comparison, Diagnosis, Graph, Location, Moment
 from graphvis.model.run import Issue, Run
 from graphvis.scenario import Scenario
+
+diagnose = diagnosis.diagnose
+without_cuts = counterfactual.without_cuts
 
 _MOST_IDENTIFIED = 10_000
 """Nodes of a graph up to which a walk notes who they are: each token costs a dict in the program's own node."""
@@ -111,53 +111,6 @@ def record(*, values: bool = False) -> Recording:
         A context manager that is the recording itself; ``trace.freeze()`` gives it as data.
     """
     return recorder.record(values=values)
-
-
-def diagnose(
-    loss: Any,
-    trace: Recording | None = None,
-    parameters: Parameters | None = None,
-    *,
-    probe: bool = False,
-    verify: Callable[[], Any] | None = None,
-) -> Diagnosis:
-    """Say of each parameter whether ``backward()`` from `loss` gives it a gradient, and if not, which line is to blame.
-
-    Call it before ``backward()``, which frees what is looked at. Nothing in the program changes.
-
-    Args:
-        loss: what backward starts from: a tensor, a tuple, list or dict of them, or a model's output object.
-        trace: the recording of the forward pass; without one it is told who gets no gradient, and not why.
-        parameters: a Module, Modules, tensors by name, or tensors, which take the names that the trace knows; by
-            default the leaves that the walk finds.
-        probe: also run a backward of our own, which tells gradients that are exactly zero and Functions that return
-            None. With ``record(values=True)`` more of them, with and without what was overwritten, which tell whether
-            a write that PyTorch did not count makes a gradient wrong. They run tensor hooks; ``.grad`` and all values
-            stay as they are.
-        verify: runs the program again and returns its loss. Then it is measured what each cut costs, and whether an
-            overwritten tensor makes a gradient wrong.
-
-    Raises:
-        WalkError: if there is no tensor in `loss`.
-        ParametersError: if `parameters` is none of the above.
-        TraceError: if `trace` is no recording.
-    """
-    return diagnosis.diagnose(loss, trace, parameters, probe=probe, verify=verify)
-
-
-def without_cuts(
-    where: Cut | Location | None = None, *, kinds: Collection[CutKind] | None = None
-) -> AbstractContextManager[Any]:
-    """Run a block as if its cuts were not there, so that the graph that would have been is really built.
-
-    Args:
-        where: one cut of a diagnosis, or a line; None for all.
-        kinds: which kinds of cut, e.g. ``{"detach"}``; by default all that can be taken out.
-
-    Raises:
-        NeutraliseError: for ``item``, ``numpy`` and the other kinds whose value leaves PyTorch.
-    """
-    return counterfactual.without_cuts(where, kinds=kinds)
 
 
 def torchviz_sources(scenario: Scenario) -> dict[str, str]:

@@ -12,7 +12,7 @@ from graphvis.live import probe as probing
 from graphvis.live import verification
 from graphvis.live.evidence import Evidence
 from graphvis.live.recorder import KeepingRecording, Recording
-from graphvis.model import Diagnosis, Location
+from graphvis.model import Diagnosis
 
 Parameters = (
     torch.nn.Module
@@ -38,25 +38,22 @@ def diagnose(
     *,
     probe: bool = False,
     verify: Callable[[], Any] | None = None,
-    backward: Location | None = None,
-    stop: int | None = None,
 ) -> Diagnosis:
-    """Say of each parameter whether a backward from `loss` gives it a gradient, and if not, why.
+    """Say of each parameter whether ``backward()`` from `loss` gives it a gradient, and if not, which line is to blame.
+
+    Call it before ``backward()``, which frees what is looked at. Nothing in the program changes.
 
     Args:
         loss: what backward starts from: a tensor, a tuple, list or dict of them, or a model's output object.
-        trace: the recording of the run that made it; without one the reasons cannot be told.
-        parameters: a Module, Modules, tensors by name, or tensors, which take the names that the trace knows;
-            by default the leaves that the walk finds.
-        probe: also run a backward of our own, which tells gradients that are exactly zero and custom
-            Functions that return None. It runs tensor hooks; ``.grad`` and the graph stay as they are.
-        verify: runs the program again and returns its loss; then it is measured what each cut costs
-            and whether an overwritten tensor makes a gradient wrong.
-        backward: the line that starts the backward, if it is known.
-        stop: with `trace`, the call up to which the run counts; by default all of it.
-
-    Returns:
-        Verdicts, cuts and conflicts. Nothing in the program has changed.
+        trace: the recording of the forward pass; without one it is told who gets no gradient, and not why.
+        parameters: a Module, Modules, tensors by name, or tensors, which take the names that the trace knows; by
+            default the leaves that the walk finds.
+        probe: also run a backward of our own, which tells gradients that are exactly zero and Functions that return
+            None. With ``record(values=True)`` more of them, with and without what was overwritten, which tell whether
+            a write that PyTorch did not count makes a gradient wrong. They run tensor hooks; ``.grad`` and all values
+            stay as they are.
+        verify: runs the program again and returns its loss. Then it is measured what each cut costs, and whether an
+            overwritten tensor makes a gradient wrong.
 
     Raises:
         WalkError: if there is no tensor in `loss`.
@@ -79,8 +76,8 @@ def diagnose(
             with probing.unmoved(evidence.buffers(trace)):
                 measured = probing.probe(loss, list(named.values()))
                 if isinstance(trace, KeepingRecording):
-                    evidence.compare(loss, trace, stop)
-        found = evidence.judge(measured, backward, stop)
+                    evidence.compare(loss, trace)
+        found = evidence.judge(measured)
         return found if verify is None else verification.verify(found, verify, named)
     finally:
         if trace is not None:

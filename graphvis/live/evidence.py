@@ -54,13 +54,16 @@ class Evidence:
             self._trace = None if recording is None else recording.freeze()
             self._joined = self._graph if self._trace is None else join(self._graph, self._trace)
 
-    def judge(
-        self, measured: Mapping[int, probing.Measured], backward: Location | None, stop: int | None = None
-    ) -> Diagnosis:
-        """Judge by it, by what a backward was measured to give, by ``id`` of the parameters, and by :meth:`compare`."""
+    def judge(self, measured: Mapping[int, probing.Measured], backward: Location | None = None) -> Diagnosis:
+        """Judge by it, by what a backward was measured to give, by ``id`` of the parameters, and by :meth:`compare`.
+
+        Args:
+            measured: what a backward gave.
+            backward: the line that is about to start one; None where that is not known.
+        """
         with uncollected():
             subjects = subjects_of(self._graph, self._trace, self._parameters, measured)
-            found = diagnosing.diagnose(self._graph, self._trace, subjects, backward=backward, stop=stop)
+            found = diagnosing.diagnose(self._graph, self._trace, subjects, backward=backward)
         conflicts = tuple(
             msgspec.structs.replace(conflict, certain=True) if differs else conflict
             for conflict, differs in zip_longest(found.conflicts, self._differ[: len(found.conflicts)])
@@ -68,9 +71,9 @@ class Evidence:
         )
         return msgspec.structs.replace(found, graph=self._joined, conflicts=conflicts)
 
-    def compare(self, outputs: Any, recording: KeepingRecording, stop: int | None = None) -> None:
+    def compare(self, outputs: Any, recording: KeepingRecording) -> None:
         """Measure which of the conflicts make a gradient wrong; those that do not are none from then on."""
-        conflicts = diagnosing.find_conflicts(self._graph, self._trace, stop)
+        conflicts = diagnosing.find_conflicts(self._graph, self._trace)
         leaves = self._leaves(outputs)
         if leaves and any(one.conflict.effect != "raises" for one in conflicts):
             self._differ = effects.measure(outputs, leaves, conflicts, recording)

@@ -86,9 +86,9 @@ def _told_again(
     with torch.random.fork_rng(devices=devices), recording:
         loss = run()
     evidence = Evidence(loss, recording, parameters, parameters)
-    judged = evidence.judge({}, None)
+    judged = evidence.judge({})
     evidence.compare(loss, recording)
-    compared = evidence.judge({}, None)
+    compared = evidence.judge({})
     told: dict[object, bool] = {}
     for conflict in compared.conflicts:
         told[_key(conflict)] = conflict.certain or told.get(_key(conflict), False)
