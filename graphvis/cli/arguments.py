@@ -76,11 +76,11 @@ class PictureFile(_ParamType):
             self.fail(f"{path!r} ends in none of .{', .'.join(FORMATS)}.", param, ctx)
         folder = os.path.dirname(os.path.realpath(path))
         if not os.path.isdir(folder):
-            self.fail(f"there is no folder {os.path.dirname(path)!r}.", param, ctx)
+            self.fail(f"{path!r} has no folder to stand in.", param, ctx)
         if os.path.isdir(path):
             self.fail(f"{path!r} is a folder.", param, ctx)
         if not os.access(folder, os.W_OK):
-            self.fail(f"the folder {folder!r} cannot be written to.", param, ctx)
+            self.fail(f"the folder of {path!r} cannot be written to.", param, ctx)
         return path
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 
 from graphvis.cli import main
 
@@ -36,6 +37,15 @@ def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
         return Result(int(ended.value.code or 0), *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture
+def own_main() -> Iterator[None]:
+    """A script run in this process replaces what it must; the tests go on with what was there."""
+    kept = sys.modules["__main__"], list(sys.path), list(sys.argv)
+    with torch.enable_grad():  # some leave it off
+        yield
+    sys.modules["__main__"], sys.path[:], sys.argv[:] = kept
 
 
 @pytest.fixture
