@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
+from operator import gt
 from typing import Literal, overload
 
 import msgspec
@@ -179,7 +181,9 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
             raise DocumentError("the columns of the graph differ in length")
         ends = [*self.roots, *self.tensors, *self.saved, *self.locations, *self.modules]
         ends += [end for edge in self.values for end in (edge.source, edge.target)]
-        if edges and (min(self.sources) < 0 or max(self.sources) >= nodes):
+        if any(map(gt, self.sources, islice(self.sources, 1, None))):
+            raise DocumentError("the edges of the graph are not grouped by their source")
+        if edges and (self.sources[0] < 0 or self.sources[-1] >= nodes):
             raise DocumentError(f"an edge of the graph leaves a node that is not among its {nodes}")
         if edges and (min(self.targets) < -1 or max(self.targets) >= nodes):
             raise DocumentError(f"an edge of the graph leads to a node that is not among its {nodes}")
@@ -187,8 +191,6 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
             raise DocumentError(f"the graph refers to a node that is not among its {nodes}")
         if any(edge.cut is not None and not 0 <= edge.cut < len(self.cuts) for edge in self.values):
             raise DocumentError("an edge of the graph refers to a cut that it does not hold")
-        if any(before > after for before, after in zip(self.sources, self.sources[1:], strict=False)):
-            raise DocumentError("the edges of the graph are not grouped by their source")
 
     def __repr__(self) -> str:
         return f"<graphvis.Graph: {len(self.kinds)} nodes, {len(self.sources)} edges>"
