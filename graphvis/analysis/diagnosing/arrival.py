@@ -46,7 +46,7 @@ class Arrival:
         outputs = [edge for root in roots for edge in self._flow.makers(root)]
         self._known = Paths(self._ways, outputs, certain=True)
         self._all = [self._known]
-        if any(not edge.certain for edges in self._ways.edges for edge in edges):
+        if self._ways.inferred:
             self._all.append(Paths(self._ways, outputs, certain=False))
 
     def nodes_of(self, numbers: Collection[int]) -> list[int]:
@@ -63,7 +63,7 @@ class Arrival:
 
     def by_checkpoint(self, nodes: Collection[int]) -> bool:
         """Whether a gradient goes to one of these nodes through a checkpoint, where no walk sees it."""
-        return not self._handed_over.isdisjoint(nodes)
+        return bool(self._checkpoints) and not self._handed_over.isdisjoint(nodes)
 
     def cuts(self, nodes: Collection[int]) -> Blames:
         """The cuts on the paths with the fewest.

@@ -115,6 +115,7 @@ def matrix_product(w: Writer) -> None:
 @statement()
 def where(w: Writer) -> None:
     if (a := w.find((2, 4), whole=True)) and (b := w.find((2, 4), whole=True)):
+        w.exact = w.exact and a.uniform and b.uniform  # what was written to the columns that are left out is gone
         w.call(
             f"torch.where(torch.tensor([True, False, True, False]), {a.name}, {b.name})", [a, b], (2, 4)
         ).patchy = True
@@ -215,6 +216,7 @@ def indexing(w: Writer) -> None:
 @statement()
 def index_add(w: Writer) -> None:
     if (a := w.find((4, 4), whole=True)) and (b := w.find((2, 4), whole=True)):
+        w.exact = w.exact and a.uniform  # what was written to the rows that are copied over is gone
         text = one_of(w, ("index_add(0, torch.tensor([0, 2]), {b})", "index_copy(0, torch.tensor([1, 3]), {b})"))
         w.call(f"{a.name}." + text.format(b=b.name), [a, b], (4, 4)).patchy = True
 

@@ -63,11 +63,13 @@ class Ways:
     Attributes:
         edges: for each node the ways its value came.
         calls: for each node the call that made it; -1 for what was there before.
+        inferred: whether one of the edges is not certain.
     """
 
     def __init__(self) -> None:
         self.edges: list[list[Edge]] = []
         self.calls: list[int] = []
+        self.inferred = False
 
     def add(self, call: int, edges: list[Edge] | None = None) -> int:
         """A new node; its number."""
@@ -79,6 +81,7 @@ class Ways:
         """`edge` as it is met behind a call: cut there by `blame`, if that is given, and perhaps inferred."""
         if blame is None and certain:
             return edge
+        self.inferred |= not certain
         if edge.blame is not None and blame is not None:
             # Two cuts in a row: the value passed a write through another door, and then this call.
             return Edge(self.add(blame.call, [edge]), blame, certain)
