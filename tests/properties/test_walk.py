@@ -50,7 +50,10 @@ def test_nodes_and_edges_are_those_that_torchviz_draws(truth: Truth) -> None:
 
 @given(programs())
 def test_a_leaf_is_reached_if_and_only_if_it_gets_a_gradient(truth: Truth) -> None:
-    """No Function in the programs returns None, so that each edge carries a gradient."""
+    """No Function in the programs returns None, so that each edge carries a gradient.
+
+    A reentrant checkpoint builds the graph of what it runs within backward: no walk before can find those leaves.
+    """
     model, loss = run(truth)
 
     graph = walk(loss, module=model)
@@ -58,9 +61,15 @@ def test_a_leaf_is_reached_if_and_only_if_it_gets_a_gradient(truth: Truth) -> No
     # A leaf without a name is one that the program made, by nn.Parameter(h).
     reached = {graph.names[i] for i in graph.reached if graph.kinds[i] == "leaf" and graph.names[i]}
     gradients = running.gradients(model, loss)
-    if not isinstance(gradients, str):
-        assert reached == {name for name, gradient in gradients.items() if gradient is not None}
-    assert reached == truth.reached
+    given = (
+        {name for name, gradient in gradients.items() if gradient is not None} if isinstance(gradients, dict) else None
+    )
+    if "CheckpointFunctionBackward" in graph.names:
+        assert reached <= truth.reached
+        assert given is None or reached <= given
+    else:
+        assert reached == truth.reached
+        assert given is None or reached == given
 
 
 @given(programs())
