@@ -11,7 +11,7 @@ from graphvis.errors import GraphvisError
 from graphvis.live import probe as probing
 from graphvis.live import verification
 from graphvis.live.evidence import Evidence
-from graphvis.live.recorder import KeepingRecording, Recording
+from graphvis.live.recorder import Recording
 from graphvis.model import Diagnosis
 
 Parameters = (
@@ -75,7 +75,7 @@ def diagnose(
         if probe:
             with probing.unmoved(evidence.buffers(trace)):
                 measured = probing.probe(loss, list(named.values()))
-                if isinstance(trace, KeepingRecording):
+                if trace is not None:
                     evidence.compare(loss, trace)
         found = evidence.judge(measured)
         return found if verify is None else verification.verify(found, verify, named)

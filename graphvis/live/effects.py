@@ -16,7 +16,7 @@ from graphvis.analysis.diagnosing import Overwritten
 from graphvis.analysis.diagnosing.regions import overlap, runs
 from graphvis.live.probe import nodes_behind, undisturbed
 from graphvis.live.recorder.images import bytes_of
-from graphvis.live.recorder.keeping import KeepingRecording, Old
+from graphvis.live.recorder.keeping import Keeping, Old
 from graphvis.live.unwatched import unwatched
 from graphvis.live.walker.outputs import find_outputs
 
@@ -81,7 +81,7 @@ class _Memory:
 
 
 def measure(
-    outputs: Any, leaves: Sequence[torch.Tensor], conflicts: Sequence[Overwritten], recording: KeepingRecording
+    outputs: Any, leaves: Sequence[torch.Tensor], conflicts: Sequence[Overwritten], keeping: Keeping
 ) -> list[bool | None]:
     """Say of each conflict whether it makes a gradient of `leaves` wrong.
 
@@ -93,7 +93,7 @@ def measure(
         outputs: what backward starts from.
         leaves: whose gradients are compared.
         conflicts: what may be wrong.
-        recording: that kept what was overwritten.
+        keeping: what the recording kept of what was overwritten.
 
     Returns:
         True where a gradient differs, False where none does, None where that could not be measured: the old values are
@@ -101,7 +101,7 @@ def measure(
     """
     roots = [root for root in find_outputs(outputs) if isinstance(root, torch.Tensor) and root.requires_grad]
     with unwatched():
-        memories = _memories(roots, conflicts, recording)
+        memories = _memories(roots, conflicts, keeping)
     found: list[bool | None] = [None] * len(conflicts)
     if memories:
         for memory, differs in zip(memories, _Comparing(roots, leaves, memories).judge(), strict=True):
@@ -110,13 +110,13 @@ def measure(
     return found
 
 
-def _memories(roots: Sequence[Any], conflicts: Sequence[Overwritten], recording: KeepingRecording) -> list[_Memory]:
+def _memories(roots: Sequence[Any], conflicts: Sequence[Overwritten], keeping: Keeping) -> list[_Memory]:
     known: dict[int, Any] = {}
     for node in nodes_behind(roots):
         known[node._sequence_nr()] = None if node._sequence_nr() in known else node  # threads count each for itself
     found: list[_Memory] = []
     for place, one in enumerate(conflicts):
-        nodes, old = [known.get(number) for number in one.readers], recording.before(one)
+        nodes, old = [known.get(number) for number in one.readers], keeping.before(one)
         if not nodes or None in nodes or old is None:
             continue
         for memory in found:

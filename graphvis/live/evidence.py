@@ -14,7 +14,7 @@ from graphvis.analysis.diagnosing import Subject
 from graphvis.analysis.joining import join
 from graphvis.live import effects, walker
 from graphvis.live import probe as probing
-from graphvis.live.recorder import KeepingRecording, Recording
+from graphvis.live.recorder import Recording
 from graphvis.live.unwatched import uncollected
 from graphvis.live.walker.outputs import find_outputs
 from graphvis.model import Diagnosis, Graph, Location, Trace
@@ -71,12 +71,12 @@ class Evidence:
         )
         return msgspec.structs.replace(found, graph=self._joined, conflicts=conflicts)
 
-    def compare(self, outputs: Any, recording: KeepingRecording) -> None:
+    def compare(self, outputs: Any, recording: Recording) -> None:
         """Measure which of the conflicts make a gradient wrong; those that do not are none from then on."""
         conflicts = diagnosing.find_conflicts(self._graph, self._trace)
         leaves = self._leaves(outputs)
         if leaves and any(one.conflict.effect != "raises" for one in conflicts):
-            self._differ = effects.measure(outputs, leaves, conflicts, recording)
+            self._differ = effects.measure(outputs, leaves, conflicts, recording.tape.keeping)
 
     def buffers(self, recording: Recording | None) -> list[torch.Tensor]:
         """The buffers of the modules that ran, where a backward runs code again that may update them; else none."""

@@ -11,7 +11,7 @@ import torch
 from graphvis.live import walker
 from graphvis.live.counterfactual import NEUTRALISED, without_cuts
 from graphvis.live.evidence import Evidence
-from graphvis.live.recorder import KeepingRecording
+from graphvis.live.recorder import Recording
 from graphvis.live.walker.outputs import find_outputs
 from graphvis.model import Conflict, Diagnosis
 from graphvis.model.diagnosis import Advice
@@ -82,7 +82,7 @@ def _told_again(
     run: Callable[[], Any], parameters: Mapping[str, torch.Tensor], devices: list[int]
 ) -> tuple[set[object], dict[object, bool]]:
     """The conflicts of another run: all, and those that a comparison leaves, with whether it made them certain."""
-    recording = KeepingRecording()
+    recording = Recording(values=True)
     with torch.random.fork_rng(devices=devices), recording:
         loss = run()
     evidence = Evidence(loss, recording, parameters, parameters)

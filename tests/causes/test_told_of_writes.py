@@ -9,6 +9,13 @@ from tests.causes import overwritten
 from tests.causes.asking import ask
 from tests.causes.overwritten import CONFLICTS, HARMLESS, Overwritten
 
+# What a checkpoint reads again may be overwritten by any write: only a recording of all values has what was there.
+COUNTED = {
+    "weight_that_a_checkpoint_reads_overwritten",
+    "weight_that_a_reentrant_checkpoint_reads_overwritten",
+    "step_between_a_reentrant_checkpoint_and_backward",
+}
+
 
 @pytest.mark.parametrize("case", CONFLICTS, ids=lambda case: case.name)
 def test_effect_and_both_lines_of_a_conflict(case: Overwritten) -> None:
@@ -34,10 +41,10 @@ def test_a_wrong_gradient_is_certain_after_a_probe(case: Overwritten) -> None:
 
 
 @pytest.mark.parametrize("case", [c for c in CONFLICTS if c.effect == "wrong gradient"], ids=lambda case: case.name)
-def test_nothing_is_certain_where_the_old_values_were_not_kept(case: Overwritten) -> None:
+def test_a_write_past_the_counter_is_certain_after_a_probe_of_any_recording(case: Overwritten) -> None:
     diagnosis = ask(lambda model: case.step(model, True), case.build, probe=True)
     assert diagnosis.conflicts
-    assert not any(conflict.certain for conflict in diagnosis.conflicts)
+    assert {conflict.certain for conflict in diagnosis.conflicts} == {case.name not in COUNTED}
 
 
 @pytest.mark.parametrize("case", CONFLICTS, ids=lambda case: case.name)

@@ -1,4 +1,4 @@
-"""Memory as it was before each write, for a recording that was asked to keep it: a probe puts it back for a moment.
+"""Memory as it was before a write, where a recording keeps it: a probe puts it back for a moment.
 
 An image is a copy of bytes. It is dropped when the memory that it is of dies, and the oldest are dropped beyond a
 limit, so that a long loop of optimizer steps does not fill the machine.
@@ -14,9 +14,6 @@ import torch
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.raw import Part
 from graphvis.live.walker.tensors import runs_code
-
-MOST_BYTES = 1 << 30
-"""How much is kept in all; what the last call overwrote is kept however large it is."""
 
 # The storage that was copied from, the first byte, and the bytes.
 Copy = tuple[Any, int, torch.Tensor]
@@ -42,9 +39,14 @@ class Image(NamedTuple):
 
 
 class Images:
-    """The images of one recording, by the call that wrote."""
+    """The images of one recording, by the call that wrote.
 
-    def __init__(self) -> None:
+    Args:
+        most_bytes: how much is kept in all; what the last call overwrote is kept however large it is.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
         self._kept: dict[int, list[Image]] = {}
         self._memories: dict[int, weakref.ref[Any]] = {}
         self._writers: dict[int, set[int]] = {}  # the calls that wrote to a memory
@@ -55,7 +57,7 @@ class Images:
         self._kept[call] = [self._image(call, identities, *copied) for copied in copies]
         self._bytes += sum(image.values.numel() for image in self._kept[call])
         for older in list(self._kept):
-            if self._bytes <= MOST_BYTES or older == call:
+            if self._bytes <= self._most_bytes or older == call:
                 break
             self._drop(older)
 

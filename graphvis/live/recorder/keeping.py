@@ -1,17 +1,26 @@
-"""A recording that also keeps what is overwritten."""
+"""What a recording keeps of memory that is about to be overwritten: all, or what a backward may still need."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
+
 from graphvis.analysis.diagnosing import Overwritten
 from graphvis.analysis.diagnosing.regions import Region
 from graphvis.live.recorder import writing
 from graphvis.live.recorder.arguments import tensors_of
+from graphvis.live.recorder.exposures import Exposures
 from graphvis.live.recorder.functions import Function
+from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import Copy, Image, Images, copy_of
-from graphvis.live.recorder.recording import Recording
+from graphvis.live.recorder.stakes import Stakes
 from graphvis.live.unwatched import unwatched
+
+MOST_BYTES = 1 << 30
+"""How much is kept in all, where everything is."""
+MOST_BYTES_AT_STAKE = 1 << 28
+"""How much is kept in all, and of one call, where only what is at stake is."""
 
 
 class Old(NamedTuple):
@@ -28,23 +37,82 @@ class Old(NamedTuple):
     images: tuple[Image, ...]
 
 
-class KeepingRecording(Recording):
-    """A recording that copies what a write is about to overwrite, on its device and without waiting for it.
+class Keeping:
+    """Copies of what calls overwrite, each on its device and without waiting for it.
 
     Attributes:
+        everything: whether all that is overwritten is kept; else only what no version counter tells of, in memory that
+            a backward may still need.
         images: the copies.
+        stakes: what a backward may still need.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.images = self.tape.images = Images()
-        self.tape.exposures.keep = True
+    def __init__(
+        self,
+        everything: bool,
+        identities: Identities,
+        exposures: Exposures,
+        calls: list[tuple[Any, ...]],
+        functions: list[Function],
+    ) -> None:
+        """Begin; all but the first are those of the recording, and grow."""
+        self.everything = exposures.keep = everything
+        self.images = Images(MOST_BYTES if everything else MOST_BYTES_AT_STAKE)
+        self.stakes = Stakes(identities, calls, functions)
+        self._identities, self._exposures = identities, exposures
+
+    # -- around a call
+
+    def look(self, function: Function, args: Any, kwargs: Any) -> list[Copy]:
+        """Copy what a call is about to overwrite."""
+        if function.writes == "checked":
+            return []  # a composite is handed much and writes to little, if at all
+        if function.name == "Tensor.data.__set__":
+            return self._held(args[0])
+        if not (self.everything or self.stakes.may_lose(function)):
+            return []
+        with torch._C.DisableTorchFunction():
+            targets = [one for one, _ in writing.targets(function, tensors_of(args, kwargs), args, kwargs)]
+            if not self.everything:
+                self.stakes.evaluated |= function.writes == "statistics" and not targets
+                targets = [one for one in targets if self.stakes.loses(function, one)]
+                if sum(one.numel() * one.element_size() for one in targets) > MOST_BYTES_AT_STAKE:
+                    return []
+        if not targets:
+            return []
+        with unwatched():
+            item = function.name == "Tensor.__setitem__"
+            copies = [copy_of(one, writing.part_of(one, args[1]) if item else None) for one in targets]
+        return [copied for copied in copies if copied is not None]
+
+    def keep(self, call: int, function: Function, args: Any, copies: list[Copy]) -> None:
+        """Keep the copies of what a call overwrote, now that it has run and is written down."""
+        if function.name == "Tensor.data.__set__":
+            copies = _moved(copies, args[0])
+        if copies:
+            self.images.keep(call, self._identities, copies)
+
+    def wants(self, storage: Any) -> bool:
+        """Whether to keep what is written to a storage itself."""
+        return self.everything or self.stakes.needs_storage(storage)
+
+    def _held(self, tensor: Any) -> list[Copy]:
+        """A copy of all that a tensor holds, without gaps, before it is given other memory."""
+        with unwatched():
+            if not self.everything and (
+                tensor.numel() * tensor.element_size() > MOST_BYTES_AT_STAKE or not self.stakes.needs(tensor)
+            ):
+                return []
+            copied = copy_of(tensor.detach().contiguous(), None)
+        return [] if copied is None else [copied]
+
+    # -- what was there
 
     def before(self, found: Overwritten) -> Old | None:
         """What was overwritten of a saved tensor; None where some of it is not known, or its memory has died."""
         if found.change is not None:
-            storage, region = self.tape.exposures.place(found.change.tensor)
-            values = self.tape.exposures.values(found.change.tensor, found.change.until)
+            storage, region = self._exposures.place(found.change.tensor)
+            values = self._exposures.values(found.change.tensor, found.change.until)
             return (
                 None if storage is None or values is None else Old(storage, region, (Image(-1, region.start, values),))
             )
@@ -61,49 +129,11 @@ class KeepingRecording(Recording):
             images += reversed(kept)
         return Old(storage, found.region, tuple(images))
 
-    def _run(self, index: int, function: Function, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        calls = self.tape.calls
-        exchanges = function.name == "Tensor.data.__set__"
-        copies, first = _held(args[0]) if exchanges else _copies(function, args, kwargs), len(calls)
-        result = super()._run(index, function, func, types, args, kwargs)
-        if exchanges:
-            copies = _moved(copies, args[0])
-        if copies and len(calls) > first:
-            self.images.keep(len(calls) - 1, self.tape.identities, copies)
-        return result
-
-
-def record(*, values: bool = False) -> Recording:
-    """Watch the calls of the block: ``with graphvis.record() as trace: loss = step(model, batch)``.
-
-    Args:
-        values: also keep what is overwritten; see :func:`graphvis.record`.
-    """
-    return KeepingRecording() if values else Recording()
-
-
-def _held(tensor: Any) -> list[Copy]:
-    """A copy of all that a tensor holds, without gaps."""
-    with unwatched():
-        copied = copy_of(tensor.detach().contiguous(), None)
-    return [] if copied is None else [copied]
-
 
 def _moved(copies: list[Copy], tensor: Any) -> list[Copy]:
     """Copies of what a tensor held, as of the memory that it has been given instead, if it lies there without gaps."""
     with unwatched():
-        if not tensor.is_contiguous():
+        if tensor.layout is not torch.strided or not tensor.is_contiguous():
             return []
         storage, start = tensor.untyped_storage(), tensor.storage_offset() * tensor.element_size()
         return [(storage, start, values) for _, _, values in copies if values.numel() == tensor.nbytes]
-
-
-def _copies(function: Function, args: Any, kwargs: Any) -> list[Copy]:
-    """What a call is about to overwrite."""
-    if function.writes == "checked" or not (function.writes or (kwargs and "out" in kwargs)):
-        return []  # a composite is handed much and writes to little, if at all
-    with unwatched():
-        item = function.name == "Tensor.__setitem__"
-        found = writing.targets(function, tensors_of(args, kwargs), args, kwargs)
-        copies = [copy_of(tensor, writing.part_of(tensor, args[1]) if item else None) for tensor, _ in found]
-    return [copied for copied in copies if copied is not None]

@@ -32,11 +32,14 @@ class Recording(TorchFunctionMode):
     """A run being watched; a context manager that ``graphvis.record()`` makes.
 
     It keeps no tensor alive and changes no result. It sees the thread that entered it.
+
+    Args:
+        values: whether all that is overwritten is kept; see :func:`graphvis.record`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, values: bool = False) -> None:
         super().__init__()
-        self.tape = Tape()
+        self.tape = Tape(values)
         self.thread = threading.get_ident()
         self._entered = 0
         self._paused = 0
@@ -177,6 +180,8 @@ class Recording(TorchFunctionMode):
             return self._run_backward(index, function, func, args, kwargs or {})
         if function.special == "switch":
             index = self.tape.named(f"{function.name}{switched_by(sys._getframe(1))} ({bool(args[0])})")
+        writes = function.writes or function.special == "exchange" or (kwargs and "out" in kwargs)
+        kept = self.tape.keeping.look(function, args, kwargs) if writes else ()
         # The program's other modes and subclasses must not see us look.
         guarded = bool(types) or _other_modes() > 0
         if guarded:
@@ -190,6 +195,8 @@ class Recording(TorchFunctionMode):
                 self._after(index, function, args, looked, result)
         else:
             self._after(index, function, args, looked, result)
+        if kept:
+            self.tape.keeping.keep(len(self.tape.calls) - 1, function, args, kept)
         return result
 
     def _before(self, function: Function, args: Any, kwargs: Any) -> tuple[Any, ...]:
@@ -258,6 +265,8 @@ class Recording(TorchFunctionMode):
             event.done = True
             self._tell_backward(event)
             raise
+        if _frees(function, args, kwargs):
+            tape.keeping.stakes.release()
         with torch._C.DisableTorchFunction():
             outputs, results = tape.number(result, tensors, inputs, False)
         if outputs:
@@ -273,6 +282,23 @@ class Recording(TorchFunctionMode):
                 callback(event)
         finally:
             self.resume()
+
+
+def record(*, values: bool = False) -> Recording:
+    """Watch the calls of the block: ``with graphvis.record() as trace: loss = step(model, batch)``.
+
+    Args:
+        values: whether all that is overwritten is kept; see :func:`graphvis.record`.
+    """
+    return Recording(values)
+
+
+def _frees(function: Function, args: Any, kwargs: Any) -> bool:
+    """Whether a backward frees what it needed."""
+    place = 3 if function.name == "torch.autograd.grad" else 2
+    retain = args[place] if len(args) > place else kwargs.get("retain_graph")
+    create = args[place + 1] if len(args) > place + 1 else kwargs.get("create_graph", False)
+    return not (create if retain is None else retain)
 
 
 def _dim_of(args: Any, kwargs: Any) -> int:

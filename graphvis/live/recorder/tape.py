@@ -15,8 +15,10 @@ from graphvis.live.recorder.exposures import Exposures
 from graphvis.live.recorder.frames import Frames
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
-from graphvis.live.recorder.images import Images, bytes_of
+from graphvis.live.recorder.images import bytes_of
+from graphvis.live.recorder.keeping import Keeping
 from graphvis.live.recorder.raw import RawCall
+from graphvis.live.recorder.stakes import ALIASING
 
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
@@ -31,16 +33,19 @@ class Tape:
         functions: what was called.
         plain: of each, whether its calls only take tensors and hand out new ones.
         exposures: of memory to other libraries.
-        images: what was overwritten; None where it is not kept.
+        keeping: of what is overwritten.
         modules: what ran them, seen from 1 on.
         names: of tensors, by number.
         module_names: of modules, by ``id``, where somebody knows better than the outermost module's paths.
         notes: what the calls do not show, in words; in order, each once.
         unseen: whether something ran that the calls do not show.
         depth: how many ``Function.forward`` are running.
+
+    Args:
+        values: whether all that is overwritten is kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, values: bool = False) -> None:
         self.identities = Identities()
         self.frames = Frames()
         self.exits = Exits(self.identities, self.frames)
@@ -48,7 +53,7 @@ class Tape:
         self.functions: list[Function] = []
         self.plain: list[bool] = []
         self.exposures = Exposures(self.identities, self.calls, self.functions, self.plain)
-        self.images: Images | None = None
+        self.keeping = Keeping(values, self.identities, self.exposures, self.calls, self.functions)
         self.modules: list[weakref.ref[Any]] = []
         self.names: dict[int, str] = {}
         self.module_names: dict[int, str] = {}
@@ -61,8 +66,10 @@ class Tape:
     def describe(self, func: Any) -> int:
         """The index of a function that is called for the first time."""
         index = self.described[func] = len(self.functions)
-        self.functions.append(describe(func))
-        self.plain.append(self.functions[index].plain and not self.exposures.shared)
+        function = describe(func)
+        self.functions.append(function)
+        self.keeping.stakes.aliasing |= function.name in ALIASING
+        self.plain.append(function.plain and not self.exposures.shared)
         return index
 
     def named(self, name: str) -> int:
@@ -71,6 +78,7 @@ class Tape:
         if index is None:
             index = self.described[name] = len(self.functions)
             self.functions.append(Function(name))
+            self.keeping.stakes.aliasing |= name in ALIASING
             self.plain.append(False)
         return index
 
@@ -168,13 +176,13 @@ class Tape:
         self.note_call(name, [], tensor, before, frame, (), entries)
 
     def note_storage_write(self, name: str, storage: Any, start: int, stop: int, old: Any, frame: FrameType) -> None:
-        """Write down that bytes of a storage itself were written, which were `old`."""
+        """Write down that bytes of a storage itself were written, which were `old`; None where that is not kept."""
         with torch._C.DisableTorchFunction():
             alias = bytes_of(storage, start, stop)
             number = self.identities.add(alias)
             self.identities.drop(alias)
-            if self.images is not None:
-                self.images.keep(len(self.calls), self.identities, [(storage, start, old)])
+            if old is not None:
+                self.keeping.images.keep(len(self.calls), self.identities, [(storage, start, old)])
             now = _get_sequence_nr()
             self.append(self.named(name), (), 0, (), 0, self.modes(), now, now, frame, ((number, False, None),))
 

@@ -10,7 +10,7 @@ import torch
 
 from graphvis.live.evidence import Evidence
 from graphvis.live.probe import Watch, unmoved
-from graphvis.live.recorder import KeepingRecording, Recording
+from graphvis.live.recorder import Recording
 from graphvis.model import Diagnosis, Location
 
 
@@ -25,7 +25,7 @@ class Examination:
         refused: whether it raised because what it was to start from, or was asked for, has no gradient.
 
     Args:
-        recording: the recording that runs; one that keeps what is overwritten has backwards of our own compared first.
+        recording: the recording that runs; if it keeps all that is overwritten, backwards of ours are compared first.
         event: the backward that is about to run.
         parameters: the parameters that are judged, by name.
         outputs: what it starts from, by the names of the script's variables.
@@ -46,7 +46,7 @@ class Examination:
         self._evidence: Evidence | None = Evidence(
             event.roots, recording, {**outputs, **parameters}, parameters, values=False
         )
-        if isinstance(recording, KeepingRecording):
+        if recording.tape.keeping.everything:
             with unmoved(self._evidence.buffers(recording)):
                 self._evidence.compare(event.roots, recording)
         self.diagnosis: Diagnosis = self._evidence.judge({}, location)

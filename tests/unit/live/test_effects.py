@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from graphvis.live.diagnosis import diagnose
-from graphvis.live.recorder import KeepingRecording, images, record
+from graphvis.live.recorder import keeping, record
 from graphvis.model import Diagnosis
 from tests.causes.asking import ask
 from tests.causes.case import Case
@@ -241,37 +241,31 @@ def test_a_step_in_which_a_later_write_was_not_kept_stays_open() -> None:
         h = a.exp()
         loss = h.sum()
         h.data.zero_()
-        trace.images._kept.clear()
+        trace.tape.keeping.images._kept.clear()
     (conflict,) = diagnose(loss, trace, {"a": a}, probe=True).conflicts
     assert not conflict.certain
 
 
 def test_images_die_with_their_memory() -> None:
     with record(values=True) as trace:
-        assert isinstance(trace, KeepingRecording)
         kept = torch.zeros(3)
         for _ in range(4):
             torch.ones(1000).mul_(2)
         kept.add_(1)
         gc.collect()
-        assert trace.images._bytes == 12
+        assert trace.tape.keeping.images._bytes == 12
     kept.add_(1)
-    assert trace.images._bytes == 12
+    assert trace.tape.keeping.images._bytes == 12
 
 
 def test_the_oldest_images_go_beyond_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MOST_BYTES", 100)
+    monkeypatch.setattr(keeping, "MOST_BYTES", 100)
     weight = torch.zeros(10)
     with record(values=True) as trace:
-        assert isinstance(trace, KeepingRecording)
         for _ in range(5):
             weight.add_(1)
-    assert trace.images._bytes == 80
-    assert [len(kept) for kept in trace.images._kept.values()] == [1, 1]
-
-
-def test_a_plain_recording_keeps_nothing() -> None:
-    assert not isinstance(record(), KeepingRecording)
+    assert trace.tape.keeping.images._bytes == 80
+    assert [len(kept) for kept in trace.tape.keeping.images._kept.values()] == [1, 1]
 
 
 @pytest.mark.parametrize("case", [*CAUSES, *QUIET], ids=lambda case: case.name)

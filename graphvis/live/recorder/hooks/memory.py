@@ -34,12 +34,13 @@ def _wrap_storage_write(original: Any, name: str) -> Any:
         told = listening()
         start, stop = _written(self, args[0] if args and name == "__setitem__" else slice(None))
         with torch._C.DisableTorchFunction():
-            keeps = start < stop and any(recording.tape.images is not None for recording in told)
-            old = bytes_of(self, start, stop).clone() if keeps else None
+            keep = [recording for recording in told if start < stop and recording.tape.keeping.wants(self)]
+            old = bytes_of(self, start, stop).clone() if keep else None
         result = original(self, *args, **kwargs)
         if start < stop:
             for recording in told:
-                recording.tape.note_storage_write(f"UntypedStorage.{name}", self, start, stop, old, sys._getframe(1))
+                was, frame = old if recording in keep else None, sys._getframe(1)
+                recording.tape.note_storage_write(f"UntypedStorage.{name}", self, start, stop, was, frame)
         return result
 
     return wrapper
