@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphvis.cli.snippet import url_name
+from graphvis.cli.embedding import url_name
 from graphvis.errors import DocumentError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphvis.cli import gallery
-from graphvis.cli.snippet import alt_text
+from graphvis.cli.embedding import alt_text
 from graphvis.scenario import find, find_scenarios
 from tests.cli.conftest import Result, lines_of
 
