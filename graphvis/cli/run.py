@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from graphvis.model.view import View
 
 
-@click.command("run", context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False})
+@click.command(
+    "run",
+    short_help="Say why parameters of a script get no gradient.",
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
+)
 @click.option("-m", "module", is_flag=True, help="SCRIPT is a module's name, as for python -m.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document; the script's own output goes to stderr."
