@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from graphvis.analysis.cutting import overwrites
+from graphvis.analysis.diagnosing.flow.assigning import Assigning
 from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Ways
 from graphvis.analysis.diagnosing.regions import Region, Runs, is_exact, overlap, region_of, runs, within, without
 from graphvis.model import Trace
@@ -22,7 +23,7 @@ Piece = tuple[Edge, Runs]
 
 
 class _Wrote(NamedTuple):
-    node: int
+    node: int | None  # None where it is only known that what was there is gone
     region: Region
     through: int
     call: int
@@ -44,6 +45,7 @@ class Memory:
         self._trace = trace
         self._ways = ways
         self._sources = sources
+        self._assigning = Assigning(trace, ways)
         self._runs: list[Runs | None] = [None] * len(trace.tensors)
         self._writes: dict[int, list[_Wrote]] = {}  # by storage
         self._pieces: dict[int, list[Piece]] = {}
@@ -72,21 +74,47 @@ class Memory:
         return [edge for edge, _ in self.pieces(number)]
 
     def pieces(self, number: int) -> list[Piece]:
-        """What each part of a tensor's memory is made of now. A source is its own, whoever wrote to it."""
+        """What each part of a tensor's memory is made of now.
+
+        A source is its own, whoever wrote to it, and what was assigned to it besides.
+        """
         held = self._pieces.get(number)
         if held is None:
             held = self._pieces[number] = [(Edge(self._source(number), None), self.runs(number))]
             self._seen[number] = 0
         wrote = self._writes.get(self.storages[number])
-        if wrote is not None and self._seen[number] < len(wrote) and number not in self._sources:
-            held = self._overwrite(number, wrote[self._seen[number] :], held)
-            self.hold(number, held)
+        if wrote is not None and self._seen[number] < len(wrote):
+            new = wrote[self._seen[number] :]
+            if number in self._sources:
+                own, *held = held
+                held = [own, *self._overwrite(number, self._followed(number, new), held)]
+            else:
+                held = self._overwrite(number, new, held)
+            self._keep(number, held)
         return held
 
     def hold(self, number: int, pieces: list[Piece]) -> None:
-        """From now on a tensor is made of `pieces`, and of what will be written to it; a source stays what it is."""
+        """From now on a tensor is made of `pieces`, and of what will be written to it; a source of itself first."""
         if number in self._sources:
-            return
+            whole, former = self.runs(number), self._trace.tensors[number].former
+            way = self._assigning.way(number, [edge for edge, _ in pieces])
+            if way == "update":
+                pieces = [] if former is None else [(edge, whole) for edge, _ in self.pieces(former)[1:]]
+            elif way == "loading":
+                pieces = []
+            pieces = [(Edge(self._source(number), None), whole), *pieces]
+        self._keep(number, pieces)
+
+    def _followed(self, number: int, wrote: Sequence[_Wrote]) -> list[_Wrote]:
+        """What was written to a source, without the updates and what was loaded."""
+        followed = []
+        for write in wrote:
+            way = self._assigning.way_of_write(number, write.through, write.call, write.node)
+            if way != "update":
+                followed.append(write._replace(node=None) if way == "loading" else write)
+        return followed
+
+    def _keep(self, number: int, pieces: list[Piece]) -> None:
         self._pieces[number] = pieces
         self._seen[number] = len(self._writes.get(self.storages[number], ()))
 
@@ -110,6 +138,7 @@ class Memory:
         node = self.of_source.get(number)
         if node is None:
             node = self.of_source[number] = self._ways.add(-1)
+            self._assigning.know(node, number)
         return node
 
     def _overwrite(self, number: int, wrote: Sequence[_Wrote], held: list[Piece]) -> list[Piece]:
@@ -125,6 +154,8 @@ class Memory:
             if is_exact(write.region) and not passes:
                 gone = runs(write.region)
                 held = [(edge, rest) for edge, before in held if (rest := without(before, gone))]
+            if write.node is None:
+                continue
             edge = Edge(write.node, self._through(write) if foreign else None)
             held = [*held, (edge, within(whole, runs(write.region)))]
         return held
