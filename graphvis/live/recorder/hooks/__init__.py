@@ -6,16 +6,11 @@ leaves; what stood there before is put back exactly.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from graphvis.live.recorder.hooks import functions, memory, modes, training
-from graphvis.live.recorder.hooks.places import lock, recordings, restore
-
-if TYPE_CHECKING:
-    from graphvis.live.recorder.recording import Recording
+from graphvis.live.recorder.hooks.places import Listener, lock, recordings, restore
 
 
-def install(recording: Recording) -> None:
+def install(recording: Listener) -> None:
     """Have `recording` told of what PyTorch does not report."""
     with lock:
         recordings.append(recording)
@@ -29,7 +24,7 @@ def install(recording: Recording) -> None:
                 raise
 
 
-def remove(recording: Recording) -> None:
+def remove(recording: Listener) -> None:
     """Tell `recording` no more."""
     with lock:
         if recording in recordings:

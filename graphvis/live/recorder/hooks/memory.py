@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import sys
+from types import FrameType
 from typing import Any
 
 import torch
 import torch.utils.dlpack
 from torch._C._autograd import _get_sequence_nr
 
-from graphvis.live.recorder.hooks.places import listening, replace, tensors_in
+from graphvis.live.recorder.hooks.places import listening, replace, telling, tensors_in
 from graphvis.live.recorder.images import bytes_of
+from graphvis.live.recorder.tape import Tape
 
 
 def wrap() -> None:
@@ -55,16 +57,10 @@ def _written(storage: Any, index: Any) -> tuple[int, int]:
 
 
 def _wrap_entry(original: Any, name: str) -> Any:
-    @functools.wraps(original)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        told = listening()
-        before = _get_sequence_nr()
-        result = original(*args, **kwargs)
-        for recording in told:
-            recording.tape.note_entry(name, result, before, sys._getframe(1))
-        return result
+    def tell(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+        tape.note_entry(name, result, before, frame)
 
-    return wrapper
+    return telling(original, tell)
 
 
 def _wrap_set(original: Any) -> Any:

@@ -5,16 +5,37 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Protocol
 
 import torch
 from torch._C._autograd import _get_sequence_nr
 
-if TYPE_CHECKING:
-    from graphvis.live.recorder.recording import Recording
+from graphvis.live.recorder.tape import Tape
+
+
+class Listener(Protocol):
+    """What the wrappers tell of what they see: a recording."""
+
+    tape: Tape
+
+    @property
+    def active(self) -> bool:
+        """Whether it wants to be told of what the running thread does."""
+
+    def pause(self) -> None:
+        """Be told nothing by others, until as many :meth:`resume` have come."""
+
+    def resume(self) -> None:
+        """Be told again."""
+
+    def tell_optimizer(self, what: str, optimizer: Any) -> None:
+        """Take note that an optimizer was built or has stepped."""
+
 
 lock = threading.RLock()
-recordings: list[Recording] = []
+recordings: list[Listener] = []
 handles: list[Any] = []  # of hooks of torch's own, to be removed
 _MISSING = object()
 _replaced: list[tuple[Any, str, Any]] = []
@@ -38,7 +59,7 @@ def restore() -> None:
             setattr(owner, name, original)
 
 
-def listening() -> list[Recording]:
+def listening() -> list[Listener]:
     """The recordings that are to be told of what the running thread does."""
     return [recording for recording in recordings if recording.active]
 
@@ -48,8 +69,8 @@ def tensors_in(values: Any) -> list[Any]:
     return [value for value in values if isinstance(value, torch.Tensor)]
 
 
-def noting(original: Any, name: str, position: int) -> Any:
-    """A wrapper that writes down a call by that name, whose value comes from the argument at `position`."""
+def telling(original: Any, tell: Callable[[Tape, Any, Any, int, FrameType], None]) -> Any:
+    """A wrapper that has `tell` write down each call: with the arguments, the result, the sequence number before."""
 
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -57,7 +78,16 @@ def noting(original: Any, name: str, position: int) -> Any:
         before = _get_sequence_nr()
         result = original(*args, **kwargs)
         for recording in told:
-            recording.tape.note_call(name, tensors_in(args[position : position + 1]), result, before, sys._getframe(1))
+            tell(recording.tape, args, result, before, sys._getframe(1))
         return result
 
     return wrapper
+
+
+def noting(original: Any, name: str, position: int) -> Any:
+    """A wrapper that writes down a call by that name, whose value comes from the argument at `position`."""
+
+    def tell(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+        tape.note_call(name, tensors_in(args[position : position + 1]), result, before, frame)
+
+    return telling(original, tell)
