@@ -1,7 +1,8 @@
 """The published DOT: one statement a line, plain Graphviz means, true in every tool that reads it.
 
 The arrow head at an edge's head is the value's, the one at its tail the gradient's. An edge whose
-gradient does not come is dashed. ``class`` holds what a thing is and what became of it.
+gradient does not come is dashed; so is, and pale, what only the half before has, and bold what only
+the half after has. ``class`` holds what a thing is and what became of it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from graphvis.picture.measure import clean, wrap
 from graphvis.picture.measure.fonts import NOTE
 from graphvis.picture.measure.text import is_wide
 from graphvis.picture.scene import Box, Face, Half, Link, Scene, Wire
-from graphvis.picture.union import face_of, wire_of
+from graphvis.picture.union import Fate, face_of, fate_of, fates_of, wire_of
 
 _LINE = 11.0
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _BROAD = 460.0
+_LOOKS: dict[Fate, str] = {"gone": "pale and dashed: only before", "new": "bold: only after"}
 
 
 def write(scene: Scene, half: int | None = None) -> str:
@@ -42,14 +44,14 @@ def write(scene: Scene, half: int | None = None) -> str:
         target = graph
         if box.cluster:
             target = clusters.setdefault(box.cluster, _frame(box.cluster))
-        target.node(box.id, **_box(box, face))
+        target.node(box.id, **_box(box, face, fate_of(box, half)))
     for cluster in clusters.values():
         graph.subgraph(cluster)
     drawn = {box.id for box in scene.boxes if face_of(box, half) is not None}
     for link in scene.links:
         wire = wire_of(link, half)
         if wire is not None and link.tail in drawn and link.head in drawn:
-            graph.edge(link.tail, link.head, **_link(link, wire))
+            graph.edge(link.tail, link.head, **_link(link, wire, fate_of(link, half)))
     return str(graph.source)
 
 
@@ -74,6 +76,9 @@ def _heading(scene: Scene, half: int | None) -> str:
     for i, words in enumerate(scene.halves):
         if half is None or i == half:
             lines += _words(words)
+    told = [_LOOKS[fate] for fate in fates_of(scene, half)]
+    if told:
+        lines.append("; ".join(told))
     return _text(*lines)
 
 
@@ -91,17 +96,21 @@ def _frame(path: str) -> graphviz.Digraph:
     return frame
 
 
-def _box(box: Box, face: Face) -> dict[str, str]:
+def _box(box: Box, face: Face, fate: Fate) -> dict[str, str]:
     attributes = {"id": box.id, "class": f"{face.look} {box.state}" + (" pale" if face.pale else "")}
     if face.tooltip:
         attributes["tooltip"] = _centred(*face.tooltip.split("\n"))
     if face.look == "start":
         attributes |= {"label": _centred(face.heading), "shape": "plaintext", "style": ""}
-        return attributes | {"fontcolor": palette.GRADIENT}
+        return attributes | {"fontcolor": palette.PALE_INK if face.pale else palette.GRADIENT}
     lines = _lines(face)
     left = face.look in ("leaf", "tensor", "constant")
     attributes["label"] = _text(*lines) if left else _centred(*lines)
     attributes |= _look(face)
+    if fate == "gone":
+        attributes["style"] = f"{attributes.get('style', 'filled')},dashed"
+    elif fate == "new":
+        attributes["penwidth"] = "2.2"
     if box.sheets:
         attributes["peripheries"] = "3"
     if any(is_wide(char) for line in lines for char in line):
@@ -134,18 +143,24 @@ def _look(face: Face) -> dict[str, str]:
     return look
 
 
-def _link(link: Link, wire: Wire) -> dict[str, str]:
-    attributes = {"class": f"{wire.gradient or link.kind} {link.state}"}
+def _link(link: Link, wire: Wire, fate: Fate) -> dict[str, str]:
+    what = "gone" if fate == "gone" else wire.gradient or link.kind
+    attributes = {"class": f"{what} {link.state}"}
     if wire.tooltip:
         attributes["tooltip"] = _centred(*wire.tooltip.split("\n"))
-    if link.returns:
+    if link.returns or link.dotted:
         attributes["constraint"] = "false"
+    if fate == "gone":
+        head = "forward" if wire.value else "none"
+        return attributes | {"style": "dotted" if link.dotted else "dashed", "dir": head, "color": palette.PALE}
     if link.dotted:
-        return attributes | {"style": "dotted", "dir": "none", "constraint": "false", "color": palette.MUTED}
+        return attributes | {"style": "dotted", "dir": "none", "color": palette.MUTED}
     if link.kind == "start":
         return attributes | {"dir": "back", "color": palette.GRADIENT, "penwidth": "2"}
     if wire.label:
         attributes["label"] = _text(*wire.label)
+    if fate == "new":
+        attributes["penwidth"] = "2.2"
     return attributes | _lanes(wire)
 
 

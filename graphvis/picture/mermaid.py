@@ -1,7 +1,8 @@
 """A Mermaid flowchart: for places that draw Mermaid and nothing else.
 
 Mermaid has one line an edge and no arrow that points back, so the chart grows upwards and its edges
-run as the gradient does, from consumer to producer; a second head stands for the value.
+run as the gradient does, from consumer to producer; a second head stands for the value. What only
+the half before has is pale and dashed, what only the half after has is bold, and both say so.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from graphvis.picture import palette
 from graphvis.picture.measure import clean
 from graphvis.picture.scene import Box, Face, Link, Scene, Wire
-from graphvis.picture.union import face_of, wire_of
+from graphvis.picture.union import WORDS, Fate, face_of, fate_of, wire_of
 
 _BRACKETS = {
     "leaf": ('[["', '"]]'),
@@ -31,6 +32,8 @@ _CLASSES = {
     "start": f"fill:{palette.PAGE},stroke:{palette.PAGE},color:{palette.GRADIENT}",
     "pale": f"fill:{palette.PAGE},stroke:{palette.PALE},color:{palette.PALE_INK}",
 }
+# Beside the class of the look.
+_FATES: dict[Fate, str] = {"gone": "stroke-dasharray:5 3", "new": "stroke-width:3px"}
 
 
 def write(scene: Scene, half: int | None = None) -> str:
@@ -46,11 +49,14 @@ def write(scene: Scene, half: int | None = None) -> str:
     for link in scene.links:
         wire = wire_of(link, half)
         if wire is not None and link.tail in drawn and link.head in drawn:
-            arrow, style = _link(link, wire)
+            arrow, style = _link(link, wire, fate_of(link, half))
             styles.append(f"  linkStyle {len(styles)} {style}")
             lines.append(f"  {link.head} {arrow} {link.tail}")
     used = [name for name in _CLASSES if any(name == _class(face) for face in drawn.values())]
     lines += [f"  classDef {name} {_CLASSES[name]}" for name in used]
+    for fate, style in _FATES.items():
+        if told := [box.id for box in scene.boxes if box.id in drawn and fate_of(box, half) == fate]:
+            lines += [f"  classDef {fate} {style}", f"  class {','.join(told)} {fate}"]
     return "\n".join(lines + styles) + "\n"
 
 
@@ -90,8 +96,15 @@ def _plain(text: str) -> str:
     return clean(text.replace("\n", " ")).replace("#", "").replace(";", ",").replace("%%", "")
 
 
-def _link(link: Link, wire: Wire) -> tuple[str, str]:
+def _link(link: Link, wire: Wire, fate: Fate) -> tuple[str, str]:
     """The arrow with its words, and its style."""
+    if fate == "gone":
+        return f'-. "{WORDS[fate]}" .-', f"stroke:{palette.PALE},color:{palette.PALE_INK}"
+    arrow, style = _arrow(link, wire)
+    return arrow, f"{style},stroke-width:3px" if fate == "new" and not link.dotted else style
+
+
+def _arrow(link: Link, wire: Wire) -> tuple[str, str]:
     if link.dotted:
         return f'-. "{"same storage" if link.kind == "storage" else "kept for backward"}" .-', f"stroke:{palette.MUTED}"
     if link.kind == "start":

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from graphvis.picture.measure import fonts
-from graphvis.picture.measure.text import Font, clean, shorten, shorten_path, width
+from graphvis.picture.measure.text import Font, clean, shorten, shorten_numbers, shorten_path, width
 from graphvis.picture.scene import Box, Face, Link, Row, Scene, Span, Wire
 
 Shape = Literal["rectangle", "ellipse", "rounded", "bare"]
@@ -110,7 +110,7 @@ def _is_cut(full: Row, kept: Row) -> bool:
 def _fit_row(row: Row) -> Row:
     label = shorten(clean(row.label), WIDEST_TEXT / 2, fonts.ROW_BOLD)
     room = WIDEST_TEXT - (width(label, fonts.ROW_BOLD) + COLUMN_GAP if label else 0)
-    return Row(label, shorten(clean(row.value), room, fonts.ROW_BOLD), row.mark)
+    return Row(label, shorten_numbers(clean(row.value), room, fonts.ROW_BOLD), row.mark)
 
 
 def _fit_link(link: Link) -> Link:

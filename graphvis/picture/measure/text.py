@@ -98,6 +98,19 @@ def shorten(text: str, room: float, font: Font) -> str:
     return _without_middle(text, fewest)
 
 
+def shorten_numbers(text: str, room: float, font: Font) -> str:
+    """A printed tensor with numbers from its middle left out: ``[1.0000, …, 0.0000]``; anything else as `shorten`."""
+    numbers = text.split(", ")
+    if width(text, font) <= room or not (text.startswith("[") and text.endswith("]")):
+        return shorten(text, room, font)
+    for kept in range(len(numbers) - 1, 1, -1):
+        tail = kept // 2
+        short = ", ".join([*numbers[: kept - tail], ELLIPSIS, *numbers[-tail:]])
+        if width(short, font) <= room:
+            return short
+    return shorten(text, room, font)
+
+
 def shorten_path(text: str, room: float, font: Font) -> str:
     """A dotted name without its first parts, where these leave no room; anything else as :func:`shorten`."""
     parts = text.split(".")

@@ -204,7 +204,7 @@ def _rest(diagnosis: Diagnosis) -> Iterator[Finding]:
         told = f"The other {learning} parameters get a gradient.{also}"
         yield Finding(heading="What still learns", entries=(Entry(text=told),))
     if diagnosis.notes:
-        yield Finding(heading="Not seen", entries=tuple(Entry(text=note, kind="note") for note in diagnosis.notes))
+        yield Finding(heading="Notes", entries=tuple(Entry(text=note, kind="note") for note in diagnosis.notes))
 
 
 def _sentence(text: str) -> str:

@@ -102,8 +102,7 @@ class Faces:
         if not side.reaches(index):
             words = "not reached" if side.error and not side.stillborn else "no gradient"
             return Face(look="function", pale=True, heading=name, caption=(Span(words),), tooltip=tooltip)
-        if side.swallows(index):
-            caption = (Span("returns None", "bad"),)
+        if caption := tuple(_none_words(side, index)):
             return Face(look="conflict", heading=name, caption=caption, badge=True, tooltip=tooltip)
         return Face(look="function", heading=name, caption=self._caption(place, number, index), tooltip=tooltip)
 
@@ -242,6 +241,18 @@ def _slot_words(side: Side, node: int) -> Iterable[Span]:
         elif target >= 0:
             box = side.stand_in(target, graph.output_nrs[edge])
             yield Span(f"slot {slot}: {graph.names[box]}")
+
+
+def _none_words(side: Side, node: int) -> Iterable[Span]:
+    """What a function says that gave no gradient: for which slots, where it gave one for others."""
+    graph, nones = side.graph, side.swallowed(node)
+    given = any(side.passes(edge) for edge in graph.slots_of(node))
+    if nones and not given:
+        yield Span("returns None", "bad")
+        return
+    for edge in nones:
+        name = graph.names[side.stand_in(graph.targets[edge], graph.output_nrs[edge])]
+        yield Span(f"slot {graph.slots[edge]}: returns None{f' for {name}' if name else ''}", "bad")
 
 
 def _tensor_words(info: TensorInfo) -> str:

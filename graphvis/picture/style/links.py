@@ -52,12 +52,19 @@ def links_of(comparison: Comparison, sides: tuple[Side, ...], starts: Mapping[st
             tail=tail,
             head=head,
             kind="storage",
-            wires=tuple(Wire() if (tail, head) in half else None for half in sharing),
+            wires=(looks := tuple(Wire() if (tail, head) in half else None for half in sharing)),
+            state=_state(looks),
         )
         for tail, head in shared
     ]
     start = [
-        Link(tail=root, head=box, kind="start", wires=tuple(half.start(root) for half in halves))
+        Link(
+            tail=root,
+            head=box,
+            kind="start",
+            wires=(looks := tuple(half.start(root) for half in halves)),
+            state=_state(looks),
+        )
         for box, root in starts.items()
     ]
     return (*lanes, *storage, *start)

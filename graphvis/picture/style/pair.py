@@ -16,7 +16,8 @@ def scene_of_comparison(comparison: Comparison) -> Scene:
     sides = tuple(Side(moment) for moment in moments if moment is not None)
     started = any(side.moment.outcome is not None for side in sides)
     boxes, links = picture_of(comparison, sides, started=started)
-    halves = tuple(_half(side, number, len(sides)) for number, side in enumerate(sides))
+    order = _order([side.moment for side in sides])
+    halves = tuple(_half(side, number, len(sides), order) for number, side in enumerate(sides))
     return Scene(
         name=comparison.name,
         title=comparison.title,
@@ -28,18 +29,27 @@ def scene_of_comparison(comparison: Comparison) -> Scene:
     )
 
 
-def _half(side: Side, number: int, halves: int) -> Half:
+def _order(moments: list[Moment]) -> list[str]:
+    """The leaves, in the order in which every half tells of them: where a gradient is wrong or lost comes first."""
+    outcomes = [moment.outcome for moment in moments if moment.outcome is not None]
+    names = dict.fromkeys(name for outcome in outcomes for name in outcome.grads)
+    wrong = {name for outcome in outcomes for name in outcome.wrong}
+    lost = {name for outcome in outcomes for name, grad in outcome.grads.items() if grad is None}
+    return sorted(names, key=lambda name: (name not in wrong, name not in lost))
+
+
+def _half(side: Side, number: int, halves: int, order: list[str]) -> Half:
     moment = side.moment
     title = ("BEFORE", "AFTER")[number] if halves == 2 else ""
     return Half(
         title=title,
         code=tuple(moment.code.splitlines()),
         note=moment.note,
-        strip=_strip(moment),
+        strip=_strip(moment, order),
     )
 
 
-def _strip(moment: Moment) -> Strip | None:
+def _strip(moment: Moment, order: list[str]) -> Strip | None:
     outcome = moment.outcome
     if outcome is None:
         return None
@@ -48,7 +58,7 @@ def _strip(moment: Moment) -> Strip | None:
         return Strip(good=False, headline="backward() raises", lines=(Line(error_words(moment), mono=True), *says))
     lost = [name for name, grad in outcome.grads.items() if grad is None]
     good = not outcome.wrong and (moment.intended or not lost)
-    names = sorted(outcome.grads, key=lambda name: (name not in outcome.wrong, name not in lost))
+    names = [name for name in order if name in outcome.grads]
     texts = [f"{name}.grad = {outcome.grads[name]}" for name in names]
     if not texts:
         return Strip(good=good, headline="nothing to train", lines=says)
@@ -67,7 +77,7 @@ def _description(comparison: Comparison, halves: tuple[Half, ...]) -> str:
     told = [comparison.description] if comparison.description else []
     for half in halves:
         if half.strip:
-            words = " ".join([half.strip.headline + ".", *(line.text for line in half.strip.lines)])
+            words = " ".join([half.strip.headline.rstrip(".") + ".", *(line.text for line in half.strip.lines)])
             told.append(f"{half.title.capitalize() or 'Outcome'}: {words}")
     if not told:
         nodes = sum(index is not None for pair in comparison.nodes for index in (pair.after,))

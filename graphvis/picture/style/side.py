@@ -13,7 +13,8 @@ class Side:
     """A moment as one half sees it.
 
     ``AccumulateGrad`` nodes and outputs without a name are not drawn: the leaf stands for the one,
-    the start arrow for the other. A named tensor is drawn between its function and its consumers.
+    the start arrow for the other; nor is what made a leaf out of nothing that is shown. A named tensor
+    is drawn between its function and its consumers.
 
     Args:
         moment: what to draw.
@@ -34,7 +35,30 @@ class Side:
     @cached_property
     def hidden(self) -> frozenset[int]:
         """Nodes that get no box."""
-        return frozenset(node for node in range(len(self.graph.kinds)) if self._has_stand_in(node))
+        own = (node for node in range(len(self.graph.kinds)) if self._has_stand_in(node))
+        return frozenset(own) | self._makers_of_leaves()
+
+    def _makers_of_leaves(self) -> frozenset[int]:
+        """Calls without a backward node that led to leaves only, from nothing: ``arange(4.).view(2, 2)``."""
+        graph = self.graph
+        found = {node for node, reason in graph.ghosts.items() if reason == "constant" and node not in graph.folds}
+        shown = list(found.difference(edge.source for edge in graph.values))
+        beside: dict[int, list[int]] = {}
+        for edge in graph.values:
+            to_leaf = graph.kinds[edge.target] == "leaf"
+            for end, other, fits in ((edge.source, edge.target, to_leaf), (edge.target, edge.source, False)):
+                if end not in found:
+                    continue
+                if other in found:
+                    beside.setdefault(other, []).append(end)
+                if edge.cut is not None or not (fits or other in found):
+                    shown.append(end)
+        while shown:
+            node = shown.pop()
+            if node in found:
+                found.remove(node)
+                shown += beside.get(node, ())
+        return frozenset(found)
 
     def _has_stand_in(self, node: int) -> bool:
         kind, name = self.graph.kinds[node], self.graph.names[node]
@@ -124,11 +148,27 @@ class Side:
         """Whether backward nodes were made and are gone: the gradient had a way there once."""
         return self.graph.ghosts.get(node) == "freed" or (node in self.graph.folds and not self.reaches(node))
 
-    def swallows(self, node: int) -> bool:
-        """Whether backward ran this function and got no gradient from it, though it leads on to others."""
-        edges = [edge for edge in self.graph.slots_of(node) if self.graph.targets[edge] >= 0]
-        ran = self._passed is not None and self.error is None and self.reaches(node)
-        return ran and bool(edges) and not any(edge in (self._passed or ()) for edge in edges)
+    @cached_property
+    def _leading(self) -> frozenset[int]:
+        """Nodes from which the gradient has a way on to a leaf; PyTorch computes no other gradients."""
+        graph = self.graph
+        below: dict[int, list[int]] = {}
+        for source, target in zip(graph.sources, graph.targets, strict=True):
+            below.setdefault(target, []).append(source)
+        stack = [node for node, kind in enumerate(graph.kinds) if kind == "leaf"]
+        found = set(stack)
+        while stack:
+            new = [node for node in below.get(stack.pop(), ()) if node not in found]
+            found.update(new)
+            stack += new
+        return frozenset(found)
+
+    def swallowed(self, node: int) -> tuple[int, ...]:
+        """The edges that lead on to a leaf and for which this function, run by backward, gave no gradient."""
+        if self._passed is None or self.error is not None or not self.reaches(node):
+            return ()
+        edges = (edge for edge in self.graph.slots_of(node) if self.graph.targets[edge] in self._leading)
+        return tuple(edge for edge in edges if edge not in self._passed)
 
     def connected(self, tensor: int) -> bool:
         """Whether a gradient edge leads on from this tensor."""

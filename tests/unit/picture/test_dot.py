@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from graphvis.picture import dot
+from graphvis.picture import dot, mermaid, palette
 from graphvis.picture.layout import engine
 from graphvis.picture.scene import Box, Face, Half, Link, Scene, Wire
 from tests.unit.picture import scenes
@@ -44,15 +44,49 @@ def test_a_cut_is_dashed_and_named_and_its_value_goes_on() -> None:
     assert str(edge["label"]).startswith("detach()")
 
 
-def test_the_union_shows_a_gone_thing_as_it_was_with_its_state() -> None:
-    face = Face(look="function", heading="MulBackward0")
-    boxes = (Box(id="n0", faces=(face, face)), Box(id="n1", faces=(face, None), state="unreachable"))
-    links = (Link(tail="n0", head="n1", wires=(Wire(gradient="flow"), None), state="severed"),)
-    scene = Scene(name="s", halves=(Half(), Half()), boxes=boxes, links=links)
-    read = parsed(dot.write(scene))
-    assert [node["class"] for node in read["objects"]] == ["function kept", "function unreachable"]
-    assert read["edges"][0]["class"] == "flow severed"
-    assert "edges" not in parsed(dot.write(scene, 1))
+def changing() -> Scene:
+    """A function that only the half before has, one that only the half after has, and one that stays."""
+    face, lanes = Face(look="function", heading="MulBackward0"), Wire(value="flow", gradient="flow")
+    boxes = (
+        Box(id="n0", faces=(face, face)),
+        Box(id="n1", faces=(face, None), state="unreachable"),
+        Box(id="n2", faces=(None, face), state="new"),
+    )
+    links = (
+        Link(tail="n0", head="n1", wires=(lanes, None), state="severed"),
+        Link(tail="n0", head="n2", wires=(None, lanes), state="new"),
+    )
+    return Scene(name="s", halves=(Half(), Half()), boxes=boxes, links=links)
+
+
+def test_in_the_union_what_has_gone_looks_gone_and_what_is_new_is_marked() -> None:
+    read = parsed(dot.write(changing()))
+    stays, gone, new = read["objects"]
+    assert [node["class"] for node in read["objects"]] == ["function kept", "function unreachable pale", "function new"]
+    assert ("dashed" in str(gone["style"]), "only before" in str(gone["label"])) == (True, True)
+    assert gone["color"] != stays["color"]
+    assert ("only after" in str(new["label"]), new["penwidth"]) == (True, "2.2")
+    gone_edge, new_edge = read["edges"]
+    assert (gone_edge["class"], gone_edge["style"], gone_edge["dir"]) == ("gone severed", "dashed", "forward")
+    assert palette.GRADIENT not in str(gone_edge["color"])
+    assert (new_edge["class"], new_edge["dir"], new_edge["penwidth"]) == ("flow new", "both", "2.2")
+    assert "only before; bold: only after" in dot.write(changing())
+
+
+def test_a_half_alone_is_told_as_it_is() -> None:
+    for half in (0, 1):
+        source = dot.write(changing(), half)
+        assert ("only" in source, "dashed" in source, len(parsed(source)["edges"])) == (False, False, 1)
+
+
+def test_mermaids_union_tells_what_has_gone_and_what_is_new() -> None:
+    lines = mermaid.write(changing()).splitlines()
+    assert "  class n1 gone" in lines
+    assert "  class n2 new" in lines
+    assert next(line for line in lines if line.startswith("  n1([")).endswith('<br/>only before"]):::pale')
+    assert '  n1 -. "only before" .- n0' in lines
+    assert "  n2 <--> n0" in lines
+    assert "only" not in mermaid.write(changing(), 0)
 
 
 def test_hostile_names_come_out_of_the_engine_as_they_went_in() -> None:

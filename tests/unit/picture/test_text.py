@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
 from graphvis.picture.measure import Font, clean, shorten, width, wrap
-from graphvis.picture.measure.text import ELLIPSIS
+from graphvis.picture.measure.text import ELLIPSIS, shorten_numbers
 
 SANS, BOLD, MONO = Font(11), Font(11, bold=True), Font(11, mono=True)
 
@@ -75,3 +75,19 @@ def test_wrapping_to_few_lines_says_that_there_is_more() -> None:
     lines = wrap("one two three four five six", 50, SANS, most=2)
     assert len(lines) == 2
     assert lines[-1].endswith(ELLIPSIS)
+
+
+def test_a_tensor_is_shortened_between_its_numbers() -> None:
+    value = "[[1.0000, 2.7183], [0.0000, 0.0000]]"
+    assert shorten_numbers(value, 1000, MONO) == value
+    assert shorten_numbers(value, width(value, MONO) - 1, MONO) == "[[1.0000, 2.7183], …, 0.0000]]"
+    assert shorten_numbers(value, width("[[1.0000, …, 0.0000]]", MONO), MONO) == "[[1.0000, …, 0.0000]]"
+
+
+@given(st.lists(st.floats(width=16), min_size=1, max_size=30), st.floats(60, 300))
+def test_a_shortened_tensor_fits_and_keeps_numbers_whole_where_two_fit(numbers: list[float], room: float) -> None:
+    texts = [f"{number:.4f}" for number in numbers]
+    short = shorten_numbers(f"[{', '.join(texts)}]", room, MONO)
+    assert width(short, MONO) <= room
+    if width(f"[{texts[0]}, …, {texts[-1]}]", MONO) <= room:
+        assert set(short[1:-1].split(", ")) <= {*texts, ELLIPSIS}
