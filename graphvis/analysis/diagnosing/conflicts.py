@@ -9,10 +9,11 @@ import msgspec
 from graphvis.analysis.attributing import calls_of_nodes
 from graphvis.analysis.cutting import is_checkpoint, short
 from graphvis.analysis.diagnosing.freed import find_freed
+from graphvis.analysis.diagnosing.overwritten import Overwritten
 from graphvis.analysis.diagnosing.regions import Region, region_of
 from graphvis.analysis.diagnosing.unshown import kept_unshown, read_again
 from graphvis.analysis.diagnosing.writes import Writes
-from graphvis.model import Call, Change, Conflict, Graph, Location, Saved, Trace
+from graphvis.model import Call, Conflict, Graph, Location, Saved, Trace
 from graphvis.model.diagnosis import Effect
 
 _OF_RESULTS = ("result", "output", "out", "result0", "result1")
@@ -26,29 +27,6 @@ _PLACES = {
 _SUM_FIRST = frozenset({"addmm", "baddbmm", "addbmm", "addmv"})
 # Memory: a storage in the trace's numbers, and bytes in it.
 _Place = tuple[int, Region]
-
-
-class Overwritten(msgspec.Struct, frozen=True, kw_only=True):
-    """A conflict, with what a comparison must put back to know its effect.
-
-    Attributes:
-        conflict: what is told of it.
-        call: the call that saved; None where it was not seen.
-        readers: autograd's sequence numbers of the nodes that read it in backward: the one that saved it, or all of a
-            checkpoint, which runs again on it.
-        storage: the memory that the saved tensor lies in, in the trace's numbers; None where it is not known.
-        region: its bytes there.
-        writes: the later calls that wrote there without being counted for it, ascending.
-        change: how it is known that another library wrote there, if it did.
-    """
-
-    conflict: Conflict
-    call: int | None = None
-    readers: tuple[int, ...] = ()
-    storage: int | None = None
-    region: Region | None = None
-    writes: tuple[int, ...] = ()
-    change: Change | None = None
 
 
 def find_conflicts(
@@ -159,13 +137,11 @@ class _Search:
                 return None
             if (found := self.writes.exchanged(call, number, storage)) is None:
                 continue
-            index, now = found
-            region = region_of(self.trace.tensors[now])
-            conflict = self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, index)
-            writes = tuple(dict.fromkeys((index, *self.writes.after(index, storage, region))))
+            now, writes = found
+            conflict = self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, writes[0])
             return Overwritten(
-                conflict=conflict, call=call, readers=self._readers(node, None), storage=storage, region=region,
-                writes=writes,
+                conflict=conflict, call=call, readers=self._readers(node, None), storage=storage,
+                region=region_of(self.trace.tensors[now]), writes=writes,
             )  # fmt: skip
         return None
 

@@ -35,7 +35,7 @@ class Writes:
         for change in trace.changes:
             self.changes.setdefault(change.tensor, []).append(change)
         self.given: dict[int, set[int]] = {}
-        self._storages = [tensor.storage for tensor in trace.tensors]
+        self._tensors = trace.tensors
         self._counters = list(range(len(trace.tensors)))  # for each tensor the first that shares its counter
         depth = checkpoint = 0
         for index, call in enumerate(trace.calls[:stop]):
@@ -78,20 +78,30 @@ class Writes:
             if region is None or overlap(region_of(write, write.shape), region):
                 yield index
 
-    def exchanged(self, call: int, number: int, storage: int) -> tuple[int, int] | None:
-        """The first call after `call` that gave a tensor other memory, where that led to `storage`.
+    def exchanged(self, call: int, number: int, storage: int) -> tuple[int, tuple[int, ...]] | None:
+        """What became of a tensor that was given other memory after `call`, where that led to `storage`.
 
         Returns:
-            The call, and the tensor's number in that storage; None if it did not come to lie there so.
+            Its number there, and the calls that wrote to it wherever it lay or gave it other memory, ascending; None if
+            it did not come to lie there so.
         """
-        first: int | None = None
-        while number in self.exchanges:
-            index, number = self.exchanges[number]
-            if index > call and first is None:
-                first = index
-            if first is not None and self._storages[number] == storage:
-                return first, number
-        return None
+        found: list[int] = []
+        since, moved = call, False
+        while not (moved and self._tensors[number].storage == storage):
+            if number not in self.exchanges:
+                return None
+            index, now = self.exchanges[number]
+            if index > call:
+                found += [*(wrote for wrote in self._to(number, since) if wrote < index), index]
+                since, moved = index, True
+            number = now
+        return number, tuple(dict.fromkeys([*found, *self._to(number, since)]))
+
+    def _to(self, number: int, call: int) -> Iterator[int]:
+        """The calls after `call` that wrote where a tensor lies."""
+        tensor = self._tensors[number]
+        if tensor.storage is not None:
+            yield from self.after(call, tensor.storage, region_of(tensor))
 
     def changed(self, call: int, number: int) -> Change | None:
         """What says that a tensor is no longer what it was when `call` saved it."""

@@ -61,6 +61,23 @@ class Images:
                 break
             self._drop(older)
 
+    def follow(self, identities: Identities, old: Copy, new: Copy) -> None:
+        """Have the images of some bytes also be those of others: a tensor that lay there was given other memory."""
+        number, start, _ = _place(identities, *old[:2])
+        other, there, storage = _place(identities, *new[:2])
+        if other == number:
+            return
+        self._watch(other, storage)
+        stop = start + old[2].numel()
+        for call in sorted(self._writers.get(number, ())):
+            for image in self.of(call, number):
+                first, last = max(start, image.start), min(stop, image.stop)
+                if first < last:
+                    values = image.values[first - image.start : last - image.start]
+                    self._kept[call].append(Image(other, first - start + there, values))
+                    self._writers.setdefault(other, set()).add(call)
+                    self._bytes += values.numel()
+
     def of(self, call: int, storage: int) -> list[Image]:
         """What a call overwrote in a memory, as far as it is still kept."""
         return [image for image in self._kept.get(call, ()) if image.storage == storage]
@@ -71,11 +88,13 @@ class Images:
         return None if reference is None else reference()
 
     def _image(self, call: int, identities: Identities, storage: Any, start: int, values: torch.Tensor) -> Image:
-        number = identities.storage_of(storage)
-        if number in identities.windows:
-            number, shift = identities.windows[number]
-            start += shift
-            storage = identities.exported[number][2]()
+        number, first, memory = _place(identities, storage, start)
+        self._watch(number, memory)
+        self._writers.setdefault(number, set()).add(call)
+        return Image(number, first, values)
+
+    def _watch(self, number: int, storage: Any) -> None:
+        """Drop the images of a memory when it dies."""
         if number not in self._memories and storage is not None:
             mine = weakref.ref(self)
 
@@ -84,8 +103,6 @@ class Images:
                     images._forget(number)
 
             self._memories[number] = weakref.ref(storage, forget)
-        self._writers.setdefault(number, set()).add(call)
-        return Image(number, start, values)
 
     def _drop(self, call: int) -> None:
         self._bytes -= sum(image.values.numel() for image in self._kept.pop(call, ()))
@@ -98,6 +115,15 @@ class Images:
             if left:
                 self._kept[call] = left
                 self._bytes += sum(image.values.numel() for image in left)
+
+
+def _place(identities: Identities, storage: Any, start: int) -> tuple[int, int, Any]:
+    """The number of the memory that a byte of a storage lies in, which byte it is there, and the live storage."""
+    number = identities.storage_of(storage)
+    if number not in identities.windows:
+        return number, start, storage
+    base, shift = identities.windows[number]
+    return base, start + shift, identities.exported[base][2]()
 
 
 def bytes_of(storage: Any, start: int, stop: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from graphvis.analysis.diagnosing import Overwritten
+from graphvis.analysis.diagnosing.overwritten import Overwritten
 from graphvis.analysis.diagnosing.regions import Region
 from graphvis.live.recorder import writing
 from graphvis.live.recorder.arguments import tensors_of
@@ -87,10 +87,14 @@ class Keeping:
 
     def keep(self, call: int, function: Function, args: Any, copies: list[Copy]) -> None:
         """Keep the copies of what a call overwrote, now that it has run and is written down."""
-        if function.name == "Tensor.data.__set__":
-            copies = _moved(copies, args[0])
-        if copies:
+        if function.name != "Tensor.data.__set__":
             self.images.keep(call, self._identities, copies)
+            return
+        for old in copies:
+            moved = _moved(old, args[0])
+            if moved is not None:
+                self.images.follow(self._identities, old, moved)
+                self.images.keep(call, self._identities, [moved])
 
     def wants(self, storage: Any) -> bool:
         """Whether to keep what is written to a storage itself."""
@@ -130,10 +134,9 @@ class Keeping:
         return Old(storage, found.region, tuple(images))
 
 
-def _moved(copies: list[Copy], tensor: Any) -> list[Copy]:
-    """Copies of what a tensor held, as of the memory that it has been given instead, if it lies there without gaps."""
+def _moved(copied: Copy, tensor: Any) -> Copy | None:
+    """A copy of what a tensor held, as of the memory that it has been given instead, if it lies there without gaps."""
     with unwatched():
-        if tensor.layout is not torch.strided or not tensor.is_contiguous():
-            return []
-        storage, start = tensor.untyped_storage(), tensor.storage_offset() * tensor.element_size()
-        return [(storage, start, values) for _, _, values in copies if values.numel() == tensor.nbytes]
+        if not tensor.is_contiguous() or copied[2].numel() != tensor.nbytes:
+            return None
+        return tensor.untyped_storage(), tensor.storage_offset() * tensor.element_size(), copied[2]

@@ -85,7 +85,10 @@ class Stakes:
                     needed = tuple(number for number in needed if number not in updated)
                 self._storages.update(map(self._memory, needed))
             if self.aliasing:
-                self._follow(self._functions[function].name in ALIASING, inputs, outputs)
+                aliasing = self._functions[function].name in ALIASING
+                if aliasing and inputs and self._memory(inputs[0]) in self._storages:  # whatever it lies in now
+                    self._storages.update(map(self._memory, outputs))
+                self._follow(aliasing, inputs, outputs)
         self._looked = len(self._calls)
         self._storages.discard(-1)
 
