@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import types
 from types import FrameType
 from typing import Any, NamedTuple
@@ -108,7 +107,6 @@ def describe(function: Any) -> Function:
     return Function(name)
 
 
-_OURS = os.path.join(os.path.dirname(__file__), "")
 _GRAD_MODES = torch.no_grad.__enter__.__code__.co_filename
 # set_grad_enabled(), used as a decorator, undoes what it did when it was made.
 _ROLES = {"__enter__": ".__enter__", "__exit__": ".__exit__", "__call__": ".__exit__"}
@@ -118,10 +116,11 @@ def switched_by(frame: FrameType | None) -> str:
     """What in PyTorch switches the grad mode: ``.__enter__`` or ``.__exit__`` of a context manager; empty for a call.
 
     Args:
-        frame: that of a recording that is told of the call, or of what it stands on.
+        frame: that of a recording that is told of the call. Between it and the manager may stand frames of other modes,
+            and never one of the program: a manager calls nothing else.
     """
     role = ""
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and frame.f_code.co_filename != _GRAD_MODES:
         frame = frame.f_back
     while frame is not None and frame.f_code.co_filename == _GRAD_MODES:
         role = _ROLES.get(frame.f_code.co_name, role)

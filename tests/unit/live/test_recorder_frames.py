@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from graphvis.live.recorder import record
+from graphvis.live.counterfactual import without_cuts
+from graphvis.live.recorder import Recording, record
 from graphvis.live.recorder.frames import LIBRARY, TORCH, USER, Frames, locate
 
 LIBRARY_CODE = """
@@ -152,3 +155,35 @@ def test_a_deep_nest_of_modules_needs_no_deeper_stack_of_ours() -> None:
         used, frame = used + 1, frame.f_back
     Nest()((limit - used - 60) // 4)
     assert places[0].endswith("Nest.forward")
+
+
+class Passing(TorchFunctionMode):
+    """A mode that does nothing, with a frame more than it needs."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return self.call(func, args, kwargs or {})
+
+    def call(self, func, args, kwargs):
+        return func(*args, **kwargs)
+
+
+class Framed(Recording):
+    """A recording with a frame more."""
+
+    def _run(self, *args):
+        return super()._run(*args)
+
+
+@pytest.mark.parametrize("kind", [Recording, Framed])
+@pytest.mark.parametrize("mode", [contextlib.nullcontext, Passing, lambda: torch.device("cpu"), without_cuts])
+def test_who_switches_the_grad_mode_is_found_past_any_frame(kind, mode) -> None:
+    with kind() as trace, mode():
+        with torch.enable_grad():
+            pass
+        torch.set_grad_enabled(True)
+        torch._C._set_grad_enabled(True)
+    names = [call.function for call in trace.freeze().calls]
+    assert names == [
+        "torch._set_grad_enabled.__enter__ (True)", "torch._set_grad_enabled.__exit__ (True)",
+        "torch._set_grad_enabled (True)", "torch._set_grad_enabled (True)",
+    ]  # fmt: skip
