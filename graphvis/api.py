@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -102,10 +103,16 @@ def record(*, values: bool = False) -> Recording:
 
     The recording keeps no tensor alive and changes no result. It sees the thread that enters it.
 
+    It copies what is about to be overwritten only where PyTorch will not count the write and a backward may still need
+    what is there, so that ``diagnose(..., probe=True)`` can tell whether that makes a gradient wrong: a write through
+    ``.data`` or ``set_``, by ``tensor.data = other``, to an ``UntypedStorage``, through a tensor on NumPy's memory, by a
+    fused optimizer, or to running statistics, after a call that took or made a tensor in that memory and has a history,
+    and before the next backward that frees its graph. The copies stay on their device and go with the memory that they
+    are of; beyond 256 MiB the oldest go, and of a call that overwrites more than that nothing is copied.
+
     Args:
-        values: also copy what in-place writes, ``out=`` and optimizers are about to overwrite, so that
-            ``diagnose(..., probe=True)`` can tell whether a write that PyTorch did not count makes a gradient wrong.
-            The copies stay on their device and go with the memory that they are of; beyond 1 GiB the oldest go.
+        values: copy what every write is about to overwrite, and what lies in memory that NumPy shares: for what NumPy
+            writes by itself, and for counted writes to what a checkpoint reads again. Beyond 1 GiB the oldest go.
 
     Returns:
         A context manager that is the recording itself; ``trace.freeze()`` gives it as data.
@@ -173,6 +180,11 @@ def run_script(
     )
     failure, exit_code = script.ending(seen.error)
     notes = [*seen.notes, *judged.notes]
+    for line, mode in zip(without, within, strict=True):
+        if not mode.met:
+            notes.append(
+                f"nothing was taken out at {os.path.basename(line.file)}:{line.line}: no cut that can be taken out was met there"
+            )
     for pattern in judged.unmatched:
         if pattern in only and failure is None:
             raise SelectionError(f"no parameter is named like {pattern!r}", _known(seen.diagnoses))

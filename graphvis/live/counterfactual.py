@@ -12,7 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from graphvis.errors import GraphvisError
-from graphvis.live.recorder.frames import Frames, locate
+from graphvis.live.recorder.frames import TORCH, Frames, locate
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.model import Cut, Location
 from graphvis.model.cut import CutKind
@@ -22,7 +22,8 @@ NEUTRALISED: frozenset[CutKind] = frozenset({"detach", "detach_", "data", "no_gr
 
 _Tensor = torch.Tensor
 # Where gradients are turned off for good: parameters are written there, and a Function judges for itself.
-_SPARED_FILES = ("/torch/optim/", "/torch/nn/init.py")
+_OPTIMIZERS = "/torch/optim/"
+_INITIALISATION = "/torch/nn/init.py"
 _SPARED_FUNCTIONS = frozenset(
     {
         "load_state_dict",
@@ -40,8 +41,12 @@ class NeutraliseError(GraphvisError, ValueError):
     """A kind of cut that cannot be taken out."""
 
 
-class _WithoutCuts(TorchFunctionMode):
-    """The mode that :func:`without_cuts` makes."""
+class WithoutCuts(TorchFunctionMode):
+    """The mode that :func:`without_cuts` makes.
+
+    Attributes:
+        met: whether anything was taken out.
+    """
 
     def __init__(self, kinds: Collection[CutKind], where: Cut | Location | None) -> None:
         super().__init__()
@@ -51,8 +56,9 @@ class _WithoutCuts(TorchFunctionMode):
         self._described: dict[Any, Function] = {}
         self._armed = False  # within the no_grad region that the place asked for lies in
         self._inference: Any = None
+        self.met = False
 
-    def __enter__(self) -> _WithoutCuts:
+    def __enter__(self) -> WithoutCuts:
         self._patch_inference_mode()
         try:
             super().__enter__()  # type: ignore[no-untyped-call]
@@ -80,15 +86,17 @@ class _WithoutCuts(TorchFunctionMode):
         if function.special == "switch":
             return self._switch(func, args, kwargs)
         instead = _INSTEAD.get(function.name)
-        if instead is not None and instead[0] in self._kinds and self._is_here(instead[0]) and not _is_spared():
+        if instead is not None and instead[0] in self._kinds and self._is_here(instead[0]) and not self._is_spared():
             done, result = instead[1](args, kwargs)
             if done:
+                self.met = True
                 return result
         if torch.is_grad_enabled():
             self._armed = False
             return self._call(func, function, args, kwargs)
         writes = function.writes in ("first", "all") or kwargs.get("out") is not None
-        if "no_grad" in self._kinds and not writes and self._is_in_region() and not _is_spared():
+        if "no_grad" in self._kinds and not writes and self._is_in_region() and not self._is_spared():
+            self.met = True
             with torch.enable_grad():
                 return func(*args, **kwargs)
         return func(*args, **kwargs)
@@ -132,6 +140,26 @@ class _WithoutCuts(TorchFunctionMode):
             for here in (locate(self._frames.places[number]) for number in (place, caller) if number >= 0)
         )
 
+    def _is_spared(self) -> bool:
+        """Whether the call comes from code that turns gradients off for good."""
+        frame: FrameType | None = sys._getframe(2)
+        closure = False  # whether we came, outwards, through code that is no optimizer's
+        while frame is not None:
+            code = frame.f_code
+            name = code.co_filename.replace("\\", "/")
+            if _INITIALISATION in name or (code.co_name in _SPARED_FUNCTIONS and "/torch/" in name):
+                return True
+            if code.co_name == "apply" and name.endswith("/torch/autograd/function.py"):
+                return True
+            if _OPTIMIZERS in name:
+                return not closure
+            if self._frames.kind(code.co_filename) != TORCH:
+                if isinstance(frame.f_locals.get("self"), torch.optim.Optimizer):
+                    return True
+                closure = True
+            frame = frame.f_back
+        return False
+
     def _patch_inference_mode(self) -> None:
         """Inference tensors can never have a graph, so the mode is not entered at all."""
         if "inference_mode" not in self._kinds:
@@ -143,6 +171,7 @@ class _WithoutCuts(TorchFunctionMode):
         @functools.wraps(enter)
         def __enter__(context: Any) -> None:  # noqa: N807  # stands in for it
             if where is None or self._stands_at(where):
+                self.met = True
                 context._inference_mode_context = torch._C._InferenceMode(False)
                 context._inference_mode_context.__enter__()
             else:
@@ -156,7 +185,7 @@ class _WithoutCuts(TorchFunctionMode):
             self._inference = None
 
 
-def without_cuts(where: Cut | Location | None = None, *, kinds: Collection[CutKind] | None = None) -> TorchFunctionMode:
+def without_cuts(where: Cut | Location | None = None, *, kinds: Collection[CutKind] | None = None) -> WithoutCuts:
     """Run the block as if its cuts were not there: a context manager.
 
     Args:
@@ -177,7 +206,7 @@ def without_cuts(where: Cut | Location | None = None, *, kinds: Collection[CutKi
             f"a cut of kind {wrong[0]} cannot be taken out: its value is no longer a tensor with a graph",
             f"These can: {', '.join(sorted(NEUTRALISED))}.",
         )
-    return _WithoutCuts(kinds, where)
+    return WithoutCuts(kinds, where)
 
 
 def _on_detached(func: Any, args: Any, kwargs: Any) -> Any:
@@ -189,20 +218,6 @@ def _on_detached(func: Any, args: Any, kwargs: Any) -> Any:
     if len(args) > 1 and isinstance(args[1], dict) and args[1].pop(id(alias), None) is not None:
         args[1][id(own)] = result  # deepcopy's memory of what it has copied, by id
     return result
-
-
-def _is_spared() -> bool:
-    """Whether the call comes from code that turns gradients off for good."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        code = frame.f_code
-        name = code.co_filename.replace("\\", "/")
-        if any(part in name for part in _SPARED_FILES) or (code.co_name in _SPARED_FUNCTIONS and "/torch/" in name):
-            return True
-        if code.co_name == "apply" and name.endswith("/torch/autograd/function.py"):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def _detach(args: Any, kwargs: Any) -> tuple[bool, Any]:

@@ -398,7 +398,33 @@ def test_without_a_cut_the_same_script_builds_the_graph_that_would_have_been(cal
     assert result.code == 0
     assert {verdict["status"] for verdict in document(result)["diagnoses"][0]["verdicts"]} == {"gradient"}
     assert f"as if the cut at train.py:{line} were not there" in result.err
-    assert call("run", "--without", f"train.py:{line + 1}", path).code == 1, "there is no cut at that line"
+    elsewhere = call("run", "--without", f"train.py:{line + 1}", path)
+    assert elsewhere.code == 1
+    note = f"nothing was taken out at train.py:{line + 1}: no cut that can be taken out was met there"
+    assert note in " ".join(elsewhere.err.split())
+
+
+def test_the_command_that_tries_a_cut_is_quoted_and_only_told_where_it_helps(call: Call, tmp_path: Path) -> None:
+    body = """
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            h = {cut}
+            loss = F.cross_entropy(model.head(h), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """
+    folder = tmp_path / "we ird"
+    folder.mkdir()
+    path = script(folder, body.format(cut="model.encoder(x).detach()"))
+    line = line_of(path, "h = model")
+    assert f"graphvis run --without 'we ird/train.py:{line}' '{path}'" in call("run", path).out
+    assert call("run", "--without", f"we ird/train.py:{line}", path).code == 0
+    path = script(tmp_path, body.format(cut="torch.tensor(model.encoder(x).detach().numpy().copy())"))
+    told = call("run", path)
+    assert told.code == 1
+    assert "--without" not in told.out
 
 
 @pytest.mark.parametrize("place", ["train.py", "train.py:0", "nowhere.py:3", "train.py:x"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import textwrap
 from collections.abc import Collection, Mapping
 
@@ -196,8 +197,8 @@ def _tried(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> li
             told += prose(page, "tried", f"without it, at {place}, {gained} more parameters get a gradient")
         elif measured:
             told += prose(page, "tried", f"{cut.kind} cannot be taken out: the value leaves PyTorch")
-        elif cut.kind in NEUTRALISABLE:
-            untried.append(f"--without {place}")
+        elif cut.kind in NEUTRALISABLE and cut.certain:  # what left PyTorch has no graph with or without it
+            untried.append(f"--without {shlex.quote(place)}")
     if command and untried and not told:
         told += field(page, "check", [f"graphvis run {' '.join(dict.fromkeys(untried))} {clean(command)}"])
     return told

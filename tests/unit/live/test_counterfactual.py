@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -153,6 +155,53 @@ def test_training_goes_on_as_it_does() -> None:
         found = train(True)
     for one, other in zip(expected, found, strict=True):
         assert torch.equal(one, other)
+
+
+class ByHand(torch.optim.Optimizer):
+    """An optimizer that is none of PyTorch's."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, {"lr": 0.1})
+
+    def step(self, closure: Any = None) -> Any:
+        loss = closure() if closure is not None else None
+        with torch.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.sub_(group["lr"] * parameter.grad.detach().clone())
+        return loss
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.LBFGS, torch.optim.AdamW, ByHand])
+def test_optimizers_are_left_alone_and_what_their_closures_cut_is_not(kind: Any, recorded: bool) -> None:
+    def train(cut: bool) -> list[Tensor]:
+        torch.manual_seed(0)
+        first, last = nn.Linear(3, 3), nn.Linear(3, 1)
+        optimizer = kind([*first.parameters(), *last.parameters()])
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            with torch.set_grad_enabled(not cut):
+                h = first(torch.ones(2, 3))
+            loss: Tensor = (last(h) - 1).square().sum()
+            loss.backward()
+            return loss
+
+        # In an optimizer of one's own nothing tells a closure from its other code.
+        if kind is ByHand:
+            closure()
+            optimizer.step()
+        else:
+            optimizer.step(closure)
+        return [*first.parameters(), *last.parameters()]
+
+    expected = train(False)
+    with record() if recorded else contextlib.nullcontext(), without_cuts():
+        found = train(True)
+    for one, other in zip(expected, found, strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(one.grad, other.grad)
 
 
 def test_what_cannot_be_taken_out_is_said() -> None:
