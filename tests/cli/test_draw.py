@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from graphvis.model import Graph
+from graphvis.model.graph import NodeKind
 from tests.cli.conftest import GRAPHVIS, Result, lines_of
 
 Call = Callable[..., Result]
@@ -50,7 +51,7 @@ def test_standard_input_and_output(saved: Path) -> None:
 def test_works_where_torch_cannot_be_imported(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('no torch here')")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-m", "graphvis", "draw", saved / "detach_zero.json"]
+    command = [sys.executable, "-m", "graphvis", "draw", str(saved / "detach_zero.json")]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, check=True)
     assert done.stdout == (saved / "detach_zero.svg").read_bytes()
 
@@ -115,8 +116,9 @@ def test_changed_document_draws_what_it_says(call: Call, saved: Path) -> None:
 
 def chain(length: int) -> Graph:
     """Functions in a row."""
+    kind: NodeKind = "function"
     return Graph(
-        kinds=("function",) * length,
+        kinds=(kind,) * length,
         names=("SinBackward0",) * length,
         sources=tuple(range(length - 1)),
         slots=(0,) * (length - 1),

@@ -30,7 +30,14 @@ MOST_OUTPUT = 256 * 1024 * 1024
 ENVIRONMENT = "GRAPHVIS_ENGINE"
 """The variable that names the engine where no argument does."""
 
-_FIX = "pip install graphviz-pure, or install Graphviz and use --engine dot"
+_NONE = "pip install graphviz-pure, or install Graphviz and use --engine dot"
+
+
+def another(name: str = EMBEDDED) -> str:
+    """The way out where the engine of that name does not do its work: the other one."""
+    if Path(name).name.startswith(EMBEDDED):
+        return "install Graphviz and use --engine dot"
+    return "use the embedded engine: without --engine; pip installs it as graphviz-pure"
 
 
 def run(
@@ -65,7 +72,8 @@ def run(
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise EngineError(f"the layout engine {name} cannot be started: {error.strerror or error}", _FIX) from error
+            what = f"the layout engine {name} cannot be started: {error.strerror or error}"
+            raise EngineError(what, another(name)) from error
         with process:
             return _listen(name, process, timeout, told)
 
@@ -123,7 +131,8 @@ def _listen(
         for drain in drains:
             drain.join(1.0)
     if any(drain.flooded for drain in drains):
-        raise EngineError(f"the layout engine {name} wrote more than {MOST_OUTPUT >> 20} MiB and was stopped", _FIX)
+        what = f"the layout engine {name} wrote more than {MOST_OUTPUT >> 20} MiB and was stopped"
+        raise EngineError(what, another(name))
     if code is None:
         way = "draw less (--focus, --depth), or write -f json, which needs no layout"
         raise EngineError(f"the layout engine {name} took longer than {timeout:g} s and was stopped", way)
@@ -133,9 +142,9 @@ def _listen(
 
 def _judge(name: str, code: int, output: bytes, said: str) -> bytes:
     if code != 0:
-        raise Stumbled(f"the layout engine {name} failed with exit code {code}{said}", _FIX)
+        raise Stumbled(f"the layout engine {name} failed with exit code {code}{said}", another(name))
     if not output.strip():
-        raise EngineError(f"the layout engine {name} wrote nothing{said}", _FIX)
+        raise EngineError(f"the layout engine {name} wrote nothing{said}", another(name))
     return output
 
 
@@ -156,10 +165,10 @@ def find(engine: str | None = None) -> list[str]:
         if binary is not None:
             return [str(binary), "-q", "-Kdot"]
         if wanted == EMBEDDED:
-            raise EngineError(f"the layout engine {EMBEDDED} is not installed", _FIX)
+            raise EngineError(f"the layout engine {EMBEDDED} is not installed", _NONE)
         system = shutil.which(SYSTEM)
         if system is None:
-            raise EngineError("no layout engine is installed", _FIX)
+            raise EngineError("no layout engine is installed", _NONE)
         warnings.warn(
             f"{EMBEDDED} is not installed; the system's dot lays out instead, a few pixels apart from it",
             stacklevel=2,
@@ -167,7 +176,9 @@ def find(engine: str | None = None) -> list[str]:
         return [system, "-q", "-Kdot"]
     found = shutil.which(wanted)
     if found is None:
-        raise EngineError(f"the layout engine {wanted!r} is not there or cannot be run", _FIX)
+        install = "install Graphviz, or " if wanted == SYSTEM else ""
+        what = f"the layout engine {wanted!r} is not there or cannot be run"
+        raise EngineError(what, f"{install}{another(wanted)}")
     return [found, "-q", "-Kdot"]
 
 

@@ -97,6 +97,16 @@ def test_a_missing_engine_is_named() -> None:
         engine.run("digraph {}", "json0", "no-such-engine")
 
 
+def test_the_way_out_is_never_what_was_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "--engine dot" in engine.another(engine.find()[0])
+    assert "--engine dot" not in engine.another("/usr/bin/dot")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match="'dot' is not there") as caught:
+        engine.run("digraph {}", "json0", "dot")
+    assert "--engine dot" not in caught.value.fix
+    assert "install Graphviz" in caught.value.fix
+
+
 def test_a_file_that_is_no_program_is_named(tmp_path: Path) -> None:
     path = tmp_path / "engine"
     path.write_bytes(b"\x7fELF nonsense")
