@@ -122,6 +122,16 @@ def augmented_assignment(m, write):
 
 
 @conflict("raises", "MulBackward0")
+def parameter_whose_data_was_exchanged_before(m, write):
+    h = m.w * m.w  # SAVED
+    m.w.data = m.w.data  # as after ``m.w.data -= ...``: the memory and the counter stay the same
+    if write:
+        with torch.no_grad():
+            m.w.mul_(1)  # WROTE
+    return (x() @ h @ m.v).sum()
+
+
+@conflict("raises", "MulBackward0")
 def multiplied_input(m, write):
     h = x() @ m.w + 1
     y = h * m.v[:2]  # SAVED

@@ -98,7 +98,12 @@ class _Search:
             return self._raises(node, saved, call, self._counted(call, saved))
         if saved.state == "unknown" and call in self.writes.checkpointed and call is not None:
             return self._of_checkpoint(node, saved, call)
-        if saved.state == "intact" and call is not None and not self._is_idle(saved, call):
+        if (
+            saved.state == "intact"
+            and call is not None
+            and not self._is_left_alone(saved)
+            and not self._is_idle(saved, call)
+        ):
             if (found := self._exchanged(node, saved, call)) is not None:
                 return found
             for place in self._places(call, saved):
@@ -106,6 +111,13 @@ class _Search:
                     return found
             return self._outside(node, saved, call)
         return None
+
+    def _is_left_alone(self, saved: Saved) -> bool:
+        """Whether nothing can have become of what was saved: no memory was exchanged, and nobody wrote to its own."""
+        writes = self.writes
+        if saved.memory is None or writes.exchanges or writes.changes:
+            return False
+        return saved.memory[0] not in writes.by_storage
 
     def _is_idle(self, saved: Saved, call: int) -> bool:
         """Whether backward does not use what was saved: statistics that the call updated itself, as training does."""

@@ -53,6 +53,7 @@ class Writes:
                 self.severed.setdefault(call.inputs[0], []).append(index)
             if call.function == _EXCHANGE and call.inputs and call.outputs:
                 self.exchanges[call.inputs[0]] = (index, call.outputs[0])
+                self._counters[call.outputs[0]] = self._counters[call.inputs[0]]  # it is still the same tensor
             own_counter = cut_by_name(call) in ("data", "numpy", "copy")
             for output in call.outputs:
                 for source in call.inputs:

@@ -33,6 +33,13 @@ class Blaming:
             kind = self._kinds[index] = classify(self._trace, index)
             return kind
 
+    def passes(self, index: int) -> bool:
+        """Whether the gradient comes back from all that a call made to all that went in, as it mostly does."""
+        call = self._trace.calls[index]
+        if call.inner or call.forwarded or call.writes or cut_by_name(call) is not None:
+            return False
+        return all(call.results)
+
     def of(self, result: Result, at: int) -> Blame | None:
         """Why the gradient of a result does not come back to the input at the place `at`.
 

@@ -32,7 +32,7 @@ class Flow:
 
         Args:
             trace: the recorded run.
-            sources: numbers of the tensors whose own past is not looked at: the parameters.
+            sources: numbers of the tensors of whose own past only assignments are followed: the parameters.
             turned_off: see :func:`~graphvis.analysis.diagnosing.modes.turned_off`.
             stop: look at the calls before this one only; None for all.
         """
@@ -64,13 +64,22 @@ class Flow:
         if name in _MARKING:
             self._mark(index, call)
             return
-        written = {write.tensor: write for write in call.writes}
-        targets = (*call.outputs, *(number for number in written if number not in call.outputs))
-        if not targets:
+        if not call.outputs and not call.writes:
             self._leave(index, call)
             return
         if name in _JOINING and self._take_parts(index, call, name):
             return
+        if not call.writes:
+            for place, number in enumerate(call.outputs):
+                if number not in call.inputs:
+                    self._hold(index, call, number, self._made(Result(index, place, number, False), call, name))
+            return
+        self._take_writes(index, call, name)
+
+    def _take_writes(self, index: int, call: Call, name: str) -> None:
+        """Take a call that writes: what goes in is looked at before anything is written."""
+        written = {write.tensor: write for write in call.writes}
+        targets = (*call.outputs, *(number for number in written if number not in call.outputs))
         results = [
             Result(index, place, number, number in written)
             for place, number in enumerate(targets)
@@ -88,7 +97,8 @@ class Flow:
 
     def _hold(self, index: int, call: Call, number: int, pieces: list[Piece]) -> None:
         self._memory.hold(number, pieces)
-        self._memory.open(number, call.inputs, cut_by_name(call) or self._blaming.kind(index))
+        kind = None if self._blaming.passes(index) else cut_by_name(call) or self._blaming.kind(index)
+        self._memory.open(number, call.inputs, kind)
 
     def _made(self, result: Result, call: Call, name: str) -> list[Piece]:
         """What a result is made of: of a view the parts that it shows, else one node."""
@@ -129,10 +139,13 @@ class Flow:
 
     def _edges(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Edge]:
         """The ways by which values came into a result from the inputs at `places`."""
+        pieces = self._memory.pieces
+        if not call.entries and name != "grad" and self._blaming.passes(result.call):
+            return list(dict.fromkeys(edge for at in places for edge, _ in pieces(call.inputs[at])))
         found: dict[Edge, None] = {}
         for at in places:
             blame = self._blaming.of(result, at)
-            for edge, _ in self._memory.pieces(call.inputs[at]):
+            for edge, _ in pieces(call.inputs[at]):
                 found[self.ways.behind(edge, blame)] = None
         if name == "grad":
             self._gradient(result, call, found)
