@@ -49,9 +49,10 @@ def diagnose(
         parameters: a Module, Modules, tensors by name, or tensors, which take the names that the trace knows; by
             default the leaves that the walk finds.
         probe: also run a backward of our own, which tells gradients that are exactly zero and Functions that return
-            None. With ``record(values=True)`` more of them, with and without what was overwritten, which tell whether
-            a write that PyTorch did not count makes a gradient wrong. They run tensor hooks; ``.grad`` and all values
-            stay as they are.
+            None; and, where a write that PyTorch did not count may make a gradient wrong, more of them, with and
+            without what was overwritten, which tell whether it does. Where the trace has not kept that (see
+            :func:`graphvis.record`), it stays uncertain. They run tensor hooks; ``.grad`` and all values stay as they
+            are.
         verify: runs the program again and returns its loss. Then it is measured what each cut costs, and whether an
             overwritten tensor makes a gradient wrong.
 

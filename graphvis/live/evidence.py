@@ -73,6 +73,8 @@ class Evidence:
 
     def compare(self, outputs: Any, recording: Recording) -> None:
         """Measure which of the conflicts make a gradient wrong; those that do not are none from then on."""
+        if not recording.tape.keeping:
+            return
         conflicts = diagnosing.find_conflicts(self._graph, self._trace)
         leaves = self._leaves(outputs)
         if leaves and any(one.conflict.effect != "raises" for one in conflicts):

@@ -52,6 +52,10 @@ class Images:
         self._writers: dict[int, set[int]] = {}  # the calls that wrote to a memory
         self._bytes = 0
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._kept)
+
     def keep(self, call: int, identities: Identities, copies: list[Copy]) -> None:
         """Keep what a call overwrote, and drop the oldest images beyond the limit."""
         self._kept[call] = [self._image(call, identities, *copied) for copied in copies]

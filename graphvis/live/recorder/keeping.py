@@ -112,6 +112,10 @@ class Keeping:
 
     # -- what was there
 
+    def __bool__(self) -> bool:
+        """Whether anything is kept that could be put back."""
+        return bool(self.images) or self.everything
+
     def before(self, found: Overwritten) -> Old | None:
         """What was overwritten of a saved tensor; None where some of it is not known, or its memory has died."""
         if found.change is not None:
