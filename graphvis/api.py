@@ -182,9 +182,8 @@ def run_script(
     notes = [*seen.notes, *judged.notes]
     for line, mode in zip(without, within, strict=True):
         if not mode.met:
-            notes.append(
-                f"nothing was taken out at {os.path.basename(line.file)}:{line.line}: no cut that can be taken out was met there"
-            )
+            place = f"{os.path.basename(line.file)}:{line.line}"
+            notes.append(f"nothing was taken out at {place}: no cut that can be taken out was met there")
     for pattern in judged.unmatched:
         if pattern in only and failure is None:
             raise SelectionError(f"no parameter is named like {pattern!r}", _known(seen.diagnoses))
