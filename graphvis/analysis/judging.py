@@ -30,12 +30,15 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         stepped: whether it had stepped when the recording ended.
         backwards: the diagnoses of those backwards that ran between the step before, of whichever optimizer, and its
             own first step: it is they that it takes its gradients from.
+        given: parameters that had a gradient at its first step, whatever the backwards that were diagnosed gave: each
+            line that starts one is diagnosed once, and may start another for other parameters.
     """
 
     kind: str
     parameters: frozenset[str]
     stepped: bool
     backwards: frozenset[int] = frozenset()
+    given: frozenset[str] = frozenset()
 
 
 class Optimizers(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +130,7 @@ class _Judging:
         self._diagnoses, self._optimizers, self._passed_over = diagnoses, optimizers, passed_over
         self._held = frozenset[str]().union(*(holder.parameters for holder in optimizers.holders))
         self._due = {name for holder in optimizers.holders if holder.stepped for name in holder.parameters}
+        self._given = frozenset[str]().union(*(holder.given for holder in optimizers.holders))
         self._told: set[tuple[str, int]] = set()
 
     def explain(self, where: int) -> None:
@@ -157,7 +161,7 @@ class _Judging:
                 if self._optimizers.holders:
                     says = "frozen, and yet in an optimizer"
                     self.warnings.append(_issue("parameter", finding, where, says, finding.at))
-            elif finding.status != "gradient":
+            elif finding.status != "gradient" and name not in self._given:
                 self._judge(name, finding, where)
 
     def _judge(self, name: str, finding: Finding, where: int) -> None:

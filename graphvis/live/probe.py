@@ -87,10 +87,10 @@ class Watch:
     def _hook(self, number: int) -> Any:
         def look(handed_on: tuple[Any, ...], came: tuple[Any, ...]) -> None:
             with torch.no_grad(), torch._C.DisableTorchFunction():
-                counts = tuple(map(_count, came))
+                counts = tuple(map(count, came))
                 if number in self._passed:  # a second backward inside this one comes by the same leaf
                     counts = tuple(map(_more, self._passed[number][0], counts))
-                self._passed[number] = (counts, tuple(map(_count, handed_on)))
+                self._passed[number] = (counts, tuple(map(count, handed_on)))
 
         return look
 
@@ -118,13 +118,13 @@ class Watch:
             if leaf is None or (id(parameter) in self._hidden and leaf not in self._passed):
                 continue
             if gradients is not None and id(parameter) in gradients:
-                count = _count(gradients[id(parameter)])
+                numbers = count(gradients[id(parameter)])
             else:
                 came = self._passed.get(leaf, ((None,), ()))[0]
-                count = came[0] if came else None
-            if count is None:
+                numbers = came[0] if came else None
+            if numbers is None:
                 found[id(parameter)] = Measured(missing=self._where(leaf, users, missing=True))
-            elif not int(count):
+            elif not int(numbers):
                 found[id(parameter)] = Measured(zero=self._where(leaf, users, missing=False))
         return found
 
@@ -237,7 +237,7 @@ def unmoved(buffers: Sequence[torch.Tensor]) -> Iterator[None]:
                     buffer.copy_(values)
 
 
-def _count(gradient: Any) -> Any:
+def count(gradient: Any) -> Any:
     """How many numbers of a gradient are not zero, still on its device; None for no gradient."""
     if gradient is None:
         return None

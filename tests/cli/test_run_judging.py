@@ -309,6 +309,36 @@ def test_two_optimizers_may_step_after_one_backward(call: Call, tmp_path: Path) 
     assert problems(document(call("run", "--json", path))) == {"encoder.weight": "cut", "encoder.bias": "cut"}
 
 
+LAYERS = """
+    layers = [nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)]
+    optimizers = [torch.optim.{}(layer.parameters(), lr=0.1) for layer in layers]
+    for layer, optimizer in zip(layers, optimizers):
+        for step in range(2):
+            def closure():
+                optimizer.zero_grad()
+                loss = {}(x).pow(2).mean()
+                loss.backward()
+                return loss
+            {}
+        x = layer(x).detach()
+"""
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "steps"), [("SGD", "closure(); optimizer.step()"), ("LBFGS", "optimizer.step(closure)")]
+)
+def test_layers_that_one_line_trains_in_turn_all_learn(call: Call, tmp_path: Path, optimizer: str, steps: str) -> None:
+    """The line is diagnosed for the first layer; the others' optimizers find their gradients all the same."""
+    found = document(call("run", "--strict", "--json", script(tmp_path, LAYERS.format(optimizer, "layer", steps))))
+    assert problems(found) == {} == warned(found)
+
+
+def test_a_layer_that_the_same_line_does_not_train_is_a_problem(call: Call, tmp_path: Path) -> None:
+    path = script(tmp_path, LAYERS.format("SGD", "layers[0]", "closure(); optimizer.step()"))
+    found = document(call("run", "--json", path))
+    assert len(problems(found)) == 4, "two layers' weights and biases"
+
+
 def test_frozen_for_the_others_step_is_no_excuse(call: Call, tmp_path: Path) -> None:
     """The critic is frozen while the generator learns, and cut off from its own loss."""
     path = script(

@@ -13,6 +13,7 @@ import torch
 from torch.optim import optimizer as optimizers
 
 from graphvis.analysis.judging import Holder
+from graphvis.live.probe import count
 from graphvis.live.recorder import Recording
 from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.frames import USER, locate
@@ -59,6 +60,7 @@ class Held:
         former: the names that they had when it was built, by ``id``; it keeps them alive.
         steps: how many steps it has finished.
         backwards: those that ran between the step before its first, of whichever optimizer, and its first.
+        given: names of parameters that had a gradient at its first step, though no backward that was examined gave one.
     """
 
     kind: str
@@ -67,6 +69,7 @@ class Held:
     former: dict[int, str] = field(default_factory=dict)
     steps: int = 0
     backwards: list[Site] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
 
 
 class Watch:
@@ -127,6 +130,7 @@ class Watch:
                 parameters=frozenset(held.names),
                 stepped=held.steps > 0 or self._is_stepping(held),
                 backwards=frozenset(places[id(site.examination)] for site in held.backwards if site.examination),
+                given=frozenset(held.given),
             )
             for held in self.optimizers
         )
@@ -198,6 +202,11 @@ class Watch:
 
     def _begin_step(self, optimizer: Any, *_: Any) -> None:
         self._stepping.append(optimizer)
+        if self.over is None:
+            self._built("built", optimizer)
+            held = next(held for held in self.optimizers if held.optimizer() is optimizer)
+            if held.steps == 0:
+                self._receive(held, optimizer)
 
     def _end_step(self, optimizer: Any, *_: Any) -> None:
         if self._stepping and self._stepping[-1] is optimizer:
@@ -205,11 +214,23 @@ class Watch:
         if self.over is None:
             self._built("built", optimizer)
             held = next(held for held in self.optimizers if held.optimizer() is optimizer)
+            if held.steps == 0:
+                self._receive(held, optimizer)  # a closure has run its backward within the step
             held.steps += 1
             self._stepped = True
             if held.steps == 1:
                 held.backwards = list(self._since_step)
-                self._find()
+
+    def _receive(self, held: Held, optimizer: Any) -> None:
+        """Note what a later execution of a line gave: layers that one loop trains in turn share the line."""
+        by_id = {id(tensor): name for name, tensor in self._find().items()}
+        told = [finding for examination in self.examinations for finding in examination.diagnosis.findings]
+        known = {finding.parameter for finding in told if finding.status == "gradient"} | held.given
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            for parameter in parameters_of(optimizer):
+                name, gradient = by_id.get(id(parameter)), parameter.grad
+                if name is not None and name not in known and gradient is not None and count(gradient):
+                    held.given.add(name)
 
     def _in_progress(self) -> list[Held]:
         return [held for held in self.optimizers if self._is_stepping(held)]
