@@ -147,15 +147,20 @@ class _Search:
         for number in self.trace.calls[call].inputs:
             if self.trace.tensors[number].storage == storage:
                 return None
-            if (found := self.writes.exchanged(call, number, storage)) is None:
-                continue
-            now, writes = found
-            conflict = self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, writes[0])
-            return Overwritten(
-                conflict=conflict, call=call, readers=self._readers(node, None), storage=storage,
-                region=region_of(self.trace.tensors[now]), writes=writes,
-            )  # fmt: skip
+            if (path := self.writes.exchanged(call, number, storage)) is not None:
+                return self._moved(node, saved, call, *path)
         return None
+
+    def _moved(self, node: int, saved: Saved, call: int, now: int, writes: tuple[int, ...]) -> Overwritten:
+        """The conflict of a tensor that is `now` in other memory, and which `writes` took from what it was."""
+        conflict = self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, writes[0])
+        place = self._place(now)
+        if place is None:
+            return Overwritten(conflict=conflict, call=call)
+        readers = self._readers(node, call if saved.state == "unknown" else None)
+        return Overwritten(
+            conflict=conflict, call=call, readers=readers, storage=place[0], region=place[1], writes=writes
+        )
 
     def _outside(self, node: int, saved: Saved, call: int) -> Overwritten | None:
         """The conflict of what was saved in memory that another library shares, if it has written there."""
@@ -258,11 +263,8 @@ class _Search:
 
     def _read_again(self, node: int, saved: Saved, call: int, number: int) -> Overwritten | None:
         """The conflict of a tensor that a checkpoint reads and does not keep; no counter is compared."""
-        if number in self.writes.exchanges and self.writes.exchanges[number][0] > call:
-            index, _ = self.writes.exchanges[number]
-            return Overwritten(
-                conflict=self._told(_conflict(self.graph, node, saved, "wrong gradient"), call, index), call=call
-            )
+        if (path := self.writes.exchanged(call, number)) is not None:
+            return self._moved(node, saved, call, *path)
         place = self._place(number)
         return None if place is None else self._uncounted(node, saved, call, place)
 

@@ -79,8 +79,8 @@ class Writes:
             if region is None or overlap(region_of(write, write.shape), region):
                 yield index
 
-    def exchanged(self, call: int, number: int, storage: int) -> tuple[int, tuple[int, ...]] | None:
-        """What became of a tensor that was given other memory after `call`, where that led to `storage`.
+    def exchanged(self, call: int, number: int, storage: int | None = None) -> tuple[int, tuple[int, ...]] | None:
+        """What became of a tensor that was given other memory after `call`, where it led to `storage` if that is given.
 
         Returns:
             Its number there, and the calls that wrote to it wherever it lay or gave it other memory, ascending; None if
@@ -88,9 +88,11 @@ class Writes:
         """
         found: list[int] = []
         since, moved = call, False
-        while not (moved and self._tensors[number].storage == storage):
+        while not (moved and storage is not None and self._tensors[number].storage == storage):
             if number not in self.exchanges:
-                return None
+                if not moved or storage is not None:
+                    return None
+                break
             index, now = self.exchanges[number]
             if index > call:
                 found += [*(wrote for wrote in self._to(number, since) if wrote < index), index]

@@ -321,13 +321,18 @@ def test_statistics_that_an_evaluation_with_history_read() -> None:
     assert [one.certain for one in diagnose(loss, trace, model, probe=True).conflicts] == [True, True]
 
 
+def given_other_memory(weight: Tensor) -> None:
+    weight.data = weight.data * 2
+
+
+@pytest.mark.parametrize("write", [lambda weight: weight.data.mul_(2), given_other_memory])
 @pytest.mark.parametrize("reentrant", [True, False])
-def test_what_a_checkpoint_reads_again(reentrant: bool) -> None:
+def test_what_a_checkpoint_reads_again(reentrant: bool, write: Callable[[Tensor], object]) -> None:
     weight = leaf(1.0, 2.0)
 
     def step(a: Tensor) -> Tensor:
         y = checkpoint(lambda h: (h[:2] * weight).sin(), a, use_reentrant=reentrant).sum()
-        weight.data.mul_(2)
+        write(weight)
         return y
 
     found, _ = told(step)
