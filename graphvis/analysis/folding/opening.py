@@ -16,8 +16,8 @@ _Closed = tuple[int, int, int, int]
 """What may be opened: whether the gradient reaches all of it, minus its size, its module, and -1 or which group."""
 
 _WHOLE_MODULE = -1
-_WORTH = (0, 1, 7)
-"""Boxes that may be missing rather than that the same is shown again, or parameters alone."""
+_WORTH = (0, 1, 7, 12)
+"""Boxes that may be missing rather than that the same is shown again, or parameters alone, or all calls of a module."""
 _DIGITS = re.compile(r"\d+")
 
 
@@ -45,7 +45,7 @@ class Opening:
         self._forced = forced
         self._known: dict[int, list[list[int]]] = {}
         self._grouped: dict[int, list[Group]] = {}
-        self._waiting: tuple[list[_Closed], ...] = ([], [], [])
+        self._waiting: tuple[list[_Closed], ...] = ([], [], [], [])
         self._kinds: dict[int, list[frozenset[str]]] = {}
         self.rows: dict[int, list[list[int]]] = {}
         self.groups: dict[int, list[Group]] = {}
@@ -55,7 +55,8 @@ class Opening:
     def choose(self, least: int, most: int) -> None:
         """Open what is closed, what is lost before what is large, for at least `least` boxes and at most `most`.
 
-        After all else comes what would show the same as what is open, and last what shows but its parameters.
+        After all else comes what would show the same as what is open, then what shows but its parameters, and last
+        the calls of one module.
         """
         while self.boxes < least:
             wish = next((wish for wish, waiting in enumerate(self._waiting) if waiting), None)
@@ -66,19 +67,24 @@ class Opening:
             if place != _WHOLE_MODULE:
                 self._split(module, place, least)
                 continue
-            end = self._end(module)
-            later = 2 if not self._shows(end) else 1 if self._resembles(module) else 0
+            if module in self.rows:
+                continue  # with another one
+            together = self._together(module)
+            ends = [self._end(one) for one in together]
+            later = self._wish(module, together)
             if later > wish:
                 heapq.heappush(self._waiting[later], entry)
-            elif self.boxes + self._gain(end) <= most:
-                self._open(module)
+            elif self.boxes + sum(map(self._gain, ends)) <= most:
+                for one in together:
+                    self._open(one)
 
     def deepen(self, wanted: Callable[[int], bool]) -> None:
         """Open every module that is wanted, in sight, and more than one function with its parameters."""
         while True:
             closed = self._waiting[0]
             modules = ((entry, entry[2]) for entry in closed if entry[3] == _WHOLE_MODULE)
-            found = {entry for entry, module in modules if wanted(module) and self._shows(self._end(module))}
+            fresh = ((entry, module) for entry, module in modules if module not in self.rows)
+            found = {entry for entry, module in fresh if wanted(module) and self._shows(self._end(module))}
             if not found:
                 return
             closed[:] = [entry for entry in closed if entry not in found]
@@ -110,6 +116,32 @@ class Opening:
                     )
             if self._modules.number(one) >= 0:
                 self._kinds.setdefault(self._modules.parents[one], []).append(self._face(one))
+
+    def _wish(self, module: int, together: Collection[int]) -> int:
+        """How late it is opened."""
+        modules = self._modules
+        calls = [one for one in modules.children[modules.parents[module]] if modules.is_call(one)]
+        if len(calls) > 1 and not all(one in self.rows for one in calls):
+            return 3  # one of them, or the parameters that they share
+        if not any(self._shows(self._end(one)) for one in together):
+            return 2
+        return int(self._resembles(module))
+
+    def _together(self, module: int) -> list[int]:
+        """What is opened at one time: the same place in each call of a module, so that the calls look alike."""
+        modules = self._modules
+        call = next((one for one in modules.around(module) if modules.is_call(one)), None)
+        if call is None:
+            return [module]
+        within = modules.paths[module][len(modules.paths[call]) :]
+        calls = (one for one in modules.children[modules.parents[call]] if modules.is_call(one))
+        found = (modules.find(modules.paths[one] + within) for one in calls)
+        return [one for one in found if one is not None and self._may_open(one, modules.masks[module])]
+
+    def _may_open(self, module: int, mask: int) -> bool:
+        rows = self.rows.get(self._modules.parents[module], ())
+        closed = module not in self.rows and any(row[0] == module for row in rows)
+        return closed and self._modules.masks[module] == mask
 
     def _resembles(self, module: int) -> bool:
         """Whether it looks much like an open sibling, so that it would show the same again."""

@@ -86,6 +86,10 @@ class Modules:
         """Whether it is one round of a loop, or some that follow each other, or one call of several."""
         return self.name(module).startswith(("step ", "steps ", "call "))
 
+    def is_call(self, module: int) -> bool:
+        """Whether it is one call of several."""
+        return self.name(module).startswith("call ")
+
     def level(self, module: int) -> int:
         """How many modules are around it, lists not counted; 0 for the root."""
         return sum(one == ROOT or not self.is_list(one) for one in self.around(module)[1:])

@@ -23,7 +23,6 @@ _STEP = 6.0
 _LEAN = 4.0
 
 
-
 def put(measured: Measured, placement: Placement, there: Presence, room: float) -> tuple[Placement, set[int]]:
     """The placement with a place for each label that has none, and the links whose label found none.
 
@@ -111,7 +110,7 @@ def _places(way: list[Point], label: Label) -> Iterator[tuple[Place, Place]]:
         lean = max(beside) - min(beside)
         # The gradient's lane, with the scissors, is at the right of one who looks along a way down, and at the left
         # of one that leads back up.
-        left = _LANES if way[0][1] <= way[-1][1] else 2 * _LANES
+        left = _LANES if way[0][1] <= way[-1][1] else 3 * _LANES
         for side, edge in ((1, max(beside)), (-1, min(beside) - left)):
             place = Place(edge + side * label.width / 2, y, label.width, label.height)
             at = min(way, key=lambda point: abs(point[1] - y))[0]

@@ -132,7 +132,8 @@ def test_a_loop_with_cuts_at_even_distances_is_one_round_between_two_of_them() -
     assert drawn(plain) <= 30
 
 
-def test_each_call_of_a_module_is_by_itself_and_their_parameters_between_them() -> None:
+def judged_twice() -> Graph:
+    """A discriminator's step: the judge sees what is real, then what was made and is cut off from its maker."""
     torch.manual_seed(0)
     width = models.D
     judge = nn.Sequential(
@@ -141,14 +142,27 @@ def test_each_call_of_a_module_is_by_itself_and_their_parameters_between_them() 
     maker = nn.Sequential(nn.Linear(3, width), nn.Tanh())
     real, noise = torch.randn(2, width), torch.randn(2, 3)
     both = nn.ModuleDict({"maker": maker, "judge": judge})
-    graph = models.graph_of(both, lambda: judge(real).sum() - judge(maker(noise).detach()).sum())
-    folded = fold(graph, expand=("judge",), least=1)
+    return models.graph_of(both, lambda: judge(real).sum() - judge(maker(noise).detach()).sum())
+
+
+def test_each_call_of_a_module_is_by_itself_and_their_parameters_between_them() -> None:
+    folded = fold(judged_twice(), expand=("judge",), least=1)
     ends = [folded.names.index(f"judge.call {number}") for number in (1, 2)]
     assert [folded.folds[end].parameters for end in ends] == [0, 0]
     onto = {source: {folded.targets[edge] for edge in folded.slots_of(source)} for source in ends}
     shared = onto[ends[0]] & onto[ends[1]]
     assert sum(folded.folds[box].parameters for box in shared) == 16  # of both calls, and in neither
     assert not shared & set(ends)
+
+
+@pytest.mark.parametrize("least", [1, 10, 22, 40, 60])
+def test_all_calls_of_a_module_are_open_or_none_is(least: int) -> None:
+    folded = fold(judged_twice(), least=least)
+    shut = [f"judge.call {number}" in folded.names for number in (1, 2)]
+    open_ = [any(frame.startswith(f"judge.call {n}") for frame in folded.clusters.values()) for n in (1, 2)]
+    assert shut == [not open_[0], not open_[1]]
+    assert shut[0] == shut[1]
+    assert shut[0] == (least < 40)
 
 
 def test_depth_opens_levels() -> None:
