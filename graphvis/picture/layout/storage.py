@@ -7,8 +7,7 @@ are laid last, along the first of a few simple ways that touches nothing, or tou
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise, product
 
 import msgspec
@@ -16,7 +15,7 @@ import msgspec
 from graphvis.picture.curves import point_at
 from graphvis.picture.geometry import Place, Point
 from graphvis.picture.layout.placement import Placement, Track, extent, sample
-from graphvis.picture.layout.presence import Presence
+from graphvis.picture.layout.presence import Halves, Presence
 from graphvis.picture.measure import Measured
 
 _CORNER = 14.0
@@ -28,8 +27,32 @@ _SAMPLES = 24
 _CLEAR = 4.0
 
 Way = tuple[Point, Point, Point, Point]
-_Lanes = list[tuple[float, float, int]]
-"""Points of lanes by height: y, x, and which lane."""
+
+
+class _Lanes:
+    """Points of lanes by where they are, so that asking what is near one does not look at all of them."""
+
+    def __init__(self, tracks: Mapping[int, Track]) -> None:
+        self._cells: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
+        for lane, track in tracks.items():
+            self.add(lane, track)
+
+    def add(self, lane: int, track: Track) -> None:
+        """Add one lane's points."""
+        for x, y in sample(track):
+            cell = (math.floor(x / _CLEAR), math.floor(y / _CLEAR))
+            self._cells.setdefault(cell, []).append((x, y, lane))
+
+    def met(self, points: list[Point]) -> set[int]:
+        """The lanes that come near one of the points."""
+        found: set[int] = set()
+        for x, y in points:
+            column, row = math.floor(x / _CLEAR), math.floor(y / _CLEAR)
+            for cell in product(range(column - 1, column + 2), range(row - 1, row + 2)):
+                for u, v, lane in self._cells.get(cell, ()):
+                    if abs(x - u) < _CLEAR and abs(y - v) < _CLEAR:
+                        found.add(lane)
+        return found
 
 
 def connect(measured: Measured, placement: Placement, there: Presence) -> Placement:
@@ -52,28 +75,40 @@ def _lay(
 ) -> Placement:
     tracks = dict(placement.tracks)
     sides = extent(placement)
+    by_halves: dict[Halves, _Lanes] = {}
     for i in which:
-        link = measured.scene.links[i]
+        link, halves = measured.scene.links[i], there.links[i]
         if link.tail == link.head and not link.returns:
             continue
         if link.tail not in placement.boxes or link.head not in placement.boxes:
             continue
+        if halves not in by_halves:
+            by_halves[halves] = _Lanes({k: track for k, track in tracks.items() if there.links[k] & halves})
         if link.tail == link.head:
-            tracks[i] = Track(_around(placement.boxes[link.tail]))
-            continue
-        halves = there.links[i]
-        near = there.obstacles(placement, halves, but=(link.tail, link.head)) + there.words(placement.tracks, halves)
-        mine = [track for k, track in tracks.items() if there.links[k] & halves]
-        lanes = sorted((y, x, lane) for lane, track in enumerate(mine) for x, y in sample(track))
-        upper, lower = sorted((placement.boxes[link.tail], placement.boxes[link.head]), key=lambda place: place.y)
-        if far:
-            words = 2 * max((measured.labels[k].width for k in which if k in measured.labels), default=0.0)
-            near += [Place((sides[0] + sides[1]) / 2, (upper.y + lower.y) / 2, sides[1] - sides[0] + words, 1.0)]
-        ways = [(0.0, way) for way in _beside(upper, lower, near)] + [(_LAST, way) for way in _between(upper, lower)]
-        # The first of equals, so that the right side comes before the left.
-        way = min(ways, key=lambda pair: pair[0] + round(_cost(pair[1], near, lanes, sides)))[1]
-        tracks[i] = Track(way[::-1] if link.returns and lower is placement.boxes[link.tail] else way)
+            track = Track(_around(placement.boxes[link.tail]))
+        else:
+            near = there.obstacles(placement, halves, but=(link.tail, link.head))
+            near += there.words(placement.tracks, halves)
+            upper, lower = sorted((placement.boxes[link.tail], placement.boxes[link.head]), key=lambda place: place.y)
+            if far:
+                words = 2 * max((measured.labels[k].width for k in which if k in measured.labels), default=0.0)
+                near += [Place((sides[0] + sides[1]) / 2, (upper.y + lower.y) / 2, sides[1] - sides[0] + words, 1.0)]
+            way = _cheapest(upper, lower, near, by_halves[halves], sides)
+            track = Track(way[::-1] if link.returns and lower is placement.boxes[link.tail] else way)
+        if i in tracks:
+            by_halves.clear()  # where it was is free again
+        tracks[i] = track
+        for others, lanes in by_halves.items():
+            if others & halves:
+                lanes.add(i, track)
     return msgspec.structs.replace(placement, tracks=tracks)
+
+
+def _cheapest(upper: Place, lower: Place, near: list[Place], lanes: _Lanes, sides: tuple[float, float]) -> Way:
+    """Of the ways between two boxes the one that suits best."""
+    ways = [(0.0, way) for way in _beside(upper, lower, near)] + [(_LAST, way) for way in _between(upper, lower)]
+    # The first of equals, so that the right side comes before the left.
+    return min(ways, key=lambda pair: pair[0] + round(_cost(pair[1], near, lanes, sides)))[1]
 
 
 def _around(place: Place) -> Way:
@@ -86,21 +121,19 @@ def _around(place: Place) -> Way:
 def _cost(way: Way, near: list[Place], lanes: _Lanes, sides: tuple[float, float]) -> float:
     """How ill a way suits: over boxes and words above all, then over lanes, then what it adds to the width."""
     points = [point_at(way, k / _SAMPLES) for k in range(_SAMPLES + 1)]
-    hits = sum(_touches(points, place) for place in near)
-    crossings = len(_met(points, lanes))
-    wider = max(0.0, sides[0] - min(x for x, _ in points)) + max(0.0, max(x for x, _ in points) - sides[1])
+    left, right = min(x for x, _ in points), max(x for x, _ in points)
+    top, bottom = min(y for _, y in points), max(y for _, y in points)
+    hits = sum(
+        _touches(points, place)
+        for place in near
+        if abs(place.y - (top + bottom) / 2) < (place.height + bottom - top) / 2 + 2 * _CLEAR
+        and abs(place.x - (left + right) / 2) < (place.width + right - left) / 2 + 2 * _CLEAR
+    )
+    crossings = len(lanes.met(points))
+    wider = max(0.0, sides[0] - left) + max(0.0, right - sides[1])
     long = sum(math.dist(p, q) for p, q in pairwise(points))
-    above = max(0.0, -min(y for _, y in points))  # where the words over the graph are
+    above = max(0.0, -top)  # where the words over the graph are
     return 1000 * hits + 40 * above + 120 * crossings + 2 * wider + 0.25 * long
-
-
-def _met(points: list[Point], lanes: _Lanes) -> set[int]:
-    """The lanes that come near one of the points."""
-    found: set[int] = set()
-    for x, y in points:
-        near = lanes[bisect_right(lanes, (y - _CLEAR, math.inf)) : bisect_left(lanes, (y + _CLEAR, -math.inf))]
-        found.update(lane for _, u, lane in near if abs(x - u) < _CLEAR)
-    return found
 
 
 def _beside(upper: Place, lower: Place, others: list[Place]) -> Iterator[Way]:
