@@ -175,7 +175,7 @@ def _lanes(wire: Wire) -> dict[str, str]:
     if wire.gradient == "never":
         lanes["arrowtail"] = "empty"
     if wire.gradient == "stub":
-        lanes |= {"labelangle": "-40", "labeldistance": "3"}
+        lanes |= {"labelangle": "-30", "labeldistance": "4"}
         lanes["headlabel"] = "None" if wire.slot is None else f"slot {wire.slot}: None"
         if not value:
             lanes["style"] = "dashed"

@@ -110,11 +110,12 @@ def _places(way: list[Point], label: Label) -> Iterator[tuple[Place, Place]]:
         lean = max(beside) - min(beside)
         # The gradient's lane, with the scissors, is at the right of one who looks along a way down, and at the left
         # of one that leads back up.
-        left = _LANES if way[0][1] <= way[-1][1] else 3 * _LANES
+        down = way[0][1] <= way[-1][1]
+        left = _LANES if down else 3 * _LANES
         for side, edge in ((1, max(beside)), (-1, min(beside) - left)):
             place = Place(edge + side * label.width / 2, y, label.width, label.height)
             at = min(way, key=lambda point: abs(point[1] - y))[0]
-            scissors = Place(at + LABEL_START / 2, y, LABEL_START - 6, 14.0)
+            scissors = Place(at + (LABEL_START / 2 if down else -LABEL_START / 2), y, LABEL_START - 6, 14.0)
             found.append(((lean > _LEAN, -side, round(lean), abs(k)), (place, scissors)))
     # Sorting is stable, so equals stay in order.
     return (places for _, places in sorted(found, key=lambda pair: pair[0]))

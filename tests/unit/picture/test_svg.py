@@ -15,9 +15,10 @@ from xml.etree import ElementTree
 import pytest
 
 from graphvis.picture import palette, svg
-from graphvis.picture.layout import lay_out
+from graphvis.picture.layout import Place, Placement, Track, labels, lay_out
+from graphvis.picture.layout.presence import presence
 from graphvis.picture.measure import measure
-from graphvis.picture.scene import Half, Scene
+from graphvis.picture.scene import Box, Face, Half, Link, Scene, Wire
 from tests.unit.picture import scenes
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -232,3 +233,27 @@ def test_indented_code_keeps_its_indentation_without_a_style_sheet() -> None:
     lines = [text for text in drawn("diagnosis").iter(f"{SVG}text") if (text.text or "").startswith("    h = ")]
     assert len(lines) == 1
     assert lines[0].get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"
+
+
+def test_scissors_on_a_way_back_keep_off_their_words() -> None:
+    """A lane that leads up has the handles at its left, where they reach 16.4 from it."""
+    face = Face(look="function", heading="LinearBackward0")
+    cut = Wire(value="flow", gradient="cut", label=("detach() ×17", "train.py:61"))
+    link = Link(tail="n1", head="n0", wires=(cut,), returns=True)
+    boxes = tuple(Box(id=f"n{i}", faces=(face,)) for i in range(3))
+    measured = measure(Scene(name="s", halves=(Half(),), boxes=boxes, links=(link,)))
+    # The third box leaves no room at the right of the way.
+    places = {"n0": Place(200, 20, 120, 36), "n1": Place(200, 300, 120, 36), "n2": Place(300, 160, 160, 230)}
+    way = Track(((200, 280), (200, 200), (200, 120), (200, 40)))
+    bare = Placement(400, 320, places, {0: way}, {})
+    placed, homeless = labels.put(measured, bare, presence(measured), 344)
+    assert not homeless
+    root = ElementTree.fromstring(svg.write(measured.scene, placed))
+    edge = next(g for g in root.iter(f"{SVG}g") if g.get("class") == "edge cut")
+    scissors = next(g for g in edge if g.get("class") == "scissors")
+    at = re.match(r"translate\((\S+) ", scissors.get("transform", ""))
+    words = edge.find(f"{SVG}text")
+    assert at is not None
+    assert words is not None
+    assert words.get("text-anchor") == "end"
+    assert float(words.get("x", "")) <= float(at[1]) - 16.4 - 3
