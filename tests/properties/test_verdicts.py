@@ -18,7 +18,7 @@ from tests.properties.programs.generator import Truth, generate
 @st.composite
 def programs(draw: st.DrawFn) -> Truth:
     """A random program with its truth."""
-    return generate(lambda n: draw(st.integers(0, n - 1)) if n > 1 else 0)
+    return generate(lambda n: draw(st.integers(0, n - 1)) if n > 1 else 0, giving=True)
 
 
 def recorded(program: Any) -> tuple[torch.nn.Module, torch.Tensor, Any]:

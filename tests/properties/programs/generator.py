@@ -74,6 +74,7 @@ class Truth:
         known: the same, of the ways that are known: no value that came back from NumPy as another object.
         kinds: for each line the kinds that a cut there may be told as.
         exact: whether a change of a parameter that flows must change the loss (no comparison, argmax, rounding).
+        unfollowed: parameters whose value went into another one by an update or by loading, which is not followed.
         uncounted: the lines of writes that the version counter does not see.
         writes: the lines of all in-place writes.
     """
@@ -85,6 +86,7 @@ class Truth:
     known: dict[str, frozenset[int]]
     kinds: dict[int, frozenset[str]]
     exact: bool
+    unfollowed: frozenset[str]
     uncounted: frozenset[int]
     writes: frozenset[int]
 
@@ -99,6 +101,7 @@ class Writer:
         self.values: list[Value] = []
         self.kinds: dict[int, set[str]] = {}
         self.exact = True
+        self.unfollowed: set[str] = set()
         self.uncounted: set[int] = set()
         self.writes: set[int] = set()
         self.grad = True
@@ -262,7 +265,7 @@ class Writer:
             writable and (source.writable or (bool(cut) and cut != ("no_grad",))), source.patchy,
             counter=source.counter,
         )  # fmt: skip
-        # A parameter's own past is not followed (every optimizer step would link all to all): none is written to.
+        # Parameters are written to by statements of their own, where no other name for their memory is left.
         value.writable = value.writable and source.storage > len(PARAMETERS)
         value.writable = value.writable and len(set(value.cells)) == len(value.cells)
         value.early = not group.live
@@ -316,14 +319,36 @@ class Writer:
                 target.group.parameters |= source.group.parameters
         return line
 
+    def target(self) -> Value | None:
+        """A parameter that no other name shares memory with, to be written to."""
+        return self.pick(
+            [v for v in self.values[: len(PARAMETERS)] if sum(o.storage == v.storage for o in self.values) == 1]
+        )
 
-def generate(choose: Choose, counting: Counting = "live") -> Truth:
-    """A random program and what is true of it."""
-    from tests.properties.programs.statements import STATEMENTS
+    def give(self, target: Value, cells: list[int], incoming: State) -> None:
+        """Book that `incoming` flows into a parameter too: it stays a source of its own."""
+        own = source(target.name.removeprefix("m."))
+        for cell in cells:
+            target.states[cell] = join([own, incoming])
+        self.exact = False  # its first value may be gone
+        if self.choose(2):
+            self.call(f"{target.name}.sin()", [target], target.shape)
 
+
+def generate(choose: Choose, counting: Counting = "live", *, giving: bool = False) -> Truth:
+    """A random program and what is true of it.
+
+    Args:
+        choose: see :data:`Choose`.
+        counting: see :data:`Counting`.
+        giving: whether parameters are given values too: by assignment, by updates, by loading.
+    """
+    from tests.properties.programs.statements import GIVING, STATEMENTS
+
+    statements = STATEMENTS + GIVING if giving else STATEMENTS
     writer = Writer(choose, counting)
     for _ in range(5 + choose(18)):
-        statement = STATEMENTS[choose(len(STATEMENTS))]
+        statement = statements[choose(len(statements))]
         statement(writer)
     floats = [value for value in writer.values if value.kind == "float"]
     made = [value for value in floats if not value.name.startswith("m.")] or floats
@@ -341,6 +366,7 @@ def generate(choose: Choose, counting: Counting = "live") -> Truth:
         known={name.removesuffix(KNOWN): lines for name, lines in told.items() if name.endswith(KNOWN)},
         kinds={line: frozenset(kinds) for line, kinds in writer.kinds.items()},
         exact=writer.exact,
+        unfollowed=frozenset(writer.unfollowed),
         uncounted=frozenset(writer.uncounted),
         writes=frozenset(writer.writes),
     )

@@ -7,33 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.properties.programs.generator import HEAD, LAYERS, Writer
-from tests.properties.programs.values import Group, Value, join
+from tests.properties.programs.generator import HEAD, LAYERS, PARAMETERS, Writer
+from tests.properties.programs.values import KNOWN, Group, Value, join
 
 Statement = Callable[[Writer], None]
 STATEMENTS: list[Statement] = []
+GIVING: list[Statement] = []  # those that give a value to a parameter
 
 NO_GRAD = ("with torch.no_grad():", "with torch.set_grad_enabled(False):", "with torch.autograd.grad_mode.no_grad():")
 
-# Elementwise calls of one value, bounded so that long chains stay finite, smooth so that every change shows.
+# Elementwise calls of one value, bounded so that long chains stay finite, smooth so that every change shows: what
+# saturates is given a sine.
 UNARY = (
-    "torch.sin({a})", "{a}.cos()", "{a}.tanh()", "torch.sigmoid({a})", "F.softplus({a})", "F.gelu({a})", "{a}.atan()",
-    "({a} * {a} + 1).sqrt()", "({a}.square() + 1).log()", "torch.exp(-{a}.square())", "1.25 * {a}.neg()", "{a} + 0.5",
-    "1.5 * {a}", "{a}.clone()", "F.silu({a})", "F.elu({a})", "{a}.sinc()", "{a}.erf()", "F.leaky_relu({a}, 0.3)",
-    "F.dropout({a}, 0.5, training=False) * 1.0", "{a}.pow(3).tanh()", "F.hardtanh({a} * 0.01) * 50",
+    "torch.sin({a})", "{a}.cos()", "{a}.sin().tanh()", "torch.sigmoid({a}.cos())", "F.softplus({a}.sin())",
+    "F.gelu({a}.sin())", "{a}.atan()", "({a} * {a} + 1).sqrt()", "({a}.square() + 1).log()", "torch.exp(-{a}.sin())",
+    "1.25 * {a}.neg()", "{a} + 0.5", "1.5 * {a}", "{a}.clone()", "F.silu({a}.sin())", "F.elu({a}.cos())",
+    "{a}.sinc()", "{a}.sin().erf()", "F.leaky_relu({a}, 0.3)", "F.dropout({a}, 0.5, training=False) * 1.0",
+    "{a}.sin().pow(3).tanh()", "F.hardtanh({a}.sin() * 0.5) * 50",
 )  # fmt: skip
 BINARY = (
     "{a} + {b}", "{a} - 0.7 * {b}", "{a} * {b}", "torch.add({a}, {b}, alpha=0.5)", "{a} / ({b}.square() + 1)",
     "torch.lerp({a}, {b}, 0.25)", "torch.addcmul({a}, {a}, {b})", "torch.hypot({a} + 2, {b})",
-    "torch.logaddexp({a}, {b})", "torch.atan2({a}, {b}.square() + 1)",
+    "torch.logaddexp({a}.sin(), {b}.cos())", "torch.atan2({a}, {b}.square() + 1)",
 )  # fmt: skip
 # Calls that mix the last axis of two axes, or all: shape in, shape out.
 MIXING = (
-    ("{a}.softmax(-1).square()", (2, 4), (2, 4)),
+    ("{a}.sin().softmax(-1).square()", (2, 4), (2, 4)),
     ("F.log_softmax({a}, -1)", (2, 4), (2, 4)),
     ("{a}.cumsum(-1)", (2, 4), (2, 4)),
     ("F.layer_norm({a}, (4,)).exp().sqrt()", (2, 4), (2, 4)),
-    ("{a}.logsumexp(-1)", (2, 4), (2,)),
+    ("{a}.sin().logsumexp(-1)", (2, 4), (2,)),
     ("{a}.mean(0)", (2, 4), (4,)),
     ("torch.linalg.vector_norm({a}, dim=0)", (2, 4), (4,)),
     ("{a}.flip(0)", (4,), (4,)),
@@ -44,23 +47,23 @@ MIXING = (
     ("{a}.repeat(2, 1)", (4,), (2, 4)),
     ("F.normalize({a}, dim=-1)", (4, 4), (4, 4)),
     ("{a}.square().mean(0)", (4, 4), (4,)),
-    ("{a}.prod(-1).tanh()", (2, 4), (2,)),
+    ("{a}.sin().prod(-1).tanh()", (2, 4), (2,)),
 )  # fmt: skip
 TO_SCALAR = (
     "{a}.sum()",
     "{a}.mean()",
     "{a}.norm()",
     "{a}.square().sum()",
-    "torch.logsumexp({a}.flatten(), 0)",
+    "torch.logsumexp({a}.sin().flatten(), 0)",
     "{a}.std()",
 )
 
 
-def statement(weight: int = 1) -> Callable[[Statement], Statement]:
+def statement(weight: int = 1, among: list[Statement] = STATEMENTS) -> Callable[[Statement], Statement]:
     """Register a statement, `weight` times as likely as others."""
 
     def register(function: Statement) -> Statement:
-        STATEMENTS.extend([function] * weight)
+        among.extend([function] * weight)
         return function
 
     return register
@@ -109,7 +112,7 @@ def scalar(w: Writer) -> None:
 def matrix_product(w: Writer) -> None:
     if (a := w.find((2, 4), (4, 4))) and (b := w.find((4, 4))):
         text = one_of(w, ("{a} @ {b}", "torch.mm({a}, {b})", "F.linear({a}, {b})", "{a}.matmul({b})"))
-        w.call(f"torch.tanh({text.format(a=a.name, b=b.name)})", [a, b], a.shape)
+        w.call(f"torch.atan({text.format(a=a.name, b=b.name)})", [a, b], a.shape)
 
 
 @statement()
@@ -245,11 +248,11 @@ def in_place_function(w: Writer) -> None:
     text = one_of(
         w,
         (
-            "{a}.tanh_()",
+            "{a}.sin_().tanh_()",
             "{a}.sin_()",
             "{a}.mul_(1.5)",
             "{a} *= 0.5",
-            "F.elu({a}, inplace=True)",
+            "F.elu({a}.cos_(), inplace=True)",
             "torch._foreach_add_([{a}], 0.1)",
         ),
     )
@@ -343,6 +346,119 @@ def data_write(w: Writer) -> None:
     grad, w.grad = w.grad, False
     w.write(f"{a.name}.data.copy_({b.name})", a, list(range(len(a.cells))), [b], over=True)
     w.grad = grad
+
+
+# parameters that are given a value
+
+
+@statement(2, GIVING)
+def assignment(w: Writer) -> None:
+    """What was computed from others for this: a cut."""
+    target = w.target()
+    if target is None:
+        return
+    made = w.find(target.shape, plain=True)
+    if made is None or not made.group.live or target.name.removeprefix("m.") in made.state:
+        return
+    text, kind = (
+        ("{p}.data = torch.sin({v})", "data"),
+        ("{p}.data.copy_({v}.tanh() + 1)", "data"),
+        ("{p}.data[...] = 2 * {v}.cos()", "data"),
+        ("{p}.data = torch.sin({v}).detach()", "detach"),
+        ("{p}.data.copy_(torch.sin({v}).detach().clone())", "detach"),
+        ("{p}.detach().copy_({v}.cos())", "detach"),
+    )[w.choose(6)]
+    line = w.emit(text.format(p=target.name, v=made.name))
+    (w.writes if ".detach().copy_" in text and ".data" not in text else w.uncounted).add(line)
+    w.give(target, list(range(len(target.cells))), w.through(made.state, made.group, line, (kind,), explicit=True))
+
+
+@statement(1, GIVING)
+def assignment_under_no_grad(w: Writer) -> None:
+    target = w.target()
+    if target is None:
+        return
+    made = w.find(target.shape, plain=True)
+    if made is None or not made.group.live or target.name.removeprefix("m.") in made.state:
+        return
+    made = w.call(f"torch.sin({made.name})", [made], made.shape)
+    with w.block(one_of(w, NO_GRAD), grad=False):
+        line = w.emit(one_of(w, ("{p}.copy_({v})", "{p}[...] = {v}")).format(p=target.name, v=made.name))
+    w.writes.add(line)
+    w.give(
+        target, list(range(len(target.cells))), w.through(made.state, made.group, line, ("no_grad",), explicit=False)
+    )
+
+
+@statement(1, GIVING)
+def assignment_of_a_row(w: Writer) -> None:
+    target, row = w.target(), w.choose(2)
+    if target is None or len(target.shape) == 1:
+        return
+    made = w.find((4,), plain=True)
+    if made is None or not made.group.live or target.name.removeprefix("m.") in made.state:
+        return
+    w.uncounted.add(w.line)
+    text = one_of(
+        w, ("{p}.data[{r}] = {v}.sin()", "{p}.data[{r}].copy_({v}.sin())", "{p}.data.select(0, {r}).copy_({v}.sin())")
+    )
+    line = w.emit(text.format(p=target.name, r=row, v=made.name))
+    w.give(target, list(range(4 * row, 4 * row + 4)), w.through(made.state, made.group, line, ("data",), explicit=True))
+
+
+@statement(2, GIVING)
+def update(w: Writer) -> None:
+    """What an optimizer does, with whatever: it is not followed, and what was assigned before still counts."""
+    if (target := w.target()) and (b := w.find(target.shape)):
+        text = one_of(
+            w,
+            (
+                "{p}.data.mul_(0.9)",
+                "{p}.data.add_({v}, alpha=0.1)",
+                "{p}.data -= 0.1 * {v}.sin()",
+                "{p}.data.copy_(0.9 * {p} + 0.1 * {v})",
+                "{p}.data.copy_({p} - 0.1 * torch.autograd.grad({p}.sin().sum(), {p})[0])",
+                "{p}.data.lerp_({v}, 0.2)",
+            ),
+        )
+        w.uncounted.add(w.line)
+        w.emit(text.format(p=target.name, v=b.name))
+        w.exact = False
+        w.unfollowed |= {name for name in b.state if not name.endswith(KNOWN)}
+
+
+@statement(1, GIVING)
+def update_to_other_memory(w: Writer) -> None:
+    if (target := w.target()) and (b := w.find(target.shape)) and target.uniform:
+        text = one_of(w, ("{p}.data = {p} - 0.1 * {v}", "{p}.data = 0.9 * {p}.data + 0.1 * {v}.detach()"))
+        w.uncounted.add(w.line)
+        w.emit(text.format(p=target.name, v=b.name))
+        w.exact = False
+        w.unfollowed |= {name for name in b.state if not name.endswith(KNOWN)}
+
+
+@statement(1, GIVING)
+def loading(w: Writer) -> None:
+    """What another parameter holds, or a constant: it is not followed, and what was assigned before is gone."""
+    target = w.target()
+    if target is None:
+        return
+    others = [
+        v
+        for v in w.values[: len(PARAMETERS)]
+        if v.shape == target.shape
+        and set(v.state) == set(v.group.parameters) | {name + KNOWN for name in v.group.parameters}
+    ]
+    other = w.pick([v for v in others if v is not target]) or target
+    text = one_of(
+        w, ("{p}.data.copy_({v})", "{p}.data = {v}.detach().clone()", "{p}.data[...] = {v}.data", "{p}.data.fill_(0.5)")
+    )
+    if other is target:
+        text = "{p}.data.fill_(0.25)"
+    w.uncounted.add(w.line)
+    w.emit(text.format(p=target.name, v=other.name))
+    w.give(target, list(range(len(target.cells))), {})
+    w.unfollowed |= set(other.group.parameters)
 
 
 # cuts
@@ -439,7 +555,7 @@ def number_used(w: Writer) -> None:
     if b is None or w.choose(3) == 0:
         w.call(f"torch.full((2, 4), {s.name}, dtype=torch.float64)", [s], (2, 4))
         return
-    text = one_of(w, ("{b} * {s}", "{b} + {s}", "torch.add({b}, {s})", "{b}.sub({s})"))
+    text = one_of(w, ("{b} * {s}", "{b} + {s}", "torch.add({b}, {s})", "{b}.sub({s}, alpha=0.7)"))
     w.call(text.format(b=b.name, s=s.name), [b, s], b.shape)
 
 
@@ -470,7 +586,7 @@ def numpy_computed(w: Writer) -> None:
         text = one_of(
             w,
             (
-                "torch.from_numpy(np.tanh({a}.detach().numpy()))",
+                "torch.from_numpy(np.sin({a}.detach().numpy()))",
                 "torch.tensor({a}.detach().numpy() * 2)",
                 "torch.from_numpy({a}.detach().numpy().copy())",
                 "torch.as_tensor(np.asarray({a}.detach()) + 1)",
