@@ -60,7 +60,8 @@ def _tell(page: Page, group: list[Conflict], command: str) -> list[str]:
         return told
     if command:
         return told + field(page, "check", [f"graphvis run --probe {clean(command)}"])
-    return told + prose(page, "check", "record(values=True) and diagnose(..., probe=True) compare with what was saved")
+    advice = "diagnose(..., probe=True) compares with what was saved; record(values=True) keeps all of it"
+    return told + prose(page, "check", advice)
 
 
 def _last_part(conflict: Conflict) -> str:
