@@ -125,7 +125,10 @@ class Watch:
             if numbers is None:
                 found[id(parameter)] = Measured(missing=self._where(leaf, users, missing=True))
             elif not int(numbers):
-                found[id(parameter)] = Measured(zero=self._where(leaf, users, missing=False))
+                zero, none = (self._where(leaf, users, missing=missing) for missing in (False, True))
+                # What a Function gave as None, another one nearer to the leaf fills with zeros.
+                gave_none = none.custom and none == zero
+                found[id(parameter)] = Measured(missing=none) if gave_none else Measured(zero=zero)
         return found
 
     def _where(self, leaf: int, users: list[list[tuple[int, int]]], missing: bool) -> Zeroing:

@@ -339,6 +339,42 @@ def test_a_layer_that_the_same_line_does_not_train_is_a_problem(call: Call, tmp_
     assert len(problems(found)) == 4, "two layers' weights and biases"
 
 
+def test_a_function_that_gives_none_is_a_problem_though_another_fills_it_with_zeros(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        class Nothing(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x.clamp(-1, 1)
+            @staticmethod
+            def backward(ctx, gradient):
+                return None
+        class Doubled(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return 2 * x
+            @staticmethod
+            def backward(ctx, gradient):
+                return 2 * gradient
+        first, last = nn.Linear(4, 4), nn.Linear(4, 1)
+        optimizer = torch.optim.Adam([*first.parameters(), *last.parameters()])
+        for step in range(2):
+            optimizer.zero_grad()
+            last(Nothing.apply(Doubled.apply(first(x)))).mean().backward()
+            assert not first.weight.grad.any()
+            optimizer.step()
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert "failure" not in found
+    assert problems(found) == {"first.weight": "cut", "first.bias": "cut"}
+    assert {(cut["kind"], cut["location"]["line"]) for cut in found["diagnoses"][0]["cuts"]} == {
+        ("function", line_of(path, "Nothing.apply"))
+    }
+    assert warned(found) == {}
+
+
 def test_frozen_for_the_others_step_is_no_excuse(call: Call, tmp_path: Path) -> None:
     """The critic is frozen while the generator learns, and cut off from its own loss."""
     path = script(
