@@ -103,12 +103,13 @@ def record(*, values: bool = False) -> Recording:
 
     The recording keeps no tensor alive and changes no result. It sees the thread that enters it.
 
-    It copies what is about to be overwritten only where PyTorch will not count the write and a backward may still need
-    what is there, so that ``diagnose(..., probe=True)`` can tell whether that makes a gradient wrong: a write through
-    ``.data`` or ``set_``, by ``tensor.data = other``, to an ``UntypedStorage``, through a tensor on NumPy's memory, by a
-    fused optimizer, or to running statistics, after a call that took or made a tensor in that memory and has a history,
-    and before the next backward that frees its graph. The copies stay on their device and go with the memory that they
-    are of; beyond 256 MiB the oldest go, and of a call that overwrites more than that nothing is copied.
+    It copies what is about to be overwritten only where PyTorch will not count the write and a backward may still
+    need what is there, so that ``diagnose(..., probe=True)`` can tell whether that makes a gradient wrong: a write
+    through ``.data`` or ``set_``, by ``tensor.data = other``, to an ``UntypedStorage``, through a tensor on NumPy's
+    memory, by a fused optimizer, or to running statistics, after a call that took or made a tensor in that memory and
+    has a history, and before the next backward that frees its graph. The copies stay on their device and go with the
+    memory that they are of; beyond 256 MiB the oldest go, and of a call that overwrites more than that nothing is
+    copied.
 
     Args:
         values: copy what every write is about to overwrite, and what lies in memory that NumPy shares: for what NumPy
