@@ -67,9 +67,7 @@ class Tensors(Mapping[int, TensorInfo]):
 
     __slots__ = ("_columns", "_likes", "_made", "_nodes")
 
-    def __init__(
-        self, nodes: Sequence[int], likes: Sequence[TensorInfo], columns: Mapping[str, Sequence[Any]]
-    ) -> None:
+    def __init__(self, nodes: Sequence[int], likes: Sequence[TensorInfo], columns: Mapping[str, Sequence[Any]]) -> None:
         self._nodes = nodes
         self._likes = likes
         self._columns = columns

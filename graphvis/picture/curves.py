@@ -71,11 +71,7 @@ def _gentle(piece: Cubic, splits: int) -> tuple[Cubic, ...]:
 
 def _turn(piece: Cubic) -> float:
     """How much the control polygon turns in all, in radians."""
-    angles = [
-        math.atan2(q[1] - p[1], q[0] - p[0])
-        for p, q in pairwise(piece)
-        if math.dist(p, q) > _NEAR
-    ]
+    angles = [math.atan2(q[1] - p[1], q[0] - p[0]) for p, q in pairwise(piece) if math.dist(p, q) > _NEAR]
     return sum(abs(_between(a, b)) for a, b in pairwise(angles))
 
 

@@ -103,9 +103,7 @@ class _Drain(threading.Thread):
         self.stop.set()
 
 
-def _listen(
-    name: str, process: subprocess.Popen[bytes], timeout: float, told: Callable[[int], None] | None
-) -> bytes:
+def _listen(name: str, process: subprocess.Popen[bytes], timeout: float, told: Callable[[int], None] | None) -> bytes:
     """What the engine writes, if it ends well and within the limits."""
     assert process.stdout is not None
     assert process.stderr is not None

@@ -122,9 +122,7 @@ def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Place
     return None if homeless else finished
 
 
-def _pass(
-    measured: Measured, spacing: Spacing, at: Ports, run: Run, reserved: Collection[int] = ()
-) -> Placement:
+def _pass(measured: Measured, spacing: Spacing, at: Ports, run: Run, reserved: Collection[int] = ()) -> Placement:
     try:
         return read(run(source.write(measured, spacing, at, reserved)), measured)
     except engines.Stumbled:

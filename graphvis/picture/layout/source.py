@@ -104,9 +104,7 @@ def _write_boxes(
     for path in sorted(tree, key=lambda p: (p.count("."), order.index(p))):
         open_graphs[path] = graphviz.Digraph(f"cluster_{order.index(path)}")
         label_room = width(frame_name(path, tree), fonts.FRAME_NAME)
-        open_graphs[path].attr(
-            label=_room(label_room, 14.0), labeljust="l", margin="10"
-        )
+        open_graphs[path].attr(label=_room(label_room, 14.0), labeljust="l", margin="10")
     for box in measured.scene.boxes:
         attributes = _box_attributes(measured.sizes[box.id])
         if holes.get(box.id):

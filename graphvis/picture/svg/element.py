@@ -17,9 +17,7 @@ SANS = "Helvetica,Arial,Liberation Sans,sans-serif"
 MONO = "Courier,Liberation Mono,DejaVu Sans Mono,monospace"
 ROOT_CLASS = "gv"
 
-_BROWSER_MONO = (
-    'ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace'
-)
+_BROWSER_MONO = 'ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace'
 _UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -74,7 +72,7 @@ def style_sheet(theme: Theme) -> str:
     All of it stands in media blocks: a renderer that knows none shows the attributes' light theme.
     """
     fonts = (
-        f"@media screen,print{{.{ROOT_CLASS} text{{font-family:Helvetica,Arial,\"Liberation Sans\",sans-serif;"
+        f'@media screen,print{{.{ROOT_CLASS} text{{font-family:Helvetica,Arial,"Liberation Sans",sans-serif;'
         f"font-style:normal;letter-spacing:normal;word-spacing:normal;white-space:pre}}"
         f".{ROOT_CLASS} [font-family^=Courier]{{font-family:{_BROWSER_MONO}}}}}"
     )

@@ -106,9 +106,7 @@ def draw_verdict(parent: Element, words: Verdict, left: float, top: float, wide:
     """Draw a strip `wide` and `high`."""
     good = words.strip.good
     made = group(parent, "strip " + ("good" if good else "bad"))
-    child(
-        made, "rect", x=left, y=top, width=wide, height=high, fill=palette.STRIP if good else palette.RED_GROUND
-    )
+    child(made, "rect", x=left, y=top, width=wide, height=high, fill=palette.STRIP if good else palette.RED_GROUND)
     if good:
         marks.check_mark(made, left + MARGIN - 1, top + 10)
     else:
