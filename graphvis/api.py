@@ -180,11 +180,7 @@ def run_script(
         seen.diagnoses, seen.optimizers, refused=seen.refused, only=only, ignore=ignore, aliases=seen.aliases
     )
     failure, exit_code = script.ending(seen.error)
-    notes = [*seen.notes, *judged.notes]
-    for line, mode in zip(without, within, strict=True):
-        if not mode.met:
-            place = f"{os.path.basename(line.file)}:{line.line}"
-            notes.append(f"nothing was taken out at {place}: no cut that can be taken out was met there")
+    notes = [*seen.notes, *judged.notes, *_not_met(without, within)]
     for pattern in judged.unmatched:
         if pattern in only and failure is None:
             raise SelectionError(f"no parameter is named like {pattern!r}", _known(seen.diagnoses))
@@ -204,6 +200,14 @@ def run_script(
         failure=failure,
         exit_code=exit_code,
     )
+
+
+def _not_met(lines: Sequence[Location], modes: Sequence[counterfactual.WithoutCuts]) -> list[str]:
+    """The lines that were to be run without their cut, and had none."""
+    places = [
+        f"{os.path.basename(line.file)}:{line.line}" for line, mode in zip(lines, modes, strict=True) if not mode.met
+    ]
+    return [f"nothing was taken out at {place}: no cut that can be taken out was met there" for place in places]
 
 
 def _explained(classes: Sequence[str], issues: Sequence[Issue]) -> list[str]:

@@ -13,6 +13,8 @@ from graphvis.live.recorder.identity import Identities
 
 _Tensor = torch.Tensor
 _MOST_NUMBERS = 64  # looked at in a list of Python numbers
+# A value of exactly such a type is no Python float and holds none.
+_NUMBERLESS = frozenset({_Tensor, torch.nn.Parameter, int, bool, str, type(None), torch.dtype, torch.device})
 
 
 class Exits:
@@ -46,6 +48,13 @@ class Exits:
                     self.scalars[id(item)] = (item, call)
         if not function.steers:
             self.chains[call] = self._frames.chain(frame)
+
+    def may_come_back(self, args: Any, kwargs: Any) -> bool:
+        """Whether the arguments of a call may hold a float that left, by their types alone: asked of every call."""
+        return bool(self.scalars) and not (
+            _NUMBERLESS.issuperset(map(type, args))
+            and (not kwargs or _NUMBERLESS.issuperset(map(type, kwargs.values())))
+        )
 
     def entries(self, function: Function, args: Any, kwargs: Any) -> tuple[tuple[int, bool], ...]:
         """The exits whose very values come back as arguments."""

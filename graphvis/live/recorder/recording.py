@@ -151,7 +151,9 @@ class Recording(TorchFunctionMode):
         function = tape.functions[index]
         if function.skip or self._paused:
             return func(*args, **kwargs) if kwargs else func(*args)
-        if not tape.plain[index] or types or (kwargs and "out" in kwargs) or tape.exits.scalars or _other_modes():
+        if not tape.plain[index] or types or (kwargs and "out" in kwargs) or _other_modes():
+            return self._run(index, function, func, types, args, kwargs)
+        if tape.exits.scalars and tape.exits.may_come_back(args, kwargs):
             return self._run(index, function, func, types, args, kwargs)
         # Nearly every call takes tensors and makes a new one; for it the general way is written out here.
         identities = tape.identities

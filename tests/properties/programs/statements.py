@@ -351,15 +351,22 @@ def data_write(w: Writer) -> None:
 # parameters that are given a value
 
 
+def _parameter_and_another_value(w: Writer) -> tuple[Value, Value] | None:
+    """A parameter, and a live value of its shape that was not computed from it; None where there are none."""
+    target = w.target()
+    made = None if target is None else w.find(target.shape, plain=True)
+    if target is None or made is None or not made.group.live or target.name.removeprefix("m.") in made.state:
+        return None
+    return target, made
+
+
 @statement(2, GIVING)
 def assignment(w: Writer) -> None:
     """What was computed from others for this: a cut."""
-    target = w.target()
-    if target is None:
+    found = _parameter_and_another_value(w)
+    if found is None:
         return
-    made = w.find(target.shape, plain=True)
-    if made is None or not made.group.live or target.name.removeprefix("m.") in made.state:
-        return
+    target, made = found
     text, kind = (
         ("{p}.data = torch.sin({v})", "data"),
         ("{p}.data.copy_({v}.tanh() + 1)", "data"),
@@ -375,12 +382,10 @@ def assignment(w: Writer) -> None:
 
 @statement(1, GIVING)
 def assignment_under_no_grad(w: Writer) -> None:
-    target = w.target()
-    if target is None:
+    found = _parameter_and_another_value(w)
+    if found is None:
         return
-    made = w.find(target.shape, plain=True)
-    if made is None or not made.group.live or target.name.removeprefix("m.") in made.state:
-        return
+    target, made = found
     made = w.call(f"torch.sin({made.name})", [made], made.shape)
     with w.block(one_of(w, NO_GRAD), grad=False):
         line = w.emit(one_of(w, ("{p}.copy_({v})", "{p}[...] = {v}")).format(p=target.name, v=made.name))
