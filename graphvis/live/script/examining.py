@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 import torch
 
 from graphvis.live.evidence import Evidence
-from graphvis.live.probe import Watch, unmoved
+from graphvis.live.probe import Measured, Watch, unmoved
 from graphvis.live.recorder import Recording
-from graphvis.model import Diagnosis, Location
+from graphvis.model import Cut, Diagnosis, Location
 
 
 class Examination:
@@ -30,6 +30,7 @@ class Examination:
         parameters: the parameters that are judged, by name.
         outputs: what it starts from, by the names of the script's variables.
         location: the line that starts it.
+        says: what tells this backward from others that the line starts; empty for its first.
     """
 
     def __init__(
@@ -39,17 +40,18 @@ class Examination:
         parameters: Mapping[str, torch.Tensor],
         outputs: Mapping[str, torch.Tensor],
         location: Location,
+        says: str = "",
     ) -> None:
         recording.name({**parameters, **outputs})
         self._leaves: list[torch.Tensor] = list(parameters.values())
-        self._location = location
+        self._location, self._notes = location, (says,) if says else ()
         self._evidence: Evidence | None = Evidence(
             event.roots, recording, {**outputs, **parameters}, parameters, values=False
         )
         if recording.tape.keeping.everything:
             with unmoved(self._evidence.buffers(recording)):
                 self._evidence.compare(event.roots, recording)
-        self.diagnosis: Diagnosis = self._evidence.judge({}, location)
+        self.diagnosis: Diagnosis = self._judge(self._evidence, {})
         self.refused = False
         with torch._C.DisableTorchFunction():
             self._unfit = any(isinstance(root, torch.Tensor) and not root.requires_grad for root in event.roots)
@@ -65,7 +67,7 @@ class Examination:
         if event.error is None:
             asked, given = event.inputs, event.gradients
             by_id = {id(tensor): grad for tensor, grad in zip(asked, given, strict=False)} if asked and given else None
-            judged = evidence.judge(self._watch.measure(self._leaves, by_id), self._location)
+            judged = self._judge(evidence, self._watch.measure(self._leaves, by_id))
             # It ran: what it needed was intact.
             conflicts = tuple(conflict for conflict in judged.conflicts if conflict.effect != "raises")
             self.diagnosis = msgspec.structs.replace(judged, conflicts=conflicts)
@@ -73,3 +75,28 @@ class Examination:
             lost = any(finding.status in ("cut", "unused") for finding in self.diagnosis.findings)
             self.refused = self._unfit or (event.function == "torch.autograd.grad" and lost)
         del self._watch, self._leaves
+
+    def learning(self) -> set[str]:
+        """The parameters that get a gradient."""
+        return {finding.parameter for finding in self.diagnosis.findings if finding.status == "gradient"}
+
+    def reasons(self, names: Collection[str]) -> set[tuple[object, ...]]:
+        """Why those of some parameters get no gradient that do not: each with what is to blame."""
+        return {
+            (
+                one.parameter,
+                one.status,
+                one.at,
+                one.node,
+                *((cut.kind, cut.location) for cut in map(self._cut, one.cuts)),
+            )
+            for one in self.diagnosis.findings
+            if one.parameter in names and one.status not in ("gradient", "frozen")
+        }
+
+    def _cut(self, number: int) -> Cut:
+        return self.diagnosis.cuts[number]
+
+    def _judge(self, evidence: Evidence, measured: Mapping[int, Measured]) -> Diagnosis:
+        judged = evidence.judge(measured, self._location)
+        return msgspec.structs.replace(judged, notes=(*self._notes, *judged.notes))

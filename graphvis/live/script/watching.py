@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
 from types import FrameType
 from typing import Any
 
@@ -19,6 +19,8 @@ from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.frames import USER, locate
 from graphvis.live.script.examining import Examination
 from graphvis.live.script.naming import Names, parameters_of
+from graphvis.live.script.origins import Origins, trace_origins
+from graphvis.live.script.sites import MOST_FRUITLESS, Held, Site
 from graphvis.model import Location
 
 MOST_ROUNDS = 20
@@ -27,49 +29,6 @@ MOST_ROUNDS = 20
 
 class Stopped(BaseException):  # as KeyboardInterrupt: `except Exception` must let it through
     """The script has shown what it does: it is ended from inside, so that its ``finally`` blocks run."""
-
-
-@dataclass(eq=False)
-class Site:
-    """A line that starts a backward.
-
-    Attributes:
-        location: the line.
-        rounds: how often it came round again.
-        finished: how often its backward ran to its end.
-        examination: what was seen at its first execution.
-        last: what was seen at the execution at which the script is to be stopped; its diagnosis counts only where
-            that backward raised, as one does that reaches into the round before.
-    """
-
-    location: Location
-    rounds: int = 0
-    finished: int = 0
-    examination: Examination | None = None
-    last: Examination | None = None
-
-
-@dataclass
-class Held:
-    """An optimizer and what is known of it.
-
-    Attributes:
-        kind: its class's name.
-        optimizer: it, as long as the script keeps it.
-        names: of its parameters.
-        former: the names that they had when it was built, by ``id``; it keeps them alive.
-        steps: how many steps it has finished.
-        backwards: those that ran between the step before its first, of whichever optimizer, and its first.
-        given: names of parameters that had a gradient at its first step, though no backward that was examined gave one.
-    """
-
-    kind: str
-    optimizer: weakref.ref[Any]
-    names: set[str] = field(default_factory=set)
-    former: dict[int, str] = field(default_factory=dict)
-    steps: int = 0
-    backwards: list[Site] = field(default_factory=list)
-    given: set[str] = field(default_factory=set)
 
 
 class Watch:
@@ -90,7 +49,8 @@ class Watch:
         self._go_on, self._announce = go_on, announce
         self.asked: set[str] = set()
         self._ending: Site | None = None
-        self._since_step: list[Site] = []
+        self._since_step: list[tuple[Site, Examination | None]] = []
+        self._learning: set[str] = set()
         self._stepped = False
         self._stepping: list[Any] = []
         self._handles: list[Any] = []
@@ -110,10 +70,13 @@ class Watch:
 
     @property
     def examinations(self) -> list[Examination]:
-        """One for each site, in the order in which they first ran, and one for a backward that a later round broke."""
+        """The first of each site, in the order in which they ran; what later ones add; backwards that a later broke."""
         sites = self.sites.values()
-        examined = [*(site.examination for site in sites), *(site.last for site in sites)]
-        return [examination for examination in examined if examination is not None]
+        firsts = [site.first for site in sites]
+        again = [one for site in sites for one in list(site.examinations.values())[1:] if one is not None]
+        lasts = [site.last for site in sites]
+        examined = [one for one in (*firsts, *self._telling(again), *lasts) if one is not None]
+        return list({id(one): one for one in examined}.values())
 
     @property
     def rounds(self) -> int:
@@ -129,7 +92,7 @@ class Watch:
                 kind=held.kind,
                 parameters=frozenset(held.names),
                 stepped=held.steps > 0 or self._is_stepping(held),
-                backwards=frozenset(places[id(site.examination)] for site in held.backwards if site.examination),
+                backwards=frozenset(places[id(one)] for one in held.backwards if id(one) in places),
                 given=frozenset(held.given),
             )
             for held in self.optimizers
@@ -149,41 +112,100 @@ class Watch:
             return
         if site is None:
             site = self.sites[key] = Site(locate(self.recording.tape.frames.places[event.place]))
-            site.examination = self._examine(event, site)
-            self._note(site)
-            return
-        self._note(site)
-        if any(held.steps == 0 for held in self._in_progress()):
+        self._note(site, self._look(event, site))
+        if site.started == 1 or any(held.steps == 0 for held in self._in_progress()):
             return  # a closure that its optimizer calls again and again within one step, as LBFGS does
         site.rounds += 1
         alive = [held for held in self.optimizers if held.optimizer() is not None]
         if self._ending is None and (all(held.steps for held in alive) or site.rounds >= MOST_ROUNDS):
             # It is stopped after this backward: one that needs what the round before freed or overwrote raises now.
             self._ending = site
-            site.last = self._examine(event, site)
+            examination = site.running or self._examine(event, site)
+            if examination is not None:
+                site.ended = self._origins(event), examination
 
-    def _note(self, site: Site) -> None:
+    def _look(self, event: BackwardEvent, site: Site) -> Examination | None:
+        """What tells of this execution of a line: a new examination, where none so far can."""
+        site.started += 1
+        if site.started > 1 and (self._is_again(site) or not self._is_waited_for(event)):
+            return site.first
+        origins = self._origins(event)
+        if origins not in site.examinations and site.fruitless < MOST_FRUITLESS:
+            site.examinations[origins] = site.running = self._examine(event, site)
+        return site.examinations.get(origins, site.first)
+
+    def _is_again(self, site: Site) -> bool:
+        """Whether an optimizer's closure runs again within one step."""
+        return not self._stepped and bool(self._in_progress()) and any(site is one for one, _ in self._since_step)
+
+    def _is_waited_for(self, event: BackwardEvent) -> bool:
+        """Whether an optimizer is still to step, and nothing gave some of its parameters a gradient so far."""
+        waiting = [
+            held for held in self.optimizers if not held.steps and not (held.names and held.names <= self._learning)
+        ]
+        if event.inputs is None:
+            return any(held.optimizer() is not None for held in waiting)
+        asked = {id(tensor) for tensor in event.inputs}
+        return any(id(tensor) in asked for held in waiting for tensor in held.parameters())
+
+    def _origins(self, event: BackwardEvent) -> Origins:
+        held = (self.recording.number(tensor) for held in self.optimizers for tensor in held.parameters())
+        return trace_origins(self.recording, event.roots, {number for number in held if number is not None})
+
+    def _note(self, site: Site, examination: Examination | None) -> None:
         """Note a backward for the optimizer that steps next."""
         if self._stepped:
             self._since_step, self._stepped = [], False
-        if site not in self._since_step:
-            self._since_step.append(site)
+        if not any(site is other and examination is one for other, one in self._since_step):
+            self._since_step.append((site, examination))
 
     def _finish(self, event: BackwardEvent, site: Site) -> None:
         site.finished += event.error is None
-        if site.examination is not None:
-            site.examination.finish(event)
+        running, site.running = site.running, None
+        if running is not None:
+            running.finish(event)
+            self._learn(site, running)
+        ended = None if self._ending is not site or site.ended is None else site.ended[1]
+        if ended is not None:
+            ended.finish(event)
         if event.error is not None and site.rounds and site.last is None:
             # What the rounds before left has broken it: the first execution knows nothing of that.
-            site.last = self._examine(event, site)
+            site.last = ended or running or self._examine(event, site)
             if site.last is not None:
                 site.last.finish(event)
-        if self._ending is site:
-            if site.last is not None:
-                site.last.finish(event)
-            if event.error is None:
-                site.last = None
-                self._stop(site)
+        if self._ending is site and event.error is None:
+            self._stop(site)
+
+    def _learn(self, site: Site, examination: Examination) -> None:
+        """Take in who got a gradient for the first time."""
+        held = {name for one in self.optimizers for name in one.names}
+        learning = examination.learning()
+        if examination is not site.first:
+            site.fruitless += learning & held <= self._learning
+        self._learning |= learning
+
+    def _telling(self, again: list[Examination]) -> Iterator[Examination]:
+        """Of what was seen at later executions of lines that were seen before, what tells of an optimizer's parameters.
+
+        It does so where it is the first that gives one a gradient, or where the optimizer's own first step came after
+        it and it knows another reason why there is none.
+        """
+        held = {name for one in self.optimizers for name in one.names}
+        firsts = [site.first for site in self.sites.values() if site.first is not None]
+        kept = {id(one) for one in firsts}
+        known = {name for one in firsts for name in one.learning()}
+        for examination in again:
+            learning = examination.learning() & held
+            if learning <= known and not any(
+                examination.reasons(one.names - one.given - self._learning)
+                - {reason for other in one.backwards if id(other) in kept for reason in other.reasons(one.names)}
+                for one in self.optimizers
+                if examination in one.backwards
+            ):
+                continue
+            known |= learning
+            kept.add(id(examination))
+            yield examination
 
     def _stop(self, site: Site) -> None:
         self.over = site.location
@@ -219,13 +241,12 @@ class Watch:
             held.steps += 1
             self._stepped = True
             if held.steps == 1:
-                held.backwards = list(self._since_step)
+                held.backwards = [examination for _, examination in self._since_step if examination is not None]
 
     def _receive(self, held: Held, optimizer: Any) -> None:
         """Note what a later execution of a line gave: layers that one loop trains in turn share the line."""
         by_id = {id(tensor): name for name, tensor in self._find().items()}
-        told = [finding for examination in self.examinations for finding in examination.diagnosis.findings]
-        known = {finding.parameter for finding in told if finding.status == "gradient"} | held.given
+        known = self._learning | held.given
         with torch.no_grad(), torch._C.DisableTorchFunction():
             for parameter in parameters_of(optimizer):
                 name, gradient = by_id.get(id(parameter)), parameter.grad
@@ -256,7 +277,16 @@ class Watch:
             for name, value in frame.f_locals.items()
             if any(value is root for root in event.roots)
         }
-        return Examination(self.recording, event, parameters, outputs, site.location)
+        says = self._says(site, frames) if site.started > 1 else ""
+        return Examination(self.recording, event, parameters, outputs, site.location, says)
+
+    def _says(self, site: Site, frames: list[FrameType]) -> str:
+        """What tells this execution of a line from its first."""
+        known = self.recording.tape.frames
+        called = (locate(known.places[known.place(frame)]) for frame in frames)
+        by = next((one for one in called if (one.file, one.line) != (site.location.file, site.location.line)), None)
+        where = "" if by is None else f", called from {PurePath(by.file).name}:{by.line}: `{by.text}`"
+        return f"This is run {site.started} of that line{where}."
 
     def _find(self) -> dict[str, torch.Tensor]:
         """The parameters now, and who holds them."""

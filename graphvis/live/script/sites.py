@@ -1,0 +1,80 @@
+"""The lines of a script that start a backward, and its optimizers, with what was seen of each."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from graphvis.live.script.examining import Examination
+from graphvis.live.script.naming import parameters_of
+from graphvis.live.script.origins import Origins
+from graphvis.model import Location
+
+MOST_FRUITLESS = 3
+"""How many examinations of one line that told nothing new there may be."""
+
+
+@dataclass(eq=False)
+class Site:
+    """A line that starts a backward.
+
+    Attributes:
+        location: the line.
+        started: how often it ran.
+        rounds: how often it came round again.
+        finished: how often its backward ran to its end.
+        examinations: what was seen at its first execution, and at those later ones of other origins at which some
+            optimizer was still to step; by origins. None where nothing is trained by it.
+        running: the examination of the backward that runs now.
+        fruitless: how many of them told nothing new.
+        ended: what was seen at the execution at which the script is to be stopped, and the origins of that.
+        last: the same, where its diagnosis counts besides: where that backward raised, as one does that reaches into
+            the round before, or where something was overwritten that was intact in the first.
+    """
+
+    location: Location
+    started: int = 0
+    rounds: int = 0
+    finished: int = 0
+    examinations: dict[Origins, Examination | None] = field(default_factory=dict)
+    running: Examination | None = None
+    fruitless: int = 0
+    ended: tuple[Origins, Examination] | None = None
+    last: Examination | None = None
+
+    @property
+    def first(self) -> Examination | None:
+        """What was seen at its first execution."""
+        return next(iter(self.examinations.values()), None)
+
+
+@dataclass
+class Held:
+    """An optimizer and what is known of it.
+
+    Attributes:
+        kind: its class's name.
+        optimizer: it, as long as the script keeps it.
+        names: of its parameters.
+        former: the names that they had when it was built, by ``id``; it keeps them alive.
+        steps: how many steps it has finished.
+        backwards: what tells of those that ran between the step before its first, of whichever optimizer, and its
+            first.
+        given: names of parameters that had a gradient at its first step, though no backward that was examined gave one.
+    """
+
+    kind: str
+    optimizer: weakref.ref[Any]
+    names: set[str] = field(default_factory=set)
+    former: dict[int, str] = field(default_factory=dict)
+    steps: int = 0
+    backwards: list[Examination] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
+
+    def parameters(self) -> list[torch.Tensor]:
+        """What it holds now; nothing where the script has let it go."""
+        optimizer = self.optimizer()
+        return [] if optimizer is None else parameters_of(optimizer)
