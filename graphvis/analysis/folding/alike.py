@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphvis.analysis.folding.tree import Modules
 from graphvis.analysis.folding.whole import NONE, Whole
 
 _OUTSIDE = -2
+_CUT_OFF = -3
+"""In place of all that comes in from elsewhere through cuts: how much that is grows from round to round of a loop."""
 
 
 class Alike:
@@ -27,6 +29,9 @@ class Alike:
         self._marked = marked
         self._faces: dict[object, int] = {}
         self._looks = _looks(whole, self._faces)
+        self._severed: dict[int, set[int]] = {}
+        for source, target in whole.cuts:
+            self._severed.setdefault(target, set()).add(source)
         self._members: dict[int, list[int]] = {}
 
     def members(self, module: int) -> list[int]:
@@ -54,7 +59,7 @@ class Alike:
         return [place.get(child, [child]) for child in children if child not in inside]
 
     def _signature(self, module: int) -> tuple[int, ...]:
-        inputs, looks, homes = self._whole.inputs, self._looks, self._modules.homes
+        inputs, looks, homes, severed = self._whole.inputs, self._looks, self._modules.homes, self._severed
         members = self.members(module)
         places = {unit: place for place, unit in enumerate(members)}
         labels = self._labels(module)
@@ -62,10 +67,22 @@ class Alike:
         found: list[int] = []
         for unit in members:
             taken = inputs[unit]
+            if unit in severed:
+                found += self._taken(unit, places)
+                taken = []
             found += (looks[unit], labels[homes[unit]], len(taken))
             for one in taken:
                 found.append(place_of(one, _OUTSIDE) if one >= 0 else NONE)
         return tuple(found)
+
+    def _taken(self, unit: int, places: Mapping[int, int]) -> list[int]:
+        """What a unit takes, of which something was cut off: that without order and each but once."""
+        severed = self._severed[unit]
+        whole = [
+            places.get(one, _OUTSIDE) if one >= 0 else NONE for one in self._whole.inputs[unit] if one not in severed
+        ]
+        apart = sorted({places.get(one, _CUT_OFF) for one in severed})
+        return [len(whole), *whole, *apart]
 
     def _labels(self, module: int) -> dict[int, int]:
         """A number for the path of each module inside, seen from `module`, and for whether it is marked."""

@@ -127,6 +127,9 @@ class _Half:
 
     def _cut(self, cuts: list[Cut], called: str) -> Wire:
         """One link for all that is cut between two boxes; the words of each line, with how often it cuts."""
+        # What left PyTorch in one call may have come back in many: that is one cut for those who read the code.
+        by_call = {(cut.kind, cut.location, -i - 1 if cut.call is None else cut.call): cut for i, cut in enumerate(cuts)}
+        cuts = list(by_call.values())
         first = {(cut.kind, cut.location): cut for cut in reversed(cuts)}
         counts = {
             (cut_label(first[key], called, self.scenario), source_line(first[key].location)): count

@@ -316,3 +316,22 @@ def test_fifty_thousand_nodes_take_less_than_a_glance() -> None:
         times.append(time.process_time() - began)
     assert drawn(folded) <= 60
     assert min(times) < 1.0  # about 0.35 s on a quiet machine
+
+
+def test_an_episode_whose_steps_are_cut_off_from_what_came_before_is_one_step_of_each_loop() -> None:
+    model = nn.ModuleDict({"policy": nn.Linear(4, 2), "critic": nn.Linear(4, 1)})
+    states = torch.randn(40, 4, generator=torch.Generator().manual_seed(1))
+    with record() as trace:
+        seen, values = [], []
+        for state in states:
+            seen.append(model["policy"](state).log_softmax(0)[0])
+            values.append(model["critic"](state).tanh().square())
+        losses = [-chance * (1 - value.item()) + (value - 1).abs() for chance, value in zip(seen, values, strict=True)]
+        loss = torch.stack(losses).sum()
+    graph = diagnose(loss, trace, model).graph
+    assert graph is not None
+    assert len(graph.cuts) >= 40  # a number from item() may have gone into all that follows
+    folded = fold(graph)
+    assert drawn(folded) <= 30
+    assert {fold.times for fold in folded.folds.values() if fold.functions >= 40} == {40}
+    assert {edge.cut for edge in folded.values if edge.cut is not None} == set(range(len(graph.cuts)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 import graphvis
+from graphvis.analysis.folding import fold
 from graphvis.picture.style import scene_of
 
 
@@ -28,3 +29,18 @@ def test_lost_parameters_say_so_and_the_cut_under_no_grad_is_drawn_at_its_line()
     assert scene.title.startswith("w gets no gradient: no_grad() at test_diagnosis_scene.py:")
     assert scene.title.endswith(f":{cut.since.line}")
     assert cut.since.text == "with torch.no_grad():"
+
+
+def test_a_cut_counts_calls_and_not_where_their_numbers_may_have_gone() -> None:
+    value, policy = torch.nn.Linear(3, 1), torch.nn.Linear(3, 1)
+    states = torch.randn(12, 3, generator=torch.Generator().manual_seed(2))
+    with graphvis.record() as trace:
+        judged = [value(state).tanh() for state in states]
+        chances = [policy(state).sigmoid() for state in states]
+        losses = [chance * (1 - one.item()) + one.square() for chance, one in zip(chances, judged, strict=True)]
+        loss = torch.stack(losses).sum()
+    diagnosis = graphvis.diagnose(loss, trace, parameters=[value, policy])
+    assert diagnosis.graph is not None
+    assert len(diagnosis.graph.cuts) > 12  # of each number it is not known which of the later ones it is in
+    wires = [wire for link in scene_of(fold(diagnosis)).links for wire in link.wires if wire is not None]
+    assert [wire.label[0] for wire in wires if wire.gradient == "cut"] == [".item() ×12"]
