@@ -42,14 +42,16 @@ class Alike:
 
     def rows(self, children: Sequence[int]) -> list[list[int]]:
         """Siblings in rows of alike ones that follow each other by number; the others in rows of one."""
-        numbered = sorted((child for child in children if self._modules.number(child) >= 0), key=self._modules.number)
+        modules = self._modules
+        numbered = [child for child in children if modules.number(child) >= 0]
+        numbered.sort(key=lambda child: (modules.family(child), modules.number(child)))
         rows: list[list[int]] = []
         last: tuple[int, ...] = ()
         for child in numbered:
             signature = self._signature(child) if len(numbered) > 1 else ()
             # What stands between two with a gap of numbers would have to go back and forth.
-            follows = bool(rows) and self._modules.number(child) == self._modules.number(rows[-1][-1]) + 1
-            if signature and signature == last and (follows or self._modules.is_round(child)):
+            follows = bool(rows) and modules.number(child) == modules.number(rows[-1][-1]) + 1
+            if signature and signature == last and (follows or modules.is_round(child)):
                 rows[-1].append(child)
             else:
                 rows.append([child])

@@ -78,6 +78,10 @@ class Modules:
             module = number
         return module
 
+    def family(self, module: int) -> str:
+        """What stands before its number: ``step``, or nothing."""
+        return self.name(module).rstrip("0123456789–")
+
     def is_list(self, module: int) -> bool:
         """Whether it has nothing of its own and all in it are numbered."""
         return not self.own[module] and all(self.number(child) >= 0 for child in self.children[module])

@@ -128,7 +128,8 @@ class _Half:
     def _cut(self, cuts: list[Cut], called: str) -> Wire:
         """One link for all that is cut between two boxes; the words of each line, with how often it cuts."""
         # What left PyTorch in one call may have come back in many: that is one cut for those who read the code.
-        by_call = {(cut.kind, cut.location, -i - 1 if cut.call is None else cut.call): cut for i, cut in enumerate(cuts)}
+        calls = (-i - 1 if cut.call is None else cut.call for i, cut in enumerate(cuts))
+        by_call = {(cut.kind, cut.location, call): cut for cut, call in zip(cuts, calls, strict=True)}
         cuts = list(by_call.values())
         first = {(cut.kind, cut.location): cut for cut in reversed(cuts)}
         counts = {
