@@ -1,7 +1,7 @@
-"""Parameters that were given a value: by what a graph computed for them, and by what training code does all the time.
+"""Parameters that were given a value: by others, and by steps along a gradient.
 
-The first is a cut: of a network that makes weights for another one (``g`` here) the values reach the loss, and no
-gradient comes back. The second is not followed: every optimizer step would link all of a run to all of it.
+The first is a cut: of a network that makes weights for another one (``g`` here), or that it averages, the values
+reach the loss, and no gradient comes back. The second is no way: every step would link all of a run to all of it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,26 @@ from tests.causes.programs import x
 
 ASSIGNED: list[Case] = []
 LOADED: list[Case] = []
+STEPS: dict[str, frozenset[str]] = {}
 
 
-def assigned(*kinds: str, build: Build | None = None, **verdicts: str):
-    """Register a program; without `verdicts`, the loss depends on `w`, which was made from `g`."""
+def assigned(*kinds: str, build: Build | None = None, by_gradient: tuple[str, ...] = (), **verdicts: str):
+    """Register a program; without `verdicts`, the loss depends on `w`, which was made from `g`.
+
+    Those of `by_gradient` move the loss by the gradient that a step was made along, and by nothing else.
+    """
 
     def register(step: Step) -> Step:
         told = verdicts or {"g": "cut", "w": "gradient"}
         ASSIGNED.append(Case(step, build or weights("g", "w"), told, frozenset(kinds), marks=marks(step)))
+        STEPS[step.__name__] = frozenset(by_gradient)
         return step
 
     return register
 
 
 def loaded(build: Build | None = None, **verdicts: str):
-    """Register a program; without `verdicts`, the loss depends on `w` only, and what became of `g` is not followed."""
+    """Register a program; without `verdicts`, the loss depends on `w` only, and on `g` by gradients at most."""
 
     def register(step: Step) -> Step:
         told = verdicts or {"g": "unused", "w": "gradient"}
@@ -207,7 +212,248 @@ def mixed_of_two_others(m):
     return _loss(m)
 
 
-# updates and loading
+# what is added to a value that stays
+
+
+@assigned("data")
+def added_to_data(m):
+    m.w.data = m.w.data + _made(m)  # CUT
+    return _loss(m)
+
+
+@assigned("data")
+def added_into_data(m):
+    m.w.data.mul_(0.5).add_(_made(m))  # CUT
+    return _loss(m)
+
+
+@assigned("data")
+def added_in_place(m):
+    m.w.data += _made(m)  # CUT
+    return _loss(m)
+
+
+@assigned("no_grad")
+def added_under_no_grad(m):
+    made = _made(m)
+    with torch.no_grad():
+        m.w.add_(made, alpha=0.5)  # CUT
+    return _loss(m)
+
+
+@assigned("no_grad")
+def scaled_under_no_grad(m):
+    made = _made(m)
+    with torch.no_grad():
+        m.w *= made  # CUT
+    return _loss(m)
+
+
+@assigned("data")
+def a_row_added(m):
+    m.w.data[1] += _made(m)[0]  # CUT
+    return (x() @ m.w[1]).square().sum()
+
+
+@assigned("no_grad")
+def made_under_no_grad(m):
+    with torch.no_grad():
+        m.w.copy_(torch.tanh(m.g))  # CUT
+    return _loss(m)
+
+
+@assigned("no_grad")
+def made_and_added_under_no_grad(m):
+    with torch.no_grad():
+        made = torch.tanh(m.g)  # CUT
+        m.w.add_(made)
+        m.w.data = m.w + made
+    return _loss(m)
+
+
+@assigned("data")
+def a_learned_rate(m):
+    (slope,) = torch.autograd.grad(_loss(m), m.w)
+    m.w.data.sub_(m.g * slope)  # CUT
+    return _loss(m)
+
+
+@assigned("data", build=weights("g", "w", "v"), by_gradient=("v",), g="cut", w="gradient", v="unused")
+def a_learned_rate_of_a_meta_step(m):
+    """The gradient is made of `v` too, and is no way."""
+    (slope,) = torch.autograd.grad((x() @ m.w @ m.v).square().sum(), m.w, create_graph=True)
+    m.w.data.sub_(m.g * slope)  # CUT
+    return _loss(m)
+
+
+@assigned("no_grad", build=weights("g", "w", "v"), by_gradient=("v",), g="cut", w="gradient", v="unused")
+def a_learned_optimizer(m):
+    (x() @ m.w @ m.v).square().sum().backward()
+    with torch.no_grad():
+        for parameter in (m.w, m.v):
+            step = torch.tanh(parameter.grad @ m.g)  # CUT
+            parameter.sub_(0.1 * step)
+    return _loss(m)
+
+
+@assigned("no_grad", build=weights("g", "w", "v"), by_gradient=("v",), g="cut", w="gradient", v="unused")
+def a_gradient_that_something_was_added_to(m):
+    (x() @ m.w @ m.v).square().sum().backward()
+    with torch.no_grad():
+        m.w.grad.add_(m.g)  # CUT
+    torch.optim.SGD([m.w, m.v], lr=0.1).step()
+    return _loss(m)
+
+
+@assigned("data")
+def added_and_then_trained(m):
+    m.w.data += _made(m)  # CUT
+    for make in (torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop):
+        for options in ({"foreach": False}, {"foreach": True}):
+            optimizer = make([m.w], lr=0.01, weight_decay=0.1, **options)
+            optimizer.zero_grad()
+            _loss(m).backward()
+            optimizer.step()
+    return _loss(m)
+
+
+@assigned("data", "no_grad", build=weights("g", "w", "v"), g="cut", w="gradient", v="cut")
+def two_networks_add(m):
+    m.w.data += _made(m)  # CUT
+    with torch.no_grad():
+        m.w.add_(m.v)  # CUT
+    m.w.data.mul_(0.5)
+    return _loss(m)
+
+
+@assigned("data")
+def a_norm_that_scales(m):
+    m.w.data.mul_(m.g.norm())  # CUT
+    return _loss(m)
+
+
+@assigned("item")
+def a_number_that_fills(m):
+    nn.init.constant_(m.w, float(m.g.sum()))  # CUT
+    return _loss(m)
+
+
+@assigned("item")
+def a_computed_number_that_fills(m):
+    size = m.g.norm().item()  # CUT INFERRED
+    nn.init.constant_(m.w, size / 4 + 1)
+    return _loss(m)
+
+
+@assigned("item")
+def a_number_that_scales(m):
+    size = m.g.norm().item()  # CUT
+    with torch.no_grad():
+        m.w.mul_(size)
+    return _loss(m)
+
+
+# what another network holds
+
+
+@assigned("no_grad")
+def average_under_no_grad(m):
+    with torch.no_grad():
+        m.w.mul_(0.9).add_(m.g, alpha=0.1)  # CUT
+    return _loss(m)
+
+
+@assigned("data")
+def average_by_lerp(m):
+    m.w.data.lerp_(m.g.data, 0.1)  # CUT
+    return _loss(m)
+
+
+@assigned("data")
+def average_that_is_copied(m):
+    m.w.data.copy_(0.1 * m.g + 0.9 * m.w)  # CUT
+    m.w.data.copy_(0.1 * m.g.data + 0.9 * m.w.data)  # CUT
+    return _loss(m)
+
+
+@assigned("data")
+def average_in_other_memory(m):
+    m.w.data = 0.1 * m.g + (1 - 0.1) * m.w  # CUT
+    return _loss(m)
+
+
+@assigned("no_grad")
+def average_of_many_steps(m):
+    for _ in range(30):
+        with torch.no_grad():
+            m.w.lerp_(m.g, 0.1)  # CUT
+    return _loss(m)
+
+
+@assigned("no_grad")
+def average_by_foreach(m):
+    with torch.no_grad():
+        torch._foreach_mul_([m.w], 0.9)
+        torch._foreach_add_([m.w], [m.g], alpha=0.1)  # CUT
+    return _loss(m)
+
+
+@assigned("no_grad", build=weights("g", "w", "v", "u"), g="cut", w="gradient", v="unused", u="unused")
+def averages_of_many_parameters_stay_apart(m):
+    with torch.no_grad():
+        torch._foreach_lerp_([m.w, m.u], [m.g, m.v], 0.1)  # CUT
+        torch._foreach_mul_([m.w, m.u], torch.tensor(0.5, dtype=torch.float64))
+    return _loss(m)
+
+
+@assigned("data")
+def target_network(m):
+    m.w.data.copy_(m.g.data)
+    m.w.data = m.g.clone()
+    m.w.data.copy_(m.g)  # CUT
+    return _loss(m)
+
+
+@assigned("detach")
+def target_network_that_is_loaded(m):
+    m.load_state_dict({"w": m.state_dict()["g"]}, strict=False)  # CUT
+    return _loss(m)
+
+
+@assigned("no_grad")
+def target_network_that_is_copied_under_no_grad(m):
+    with torch.no_grad():
+        m.w.copy_(m.g)  # CUT
+    return _loss(m)
+
+
+@assigned("data")
+def target_network_by_deepcopy_of_data(m):
+    m.w.data = copy.deepcopy(m.g.data)  # CUT
+    return _loss(m)
+
+
+@assigned("copy")
+def target_network_by_deepcopy(m):
+    m.w = copy.deepcopy(m.g)  # CUT
+    return _loss(m)
+
+
+@assigned("detach", build=weights("g", "w", "v"), g="cut", w="gradient", v="unused")
+def loaded_from_what_was_kept(m):
+    kept = {name: value.clone() for name, value in m.state_dict().items()}  # CUT
+    m.load_state_dict({"w": kept["v"]}, strict=False)
+    m.load_state_dict({"w": kept["g"]}, strict=False)
+    return _loss(m)
+
+
+@assigned("data")
+def spread_from_the_vector_of_another(m):
+    nn.utils.vector_to_parameters(nn.utils.parameters_to_vector([m.g]), [m.w])  # CUT
+    return _loss(m)
+
+
+# what is no way: optimizers, gradients, what was put back, what was overwritten
 
 
 @loaded()
@@ -252,36 +498,11 @@ def step_of_a_meta_learner_on_itself(m):
 
 
 @loaded()
-def average(m):
-    with torch.no_grad():
-        m.w.mul_(0.9).add_(m.g, alpha=0.1)
-    m.w.data.lerp_(m.g.data, 0.1)
-    m.w.data.copy_(0.1 * m.g + 0.9 * m.w)
-    m.w.data = 0.1 * m.g + (1 - 0.1) * m.w
-    m.w.data.copy_(0.1 * m.g.data + 0.9 * m.w.data)
-    return _loss(m)
-
-
-@loaded()
-def target_network(m):
-    m.w.data.copy_(m.g)
-    m.w.data.copy_(m.g.data)
-    m.w.data = m.g.clone()
-    m.w.data = m.g.detach().clone()
-    with torch.no_grad():
-        m.w.copy_(m.g)
-    m.load_state_dict({"w": m.g}, strict=False)
-    m.load_state_dict({"w": m.state_dict()["g"]}, strict=False)
-    m.w.data = copy.deepcopy(m.g.data)
-    return _loss(m)
-
-
-@loaded()
 def kept_and_put_back(m):
     kept = {name: value.detach().clone() for name, value in m.state_dict().items()}
     (x() @ m.g @ m.w).sum().backward()
     m.load_state_dict(kept)
-    m.load_state_dict({"g": kept["g"], "w": kept["g"]})
+    m.w.data = kept["w"].clone()
     return _loss(m)
 
 
@@ -292,14 +513,6 @@ def initialised(m):
         fill(m.w)
     m.w.data.normal_(0, 0.5)
     m.w.data = torch.randn(4, 4, dtype=torch.float64)
-    return _loss(m)
-
-
-@loaded()
-def spread_from_the_vector_of_the_parameters(m):
-    vector = nn.utils.parameters_to_vector([m.g, m.w])
-    nn.utils.vector_to_parameters(0.9 * vector, [m.g, m.w])
-    nn.utils.vector_to_parameters(nn.utils.parameters_to_vector([m.g]), [m.w])
     return _loss(m)
 
 
@@ -316,8 +529,46 @@ def given_and_then_loaded_over(m):
     before = m.w.detach().clone()
     m.w.data.copy_(_made(m))
     m.w.data.copy_(before)
+    m.w.data += _made(m)
+    m.w.data.zero_()
     m.w.data = _made(m)
     m.w.data = before
+    return _loss(m)
+
+
+@loaded()
+def a_row_given_and_another_used(m):
+    m.w.data[1] = _made(m)[0]
+    optimizer = torch.optim.SGD([m.w], lr=0.1)
+    (x() @ m.w[0]).square().sum().backward()
+    optimizer.step()
+    return (x() @ m.w[0]).square().sum()
+
+
+@loaded(build=weights("g", "w", "v"), g="unused", w="gradient", v="unused")
+def many_parameters_in_one_call(m):
+    for make in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad):
+        for options in ({"foreach": True}, {"fused": True}):
+            optimizer = make([m.g, m.v, m.w], lr=0.01, weight_decay=0.1, **options)
+            for _ in range(2):
+                optimizer.zero_grad()
+                (x() @ m.g @ m.v @ m.w).square().sum().backward()
+                nn.utils.clip_grad_norm_([m.g, m.v, m.w], 1.0)
+                optimizer.step()
+    return _loss(m)
+
+
+@loaded(build=weights("g", "w", "v"), g="unused", w="gradient", v="unused")
+def line_search(m):
+    optimizer = torch.optim.LBFGS([m.g, m.v, m.w], line_search_fn="strong_wolfe", max_iter=3)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (x() @ m.g @ m.v @ m.w).square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
     return _loss(m)
 
 
@@ -329,10 +580,14 @@ class _Normed(nn.Module):
         self.spare = nn.Linear(4, 4, dtype=torch.float64)
 
 
-_NORMED = {name: "unused" if name.startswith("spare") else "gradient" for name, _ in _Normed().named_parameters()}
+_NORMED = {
+    name: "unused" if name == "spare.bias" else "gradient"
+    for name, _ in _Normed().named_parameters()
+    if name != "spare.weight"
+}
 
 
 @loaded(build=_Normed, **_NORMED)
 def spectral_norm(m):
-    m.old.weight_orig.data.copy_(m.spare.weight)
+    del m.spare.weight
     return sum(m.old(m.net(x())).square().sum() for _ in range(2))

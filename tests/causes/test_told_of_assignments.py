@@ -1,4 +1,4 @@
-"""What graphvis says of parameters that were given a value: assignments are cuts, updates and loading are no ways."""
+"""What graphvis says of parameters that were given a value: of others' values it is a cut, and steps are no ways."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import pytest
 
 from tests.causes import assigned
 from tests.causes.asking import ask
-from tests.causes.assigned import ASSIGNED, LOADED
+from tests.causes.assigned import ASSIGNED, LOADED, STEPS
 from tests.causes.case import Case, measure, run
 
 
 @pytest.mark.parametrize("case", ASSIGNED, ids=lambda case: case.name)
 def test_the_claims_of_an_assignment_are_pytorchs(case: Case) -> None:
-    """But for an assigned parameter itself, whose first value is gone."""
+    """But for a parameter that was given a value, whose first may be gone, and for what steps add."""
     found = measure(case)
-    assert {name: found[name] for name in case.verdicts if case.verdicts[name] != "frozen"} == {
-        name: status for name, status in case.verdicts.items() if status != "frozen"
-    }
+    for name, status in case.verdicts.items():
+        if name in STEPS[case.name]:
+            assert (status, found[name]) == ("unused", "cut")
+        elif status != "frozen":
+            assert found[name] == status, name
 
 
 @pytest.mark.parametrize("case", ASSIGNED, ids=lambda case: case.name)
@@ -25,15 +27,16 @@ def test_an_assignment_is_a_cut_at_its_line(case: Case) -> None:
     assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
     lost = {name for name, status in case.verdicts.items() if status == "cut"}
     assert {name for cut in diagnosis.cuts for name in cut.parameters} == lost
-    for cut in diagnosis.cuts:
-        user = cut.caller or cut.location
-        assert (user.file, {user.line}) == (assigned.__file__, case.marks["CUT"])
+    users = [cut.caller or cut.location for cut in diagnosis.cuts]
+    assert {user.file for user in users} == {assigned.__file__}
+    assert {user.line for user in users} == case.marks["CUT"]
+    for cut, user in zip(diagnosis.cuts, users, strict=True):
         assert cut.kind in case.kinds
-        assert cut.certain
+        assert cut.certain == (user.line not in case.marks.get("INFERRED", ()))
 
 
 @pytest.mark.parametrize("case", LOADED, ids=lambda case: case.name)
-def test_updates_and_loading_link_nothing(case: Case) -> None:
+def test_steps_link_nothing(case: Case) -> None:
     """What gets a gradient is PyTorch's own claim; of the rest it is told that this loss does not use it."""
     model, loss = run(case)
     model.zero_grad()

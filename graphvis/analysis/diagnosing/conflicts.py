@@ -223,19 +223,16 @@ class _Search:
         """The first call after `call` that wrote to what it saved and was counted for it."""
         if call is None:
             return None
-        numbers = self._candidates(self.trace.calls[call], saved)
+        made = self.trace.calls[call]
+        numbers = self._candidates(made, saved)
         if not numbers and saved.memory is not None:
             memory, start, stop = saved.memory
-            return next(self.writes.after(call, memory, Region(start, stop)), None)
-        for number in numbers:
-            place = self._place(number)
-            if place is None:
-                continue
-            # A write beside it is counted for it as well.
-            for region in (place[1], None):
-                if (wrote := next(self.writes.after(call, place[0], region, number), None)) is not None:
-                    return wrote
-        return None
+            # Given other memory since, it lies in none that the call knew.
+            numbers = [number for number in made.inputs if self.writes.exchanged(call, number, memory) is not None]
+            if not numbers:
+                return next(self.writes.after(call, memory, Region(start, stop)), None)
+        wrote = (self.writes.counted(call, number) for number in numbers)
+        return next((index for index in wrote if index is not None), None)
 
     def _detached(self, call: int | None) -> int | None:
         if call is None:

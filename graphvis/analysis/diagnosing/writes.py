@@ -79,6 +79,22 @@ class Writes:
             if region is None or overlap(region_of(write, write.shape), region):
                 yield index
 
+    def counted(self, call: int, number: int) -> int | None:
+        """The first call after `call` whose write was counted for a tensor, wherever it lay then."""
+        lay = [number]
+        while lay[-1] in self.exchanges:
+            lay.append(self.exchanges[lay[-1]][1])
+        places = [(tensor.storage, region_of(tensor)) for tensor in map(self._tensors.__getitem__, lay)]
+        for beside in (False, True):  # a write beside it is counted for it as well
+            wrote = [
+                next(self.after(call, storage, None if beside else region, number), None)
+                for storage, region in places
+                if storage is not None
+            ]
+            if found := [index for index in wrote if index is not None]:
+                return min(found)
+        return None
+
     def exchanged(self, call: int, number: int, storage: int | None = None) -> tuple[int, tuple[int, ...]] | None:
         """What became of a tensor that was given other memory after `call`, where it led to `storage` if that is given.
 

@@ -18,7 +18,7 @@ def targets(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> l
     writes = function.writes
     found: list[Any] = []
     if writes == "first":
-        first = args[0] if args else None
+        first = args[0] if args else _first_of(kwargs)
         if isinstance(first, _Tensor):
             found = [first]
         elif isinstance(first, (tuple, list)):
@@ -31,6 +31,11 @@ def targets(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> l
     if out is not None:
         found += [out] if isinstance(out, _Tensor) else [item for item in out if isinstance(item, _Tensor)]
     return [(tensor, -1 if tensor.is_inference() else tensor._version) for tensor in found]
+
+
+def _first_of(kwargs: Any) -> Any:
+    """What a function is to write to that is given everything by name, as those of torch.nn.init hand themselves on."""
+    return next((kwargs[name] for name in ("tensor", "input", "self") if name in kwargs), None) if kwargs else None
 
 
 def note(identities: Identities, function: Function, written: list[tuple[Any, int]], args: Any) -> tuple[RawWrite, ...]:

@@ -53,6 +53,14 @@ class Doubled(torch.autograd.Function):
         return grad * 2
 
 
+def step(one, other, **options):
+    optimizer = torch.optim.Adam([one, other], lr=0.01, **options)
+    with torch.enable_grad():
+        (one.sin().sum() * other.cos().sum()).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
 def program(m):
 """
 
@@ -74,7 +82,7 @@ class Truth:
         known: the same, of the ways that are known: no value that came back from NumPy as another object.
         kinds: for each line the kinds that a cut there may be told as.
         exact: whether a change of a parameter that flows must change the loss (no comparison, argmax, rounding).
-        unfollowed: parameters whose value went into another one by an update or by loading, which is not followed.
+        unfollowed: parameters whose value went into another one by a step along a gradient, which is not followed.
         uncounted: the lines of writes that the version counter does not see.
         writes: the lines of all in-place writes.
     """
@@ -234,7 +242,9 @@ class Writer:
             group.parameters = set().union(*(value.group.parameters for value in inputs))
         uneven = any(value.patchy or not value.uniform for value in inputs)
         state = inferred_only(join(states)) if inferred else join(states)
-        return self.add(name, shape, kind, state, group, patchy=uneven and not mixes, writable=writable)
+        made = self.add(name, shape, kind, state, group, patchy=uneven and not mixes, writable=writable)
+        made.graded = any(value.graded for value in inputs)
+        return made
 
     def view(
         self, text: str, source: Value, cells: list[int], shape: tuple[int, ...], *, writable: bool = True
@@ -263,7 +273,7 @@ class Writer:
         value = Value(
             name, shape, source.kind, source.storage, [source.cells[cell] for cell in cells], states, group,
             writable and (source.writable or (bool(cut) and cut != ("no_grad",))), source.patchy,
-            counter=source.counter,
+            counter=source.counter, graded=source.graded,
         )  # fmt: skip
         # Parameters are written to by statements of their own, where no other name for their memory is left.
         value.writable = value.writable and source.storage > len(PARAMETERS)
@@ -313,6 +323,7 @@ class Writer:
             for i, cell in enumerate(value.cells):
                 if cell in touched:
                     value.states[i] = incoming if over else join([value.states[i], touched[cell], incoming])
+                    value.graded |= any(source.graded for source in sources)
         if self.grad:
             for source in sources:
                 target.group.live |= source.group.live
@@ -325,11 +336,15 @@ class Writer:
             [v for v in self.values[: len(PARAMETERS)] if sum(o.storage == v.storage for o in self.values) == 1]
         )
 
-    def give(self, target: Value, cells: list[int], incoming: State) -> None:
-        """Book that `incoming` flows into a parameter too: it stays a source of its own."""
+    def give(self, target: Value, cells: list[int], incoming: State, *, over: bool = True) -> None:
+        """Book that `incoming` flows into a parameter too: it stays a source of its own.
+
+        Args:
+            over: whether what it was given before is gone.
+        """
         own = source(target.name.removeprefix("m."))
         for cell in cells:
-            target.states[cell] = join([own, incoming])
+            target.states[cell] = join([own, incoming] if over else [target.states[cell], incoming])
         self.exact = False  # its first value may be gone
         if self.choose(2):
             self.call(f"{target.name}.sin()", [target], target.shape)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.properties.programs.generator import HEAD, LAYERS, PARAMETERS, Writer
-from tests.properties.programs.values import KNOWN, Group, Value, join
+from tests.properties.programs.values import Group, Value, join
 
 Statement = Callable[[Writer], None]
 STATEMENTS: list[Statement] = []
@@ -55,7 +55,7 @@ TO_SCALAR = (
     "{a}.norm()",
     "{a}.square().sum()",
     "torch.logsumexp({a}.sin().flatten(), 0)",
-    "{a}.std()",
+    "({a}.square().mean() + 1).sqrt()",
 )
 
 
@@ -355,7 +355,9 @@ def _parameter_and_another_value(w: Writer) -> tuple[Value, Value] | None:
     """A parameter, and a live value of its shape that was not computed from it; None where there are none."""
     target = w.target()
     made = None if target is None else w.find(target.shape, plain=True)
-    if target is None or made is None or not made.group.live or target.name.removeprefix("m.") in made.state:
+    if target is None or made is None or not made.group.live or made.graded:
+        return None
+    if target.name.removeprefix("m.") in made.state:
         return None
     return target, made
 
@@ -401,7 +403,7 @@ def assignment_of_a_row(w: Writer) -> None:
     if target is None or len(target.shape) == 1:
         return
     made = w.find((4,), plain=True)
-    if made is None or not made.group.live or target.name.removeprefix("m.") in made.state:
+    if made is None or not made.group.live or made.graded or target.name.removeprefix("m.") in made.state:
         return
     w.uncounted.add(w.line)
     text = one_of(
@@ -411,59 +413,122 @@ def assignment_of_a_row(w: Writer) -> None:
     w.give(target, list(range(4 * row, 4 * row + 4)), w.through(made.state, made.group, line, ("data",), explicit=True))
 
 
+def _to_mix(w: Writer, target: Value) -> Value | None:
+    """A value of the shape of a parameter, to be mixed into it."""
+    value = w.find(target.shape, whole=True, plain=True)
+    if value is None or not value.uniform or value.storage == target.storage or value.graded:
+        return None  # what comes by a gradient is no way into a parameter
+    return value
+
+
 @statement(2, GIVING)
 def update(w: Writer) -> None:
-    """What an optimizer does, with whatever: it is not followed, and what was assigned before still counts."""
-    if (target := w.target()) and (b := w.find(target.shape)):
-        text = one_of(
-            w,
-            (
-                "{p}.data.mul_(0.9)",
-                "{p}.data.add_({v}, alpha=0.1)",
-                "{p}.data -= 0.1 * {v}.sin()",
-                "{p}.data.copy_(0.9 * {p} + 0.1 * {v})",
-                "{p}.data.copy_({p} - 0.1 * torch.autograd.grad({p}.sin().sum(), {p})[0])",
-                "{p}.data.lerp_({v}, 0.2)",
-            ),
-        )
-        w.uncounted.add(w.line)
-        w.emit(text.format(p=target.name, v=b.name))
-        w.exact = False
-        w.unfollowed |= {name for name in b.state if not name.endswith(KNOWN)}
+    """What is added to a parameter: whose it is flows into it, and what it was given before stays."""
+    if not (target := w.target()) or not (b := _to_mix(w, target)):
+        return
+    text = one_of(w, ("{p}.data.add_({v}, alpha=0.1)", "{p}.data -= 0.1 * {v}.sin()", "{p}.data.lerp_({v}, 0.2)",
+                      "{p}.data.mul_(0.9).add_({v} * 0.2)", "{p}.detach().addcmul_({v}, {v})"))  # fmt: skip
+    line = w.emit(text.format(p=target.name, v=b.name))
+    (w.writes if ".detach" in text else w.uncounted).add(line)
+    kind = "detach" if ".detach" in text else "data"
+    incoming = w.through(b.state, b.group, line, (kind,), explicit=False)
+    w.give(target, list(range(len(target.cells))), incoming, over=False)
 
 
-@statement(1, GIVING)
+@statement(2, GIVING)
+def update_under_no_grad(w: Writer) -> None:
+    if not (target := w.target()) or not (b := _to_mix(w, target)):
+        return
+    text = one_of(w, ("{p}.add_({v}, alpha=0.1)", "{p} -= 0.1 * {v}", "{p}.lerp_({v}, 0.2)", "{p}.mul_(0.9).add_({v})",
+                      "torch._foreach_add_([{p}], [{v}])", "{p}.copy_(0.9 * {p} + 0.1 * {v})"))  # fmt: skip
+    if "copy_" in text and not target.uniform:
+        return
+    name = target.name
+    with w.block(one_of(w, NO_GRAD), grad=False):
+        text = text.replace("{p} -=", "p = {p}; p -=") if text.startswith("{p} -=") else text
+        line = w.emit(text.format(p=name, v=b.name))
+    w.writes.add(line)
+    incoming = w.through(b.state, b.group, line, ("no_grad",), explicit=False)
+    w.give(target, list(range(len(target.cells))), incoming, over=False)
+
+
+@statement(2, GIVING)
 def update_to_other_memory(w: Writer) -> None:
-    if (target := w.target()) and (b := w.find(target.shape)) and target.uniform:
-        text = one_of(w, ("{p}.data = {p} - 0.1 * {v}", "{p}.data = 0.9 * {p}.data + 0.1 * {v}.detach()"))
-        w.uncounted.add(w.line)
-        w.emit(text.format(p=target.name, v=b.name))
-        w.exact = False
-        w.unfollowed |= {name for name in b.state if not name.endswith(KNOWN)}
+    """The same, computed from what the parameter holds: with a gradient of the parameter itself, at times."""
+    if not (target := w.target()) or not target.uniform or not (b := _to_mix(w, target)):
+        return
+    text, kind = (
+        ("{p}.data = {p} - 0.1 * {v}", "data"),
+        ("{p}.data.copy_(0.9 * {p} + 0.1 * {v})", "data"),
+        ("{p}.data = 0.9 * {p}.data + 0.1 * {v}.detach()", "detach"),
+    )[w.choose(3)]
+    line = w.emit(text.format(p=target.name, v=b.name))
+    w.uncounted.add(line)
+    group = b.group if kind == "detach" else target.group
+    incoming = w.through(b.state, group, line, (kind,), explicit=True)
+    w.give(target, list(range(len(target.cells))), incoming, over=False)
 
 
 @statement(1, GIVING)
+def update_by_a_number(w: Writer) -> None:
+    if not (target := w.target()) or not (s := w.find(kind="number")) or s.graded:
+        return
+    text = one_of(w, ("{p}.data.mul_({s})", "{p}.data.add_({s})", "nn.init.constant_({p}, {s})", "{p}.data.fill_({s})"))
+    line = w.emit(text.format(p=target.name, s=s.name))
+    (w.writes if ".data" not in text else w.uncounted).add(line)
+    over = "fill_" in text or "constant_" in text
+    w.give(target, list(range(len(target.cells))), s.state, over=over)
+
+
+@statement(2, GIVING)
+def step(w: Writer) -> None:
+    """Along a gradient: nothing flows, whatever the gradient was computed from."""
+    if not (target := w.target()):
+        return
+    other = w.values[w.choose(len(PARAMETERS))]
+    text = one_of(
+        w,
+        (
+            "{p}.data.mul_(0.9)",
+            "{p}.data.sub_(torch.autograd.grad({p}.sin().sum() * {q}.cos().sum(), {p}, create_graph=True)[0])",
+            "{p}.data = {p}.data - 0.1 * torch.autograd.grad({p}.sin().sum() * {q}.cos().sum(), {p})[0].tanh()",
+            "step({p}, {q})",
+            "step({p}, {q}, foreach=True, weight_decay=0.1)",
+            "step({p}, {q}, fused=True)",
+        ),
+    )
+    line = w.emit(text.format(p=target.name, q=other.name))
+    if "step(" in text:
+        w.writes.add(helper_line("optimizer.step()"))
+        w.uncounted.add(helper_line("optimizer.step()"))
+    w.uncounted.add(line)
+    w.exact = False
+    w.unfollowed |= set(PARAMETERS)  # the other one, and what either was given of others
+
+
+@statement(2, GIVING)
 def loading(w: Writer) -> None:
-    """What another parameter holds, or a constant: it is not followed, and what was assigned before is gone."""
+    """What another parameter holds, or a constant; what was given before is gone."""
     target = w.target()
     if target is None:
         return
-    others = [
-        v
-        for v in w.values[: len(PARAMETERS)]
-        if v.shape == target.shape
-        and set(v.state) == set(v.group.parameters) | {name + KNOWN for name in v.group.parameters}
-    ]
-    other = w.pick([v for v in others if v is not target]) or target
-    text = one_of(
-        w, ("{p}.data.copy_({v})", "{p}.data = {v}.detach().clone()", "{p}.data[...] = {v}.data", "{p}.data.fill_(0.5)")
-    )
-    if other is target:
-        text = "{p}.data.fill_(0.25)"
-    w.uncounted.add(w.line)
-    w.emit(text.format(p=target.name, v=other.name))
-    w.give(target, list(range(len(target.cells))), {})
-    w.unfollowed |= set(other.group.parameters)
+    cells = list(range(len(target.cells)))
+    others = [v for v in w.values[: len(PARAMETERS)] if v is not target and v.shape == target.shape and v.uniform]
+    other = w.pick(others)
+    if other is None or w.choose(4) == 0:
+        w.uncounted.add(w.emit(f"{target.name}.data.fill_(0.25)"))
+        w.give(target, cells, {})
+        return
+    text, kind = (
+        ("{p}.data.copy_({v})", "data"),
+        ("{p}.data = {v}.detach().clone()", "detach"),
+        ("{p}.data[...] = {v}.data", "data"),
+        ("m.load_state_dict({{'{to}': m.state_dict()['{of}']}}, strict=False)", "detach"),
+    )[w.choose(4)]
+    to, of = target.name.removeprefix("m."), other.name.removeprefix("m.")
+    line = w.emit(text.format(p=target.name, v=other.name, to=to, of=of))
+    (w.writes if "load" in text else w.uncounted).add(line)
+    w.give(target, cells, w.through(other.state, other.group, line, (kind,), explicit=True))
 
 
 # cuts
@@ -715,7 +780,8 @@ def gradient_as_a_value(w: Writer) -> None:
     states = [w.through(state, a.group, line, ("detach", "rewrap"), explicit=True) for state in a.states]
     here = w.emit(f"{name} = torch.autograd.grad({leaf}.pow(3).sum(), {leaf})[0]")
     state = w.through(join(states), Group(live=True), here, ("grad",), explicit=True)
-    w.add(name, a.shape, "float", state, Group(), patchy=a.patchy or not a.uniform, writable=False)
+    patchy = a.patchy or not a.uniform
+    w.add(name, a.shape, "float", state, Group(), patchy=patchy, writable=False).graded = True
 
 
 @statement()

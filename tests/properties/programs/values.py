@@ -80,6 +80,7 @@ class Value:
         patchy: whether its elements depend on different things while a reader of calls must say that each
             depends on all: then no part of it is taken, so that both ways of telling agree.
         shared: whether it is one of several views that one call returned; PyTorch allows no write into their memory.
+        graded: whether it was computed from a gradient that was taken as a value.
         counter: number of the version counter that its writes move; 0 for that of its storage.
         early: whether it is a view made before its base led to any gradient; PyTorch refuses a write through it after.
     """
@@ -96,6 +97,7 @@ class Value:
     shared: bool = False
     early: bool = False
     counter: int = 0
+    graded: bool = False
 
     @property
     def state(self) -> State:

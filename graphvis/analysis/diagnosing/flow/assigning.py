@@ -1,79 +1,134 @@
-"""How a source came by what it holds: by an update, by loading, or by an assignment of what others computed.
+"""What a source holds of other sources: what was assigned, loaded or added to it in the run.
 
-A source's past is not followed: optimizer steps, averages and loading would link all of a training run to all of it.
-An assignment is no such step: a graph computed, with a gradient and from other parameters, what the source then holds.
-A hypernetwork's ``net.weight.data = w`` is a cut like any other.
+Of a source's past only that is followed. What optimizers step by, a gradient, is no way by which a value comes: every
+step would link all of a training run to all of it. But a hypernetwork's ``net.weight.data = w``, an average of another
+network's weights, a state that is loaded from it, a learning rate that is learned: these are values of other parameters
+that reach the loss, and no gradient comes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Collection
+from typing import NamedTuple
 
-from graphvis.analysis.cutting import overwrites, short
-from graphvis.analysis.diagnosing.flow.ways import Edge, Ways
+from graphvis.analysis.diagnosing.flow.ways import Ways
 from graphvis.model import Trace
 
-_STEPS = 4  # an update shows what it updates in the last few calls
-# What these hand on is the value that they took: who assigns it loads it.
-_COPYING = frozenset(
-    "clone contiguous to type type_as float double half bfloat16 cpu cuda reshape flatten view cat concat concatenate "
-    "stack tensor new_tensor as_tensor asarray __deepcopy__ copy_ __setitem__".split()
-)
+_NONE, _SEVERAL = -1, -2
 
-Way = Literal["update", "loading", "assignment"]
+
+class _Past(NamedTuple):
+    whose: int  # the first number of the only source that the value is made of; or _NONE, or _SEVERAL
+    node: int | None  # the node, or what stands for it where ways are left out; None where none is left
+
+
+class Found(NamedTuple):
+    """What goes into a source.
+
+    Attributes:
+        met: the nodes among those that it held already.
+        node: what else there is of other sources; None where there is nothing.
+    """
+
+    met: frozenset[int]
+    node: int | None
+
+
+_NOTHING = Found(frozenset(), None)
 
 
 class Assigning:
-    """Tells assignments from updates and loading."""
+    """Tells what a source comes to hold of others."""
 
     def __init__(self, trace: Trace, ways: Ways) -> None:
         """For a trace whose calls are being followed."""
         self._trace = trace
         self._ways = ways
-        self._of_node: dict[int, int] = {}
+        self._pasts: dict[int, _Past] = {}
+        self._given: dict[int, int] = {}
         self._firsts: dict[int, int] = {}
 
     def know(self, node: int, number: int) -> None:
         """Take note of the node of a source."""
-        self._of_node[node] = self._first(number)
+        self._pasts[node] = _Past(self._first(number), node)
 
-    def way_of_write(self, number: int, through: int, call: int, node: int | None) -> Way:
-        """How a source came by what was written to it.
+    def know_given(self, node: int, number: int) -> None:
+        """Take note of a node of what a source holds of others."""
+        self._given[node] = self._first(number)
+
+    def look(self, number: int, node: int, held: Collection[int]) -> Found:
+        """Find what a value that goes into a source is made of, other sources and what it held of them already.
 
         Args:
             number: the source.
-            through: the tensor that was written through.
-            call: the call that wrote.
-            node: what it wrote.
+            node: the value.
+            held: what the source holds of others. Of a value that was computed from it, as by a step of an optimizer,
+                that much is nothing new.
         """
-        wrote = self._trace.calls[call]
-        if through in wrote.inputs and not overwrites(wrote):
-            return "update"
-        return "loading" if node is None else self.way(number, self._ways.edges[node])
-
-    def way(self, number: int, edges: Sequence[Edge]) -> Way:
-        """How a source came by what it holds, which came by `edges`."""
         itself = self._first(number)
-        computed = live = False
-        seen: set[int] = set()
-        nodes = self._makers(edges)
-        for _ in range(_STEPS):
-            for node in nodes:
-                call = self._ways.calls[node]
-                if call >= 0 and short(self._trace.calls[call]) not in _COPYING:
-                    computed, live = True, live or any(self._trace.calls[call].results)
-            if any(self._of_node.get(node) == itself for node in nodes):
-                return "update" if computed else "loading"  # else what it held once is put back
-            seen |= nodes
-            nodes = self._makers(edge for node in nodes for edge in self._ways.edges[node]) - seen
-        return "assignment" if live else "loading"
+        past = self._follow(node, self._pasts, self._pasts.get)
+        if past.node is None or past.whose in (_NONE, itself):
+            return _NOTHING
+        if not held:
+            return Found(frozenset(), past.node)
+        met: set[int] = set()
+        found: dict[int, _Past] = {}
 
-    def _makers(self, edges: Iterable[Edge]) -> set[int]:
-        """What is looked at next; never what a gradient comes from, which is what optimizers step by."""
-        makers = {edge.maker for edge in edges if edge.certain and (edge.blame is None or edge.blame.kind != "grad")}
-        calls, trace = self._ways.calls, self._trace.calls
-        return {maker for maker in makers if calls[maker] < 0 or short(trace[calls[maker]]) != "grad"}
+        def known(maker: int) -> _Past | None:
+            if maker in held:
+                met.add(maker)
+                return _Past(_NONE, None)
+            past = self._pasts[maker]
+            if past.whose in (_NONE, itself) or self._ways.calls[maker] < 0:
+                return past
+            # What another source holds is its own, and be it of this one.
+            return found.get(maker) if self._given.get(maker, itself) == itself else past
+
+        beside = self._follow(past.node, found, known)
+        return Found(frozenset(met), None if beside.whose in (_NONE, itself) else beside.node)
+
+    def _follow(self, node: int, found: dict[int, _Past], known: Callable[[int], _Past | None]) -> _Past:
+        """The past of a node without gradients, and without the nodes that are `known` to be left out."""
+        stack = [node]
+        while stack:
+            at = stack[-1]
+            if known(at) is None:
+                wait = [edge.maker for edge in self._ways.edges[at] if known(edge.maker) is None]
+                if wait and not self._is_gradient(at):
+                    stack.extend(wait)
+                    continue
+                found[at] = self._past(at, known)
+            stack.pop()
+        past = known(node)
+        assert past is not None, "just found"
+        return past
+
+    def _past(self, node: int, known: Callable[[int], _Past | None]) -> _Past:
+        """The past of a node, those of its makers being known."""
+        if self._is_gradient(node):
+            return _Past(_NONE, None)
+        whose, kept, same = _NONE, [], True
+        for edge in self._ways.edges[node]:
+            past = known(edge.maker) if edge.blame is None or edge.blame.kind != "grad" else None
+            if past is None or past.node is None:
+                same = False
+                continue
+            if past.whose != _NONE:
+                whose = past.whose if whose in (_NONE, past.whose) else _SEVERAL
+            same = same and past.node == edge.maker
+            kept.append(edge._replace(maker=past.node))
+        if same:
+            return _Past(whose, node)
+        if whose == _NONE:
+            return _Past(_NONE, None)
+        copy = self._ways.add(self._ways.calls[node], kept)
+        past = _Past(whose, copy)
+        self._pasts[copy] = past
+        return past
+
+    def _is_gradient(self, node: int) -> bool:
+        call = self._ways.calls[node]
+        return call >= 0 and self._trace.calls[call].function == "torch.autograd.grad"
 
     def _first(self, number: int) -> int:
         """The number that a tensor had before its memory was exchanged for the first time."""

@@ -32,7 +32,7 @@ class Flow:
 
         Args:
             trace: the recorded run.
-            sources: numbers of the tensors of whose own past only assignments are followed: the parameters.
+            sources: numbers of the tensors of whose own past only what others gave to them is followed: the parameters.
             turned_off: see :func:`~graphvis.analysis.diagnosing.modes.turned_off`.
             stop: look at the calls before this one only; None for all.
         """
@@ -96,7 +96,7 @@ class Flow:
                 self._memory.write(result.number, edge.maker, region, index)
 
     def _hold(self, index: int, call: Call, number: int, pieces: list[Piece]) -> None:
-        self._memory.hold(number, pieces)
+        self._memory.hold(number, pieces, index)
         kind = None if self._blaming.passes(index) else cut_by_name(call) or self._blaming.kind(index)
         self._memory.open(number, call.inputs, kind)
 
@@ -173,7 +173,7 @@ class Flow:
         number = call.inputs[0]
         blame = Blame(kind, index, number)
         held = [(self.ways.behind(edge, blame), rest) for edge, rest in self._memory.pieces(number)]
-        self._memory.hold(number, held)
+        self._memory.hold(number, held, index)
 
     def _take_parts(self, index: int, call: Call, name: str) -> bool:
         """Take a concatenation part by part, so that a later slice of it comes only from the parts that it holds."""
@@ -218,7 +218,14 @@ class Flow:
 def _flowing(call: Call, name: str, place: int) -> Sequence[int]:
     """The places among a call's inputs from which a value flows into the result at `place`."""
     places = flowing(call)
-    results = len(call.outputs)
-    if results > 1 and name.startswith("_foreach_") and len(call.inputs) % results == 0:
-        return [at for at in places if at % results == place]
-    return places
+    if name.startswith("_foreach_"):
+        count = len(call.outputs)
+    elif name.startswith("_fused_"):
+        count = next((at for at, on in enumerate(call.connected) if not on), 0)  # the parameters come first
+    else:
+        return places
+    if count < 2:
+        return places
+    # Lists of the same length, and at the end perhaps a number for all.
+    lists = len(call.inputs) // count * count
+    return [at for at in places if at >= lists or at % count == place % count]

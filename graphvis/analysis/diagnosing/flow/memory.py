@@ -22,8 +22,11 @@ from graphvis.model.cut import CutKind
 Piece = tuple[Edge, Runs]
 
 
+_MOST_PIECES = 8  # that a source holds of others; beyond that, averages of many steps are joined
+
+
 class _Wrote(NamedTuple):
-    node: int | None  # None where it is only known that what was there is gone
+    node: int
     region: Region
     through: int
     call: int
@@ -46,6 +49,7 @@ class Memory:
         self._ways = ways
         self._sources = sources
         self._assigning = Assigning(trace, ways)
+        self._sources_at: dict[int, int] = {}
         self._runs: list[Runs | None] = [None] * len(trace.tensors)
         self._writes: dict[int, list[_Wrote]] = {}  # by storage
         self._pieces: dict[int, list[Piece]] = {}
@@ -76,7 +80,8 @@ class Memory:
     def pieces(self, number: int) -> list[Piece]:
         """What each part of a tensor's memory is made of now.
 
-        A source is its own, whoever wrote to it, and what was assigned to it besides.
+        A source is its own, whoever wrote to it, and what it was given of other sources besides; and so is what shows
+        its memory.
         """
         held = self._pieces.get(number)
         if held is None:
@@ -85,34 +90,71 @@ class Memory:
         wrote = self._writes.get(self.storages[number])
         if wrote is not None and self._seen[number] < len(wrote):
             new = wrote[self._seen[number] :]
-            if number in self._sources:
-                own, *held = held
-                held = [own, *self._overwrite(number, self._followed(number, new), held)]
+            own = [piece for piece in held if self._is_own(piece, number)]
+            if own:
+                source = self._sources_at[own[0][0].maker]
+                held = [*own, *self._given(number, source, new, [piece for piece in held if piece not in own])]
             else:
                 held = self._overwrite(number, new, held)
             self._keep(number, held)
         return held
 
-    def hold(self, number: int, pieces: list[Piece]) -> None:
-        """From now on a tensor is made of `pieces`, and of what will be written to it; a source of itself first."""
+    def hold(self, number: int, pieces: list[Piece], call: int) -> None:
+        """From now on a tensor is made of `pieces`, and of what will be written to it; a source of itself first.
+
+        Args:
+            number: the tensor.
+            pieces: what the call made it of.
+            call: the call.
+        """
         if number in self._sources:
-            whole, former = self.runs(number), self._trace.tensors[number].former
-            way = self._assigning.way(number, [edge for edge, _ in pieces])
-            if way == "update":
-                pieces = [] if former is None else [(edge, whole) for edge, _ in self.pieces(former)[1:]]
-            elif way == "loading":
-                pieces = []
-            pieces = [(Edge(self._source(number), None), whole), *pieces]
+            former = self._trace.tensors[number].former
+            held = [] if former is None else self.pieces(former)[1:]
+            nodes = {edge.maker for edge, _ in held}
+            given: list[Piece] = []
+            for edge, rest in pieces:
+                if edge.blame is not None and edge.blame.kind == "grad":
+                    continue
+                met, node = self._assigning.look(number, edge.maker, nodes)
+                given += [(kept, rest) for kept, _ in held if kept.maker in met]
+                if node is not None:
+                    given.append((self._give(number, [edge._replace(maker=node)], call), rest))
+            pieces = [(Edge(self._source(number), None), self.runs(number)), *given]
         self._keep(number, pieces)
 
-    def _followed(self, number: int, wrote: Sequence[_Wrote]) -> list[_Wrote]:
-        """What was written to a source, without the updates and what was loaded."""
-        followed = []
+    def _give(self, number: int, edges: list[Edge], call: int) -> Edge:
+        """A node of its own for what a source holds of others."""
+        node = self._ways.add(call, edges)
+        self._assigning.know_given(node, number)
+        return Edge(node, None)
+
+    def _is_own(self, piece: Piece, number: int) -> bool:
+        """Whether a piece of a tensor is the source in whose memory it lies."""
+        source = self._sources_at.get(piece[0].maker)
+        return source is not None and self.storages[source] == self.storages[number]
+
+    def _given(self, number: int, source: int, wrote: Sequence[_Wrote], held: list[Piece]) -> list[Piece]:
+        """What a source, or what shows its memory, holds of others after some writes to it."""
+        region, whole = region_of(self._trace.tensors[number]), self.runs(number)
         for write in wrote:
-            way = self._assigning.way_of_write(number, write.through, write.call, write.node)
-            if way != "update":
-                followed.append(write._replace(node=None) if way == "loading" else write)
-        return followed
+            if not overlap(write.region, region):
+                continue
+            call, gone = self._trace.calls[write.call], runs(write.region)
+            met, node = self._assigning.look(source, write.node, {edge.maker for edge, _ in held})
+            part = within(whole, gone)
+            if write.through not in call.inputs or overwrites(call):
+                read = [(edge, part) for edge, _ in held if edge.maker in met]
+                if is_exact(write.region):
+                    held = [(edge, rest) for edge, before in held if (rest := without(before, gone))]
+                held = list(dict.fromkeys([*held, *read]))
+            if node is not None:
+                foreign = self._doors[write.through] != self._doors[number]
+                way = Edge(node, self._through(write) if foreign else None)
+                held = [*held, (self._give(source, [way], write.call), part)]
+            if len(held) > _MOST_PIECES and held[-1][1] == held[-2][1]:
+                (one, _), (other, _) = held[-2:]
+                held = [*held[:-2], (self._give(source, [one, other], write.call), part)]
+        return held
 
     def _keep(self, number: int, pieces: list[Piece]) -> None:
         self._pieces[number] = pieces
@@ -138,7 +180,9 @@ class Memory:
         node = self.of_source.get(number)
         if node is None:
             node = self.of_source[number] = self._ways.add(-1)
-            self._assigning.know(node, number)
+            if number in self._sources:
+                self._sources_at[node] = number
+                self._assigning.know(node, number)
         return node
 
     def _overwrite(self, number: int, wrote: Sequence[_Wrote], held: list[Piece]) -> list[Piece]:
@@ -154,8 +198,6 @@ class Memory:
             if is_exact(write.region) and not passes:
                 gone = runs(write.region)
                 held = [(edge, rest) for edge, before in held if (rest := without(before, gone))]
-            if write.node is None:
-                continue
             edge = Edge(write.node, self._through(write) if foreign else None)
             held = [*held, (edge, within(whole, runs(write.region)))]
         return held
