@@ -35,11 +35,21 @@ def format_value(tensor: torch.Tensor) -> str | None:
         and those that a functorch transform wraps.
     """
     with torch._C.DisableTorchFunction():
-        write = _WRITERS.get(tensor.dtype)
-        if write is None or not _is_plain(tensor):
+        if tensor.dtype not in _WRITERS or not _is_plain(tensor):
             return None
         value = tensor.tolist()
         dimensions = tensor.ndim
+    return write_value(value, dimensions, tensor.dtype)
+
+
+def is_written(dtype: torch.dtype, shape: tuple[int, ...]) -> bool:
+    """Whether :func:`format_value` shows a tensor of this kind, if it lies plainly in the memory of the CPU."""
+    return dtype in _WRITERS and len(shape) <= 2 and math.prod(shape) <= LARGEST
+
+
+def write_value(value: Any, dimensions: int, dtype: torch.dtype) -> str:
+    """What :func:`format_value` shows, from what ``tolist()`` gave."""
+    write = _WRITERS[dtype]
     if dimensions == 1:
         return _row(write(value))
     if not dimensions:

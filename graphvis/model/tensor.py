@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -67,7 +67,7 @@ class Tensors(Mapping[int, TensorInfo]):
 
     __slots__ = ("_columns", "_likes", "_made", "_nodes")
 
-    def __init__(self, nodes: Sequence[int], likes: Sequence[TensorInfo], columns: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(self, nodes: Sequence[int], likes: Sequence[TensorInfo], columns: Mapping[str, Iterable[Any]]) -> None:
         self._nodes = nodes
         self._likes = likes
         self._columns = columns

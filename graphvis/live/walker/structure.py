@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from graphvis.live.walker.numbering import number_all
+from graphvis.live.walker.numbering import Numbers
 from graphvis.model.graph import NodeKind
 
 _ACCUMULATE: type = vars(torch._C._functions)["AccumulateGrad"]  # which the stubs do not list
@@ -49,27 +49,30 @@ class Structure:
         self.slots: list[int] = []
         self.targets: list[int] = []
         self.output_nrs: list[int] = []
-        self._functions: dict[Any, int] = {None: -1}
-        self._leaves: dict[int, int] = {}
+        self._functions = Numbers({None: -1})
+        self._leaves = Numbers()
         self._rows: dict[int, int] = {}  # of leaves that were met one after the other: the first, and how many
+        self._tensor_numbers: list[int] = []  # of leaves and tensors
         self._tensors: dict[int, int] = {}
         self._class_names: dict[type, str] = {}
 
     def function(self, node: Any) -> int:
         """The number of an autograd node, a new one if it was not met yet; -1 for None."""
-        if node not in self._functions:
-            self._functions[node] = self._add(node)
-        return self._functions[node]
+        number = self._functions.find(node)
+        if number is None:
+            number = self._functions[node] = self._add(node)
+        return number
 
     def leaf(self, tensor: torch.Tensor) -> int:
         """The number of a tensor as a leaf."""
-        if id(tensor) not in self._leaves:
-            self._leaves[id(tensor)] = self._add(tensor)
-        return self._leaves[id(tensor)]
+        number = self._leaves.find(id(tensor))
+        if number is None:
+            number = self._leaves[id(tensor)] = self._add(tensor)
+        return number
 
     def tensor(self, tensor: torch.Tensor) -> int:
         """The number of a tensor that a program names or returns; a leaf if it is one that requires grad."""
-        if id(tensor) in self._leaves or (tensor.requires_grad and tensor.grad_fn is None):
+        if self._leaves.find(id(tensor)) is not None or (tensor.requires_grad and tensor.grad_fn is None):
             return self.leaf(tensor)
         if id(tensor) not in self._tensors:
             self._tensors[id(tensor)] = self._add(tensor)
@@ -78,11 +81,11 @@ class Structure:
     @property
     def depth(self) -> int:
         """What no path is longer than: how many autograd nodes there are, of all that end one only one."""
-        return len(self._functions) - self.names.count("AccumulateGrad")
+        return self._functions.count - self.names.count("AccumulateGrad")
 
     def holds(self, node: Any) -> bool:
         """Whether the walk met this autograd node."""
-        return node in self._functions
+        return self._functions.find(node) is not None
 
     def functions(self) -> Iterator[tuple[int, Any]]:
         """The autograd nodes with their numbers, ascending."""
@@ -90,8 +93,7 @@ class Structure:
 
     def tensors(self) -> tuple[list[int], list[torch.Tensor]]:
         """The numbers of the leaves and tensors, ascending, and themselves."""
-        numbers = [i for i, kind in enumerate(self.kinds) if kind != "function"]
-        return numbers, list(map(self.live.__getitem__, numbers))
+        return self._tensor_numbers, list(map(self.live.__getitem__, self._tensor_numbers))
 
     def sequence_nrs(self) -> Iterator[int]:
         """For each node autograd's sequence number; -1 for leaves, tensors and ``AccumulateGrad``."""
@@ -120,7 +122,7 @@ class Structure:
                     next(islice(ahead, row - 1, row - 1), None)
                     continue
                 variable = node.variable
-                number = leaves.get(id(variable))
+                number = leaves.find(id(variable))
                 if number is None:
                     number = leaves[id(variable)] = len(live)
                     live.append(variable)
@@ -133,10 +135,8 @@ class Structure:
                 continue
             name = class_names.get(kind)
             if name is None:
-                if leaves.get(id(node)) == i:
-                    row = self._rows.get(i, 1)
-                    kinds.extend(repeat("leaf", row))
-                    names.extend(repeat("", row))
+                if i in self._rows or leaves.get(id(node)) == i:
+                    row = self._pass_leaves(i)
                     next(islice(ahead, row - 1, row - 1), None)  # the iterator moves on by so many
                     continue
                 if isinstance(node, torch.Tensor):
@@ -149,6 +149,8 @@ class Structure:
             if len(below) >= _MANY:
                 self._meet_all(i, below)
                 continue
+            if functions.rows:
+                functions.settle()
             for slot, (function, output_nr) in enumerate(below):
                 number = functions.get(function)
                 if number is None:
@@ -167,19 +169,22 @@ class Structure:
         self.slots.extend(range(len(edges)))
         self.output_nrs.extend(output_nrs)
 
-    def _number(self, keys: Sequence[Any], items: Sequence[Any], numbers: dict[Any, int]) -> list[int]:
+    def _number(self, keys: Sequence[Any], items: Sequence[Any], numbers: Numbers) -> Sequence[int]:
         """The number of each item, which `numbers` knows by its key; new ones are appended to what is live."""
-        found, new = number_all(numbers, keys, len(self.live))
+        found, new = numbers.number_all(keys, len(self.live))
         self.live.extend(items if len(new) == len(items) else map(items.__getitem__, new))
         return found
 
     def _spread_leaves(self, i: int) -> int:
         """What :meth:`spread` does for an ``AccumulateGrad``, for all that stand in a row from `i`; how many."""
-        row = list(takewhile(_accumulates, self.live[i : i + _MOST_AT_ONCE]))
+        row = self.live[i : i + _MOST_AT_ONCE]
+        if set(map(type, row)) != {_ACCUMULATE}:
+            row = list(takewhile(_accumulates, row))
         variables = list(map(_VARIABLE, row))
         first = len(self.live)
         self.targets.extend(self._number(list(map(id, variables)), variables, self._leaves))
-        self._rows[first] = len(self.live) - first
+        if len(self.live) > first:
+            self._rows[first] = len(self.live) - first
         self.kinds.extend(repeat("function", len(row)))
         self.names.extend(repeat("AccumulateGrad", len(row)))
         self.sources.extend(range(i, i + len(row)))
@@ -187,9 +192,18 @@ class Structure:
         self.output_nrs.extend(repeat(0, len(row)))
         return len(row)
 
+    def _pass_leaves(self, i: int) -> int:
+        """What :meth:`spread` does for a leaf, for the whole row that begins at `i`; how many."""
+        row = self._rows.get(i, 1)
+        self.kinds.extend(repeat("leaf", row))
+        self.names.extend(repeat("", row))
+        self._tensor_numbers.extend(range(i, i + row))
+        return row
+
     def _spread_tensor(self, i: int, tensor: torch.Tensor) -> None:
         self.kinds.append("tensor")
         self.names.append("")
+        self._tensor_numbers.append(i)
         if tensor.grad_fn is not None:
             self.targets.append(self.function(tensor.grad_fn))
             self.sources.append(i)

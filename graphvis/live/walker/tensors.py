@@ -8,7 +8,7 @@ import torch
 
 from graphvis.live.numbers import format_value
 from graphvis.live.walker.naming import Names
-from graphvis.live.walker.numbering import number_all
+from graphvis.live.walker.numbering import Numbers
 from graphvis.live.walker.structure import name_of
 from graphvis.model.tensor import TensorInfo
 
@@ -24,7 +24,7 @@ class Storages:
     """
 
     def __init__(self) -> None:
-        self._numbers: dict[int, int] = {}
+        self._numbers = Numbers()
 
     def look(self, tensor: torch.Tensor) -> tuple[int | None, int]:
         """The number and the size in bytes of the storage of `tensor`; (None, 0) where it has none."""
@@ -37,16 +37,21 @@ class Storages:
             return None, 0
         if type(nbytes) is not int:  # a symbol, while a compiler traces
             nbytes = 0
-        return self._numbers.setdefault(storage._cdata, len(self._numbers)), nbytes
+        number = self._numbers.find(storage._cdata)
+        if number is None:
+            number = self._numbers[storage._cdata] = self._numbers.count
+        return number, nbytes
 
-    def look_all(self, tensors: Sequence[torch.Tensor]) -> Sequence[int | None]:
-        """The number of the storage of each of many tensors, of which none is on the meta device."""
+    def look_all(self, tensors: Sequence[torch.Tensor]) -> tuple[Sequence[int | None], bool]:
+        """The number of the storage of each of many tensors, of which none is on the meta device; whether all have one.
+
+        Those of a sparse tensor have none, nor has one that a functorch transform wraps.
+        """
         try:
             addresses = list(map(_ADDRESS, tensors))
         except (RuntimeError, NotImplementedError):
-            return [self.look(tensor)[0] for tensor in tensors]
-        found, _ = number_all(self._numbers, addresses, len(self._numbers))
-        return found
+            return [self.look(tensor)[0] for tensor in tensors], False
+        return self._numbers.number_all(addresses, self._numbers.count)[0], True
 
 
 class _Words(dict[object, str]):
@@ -97,7 +102,7 @@ def version_of(tensor: torch.Tensor) -> int | None:
 def describe(
     tensor: torch.Tensor,
     names: Names,
-    storages: Storages,
+    storage: int | None,
     number: Callable[[torch.Tensor], int | None] | None,
     values: bool,
 ) -> TensorInfo:
@@ -106,7 +111,7 @@ def describe(
     Args:
         tensor: any tensor.
         names: where its names are looked up.
-        storages: gives its storage a number.
+        storage: its storage's number.
         number: its number in the running record; None without a record.
         values: whether to read the value and the gradient of a small tensor.
     """
@@ -125,7 +130,7 @@ def describe(
         is_leaf=is_leaf,
         grad_fn=None if grad_fn is None else name_of(grad_fn),
         version=version_of(tensor),
-        storage=storages.look(tensor)[0],
+        storage=storage,
         value=format_value(tensor) if values else None,
         grad=format_value(grad) if values and grad is not None else None,
         has_grad=grad is not None,

@@ -37,7 +37,16 @@ def interrupted_row() -> torch.Tensor:
     return torch.cat([leaf if i % 7 else leaf.exp() for i, leaf in enumerate(leaves)])
 
 
-@pytest.mark.parametrize("build", [shared_leaves, views, interrupted_row])
+def accumulated_twice() -> torch.Tensor:
+    """A row of leaves of which one comes again by a second ``AccumulateGrad``, in a row further down."""
+    leaves = [torch.ones(1, requires_grad=True) for _ in range(60)]
+    first = torch.cat(leaves[:40])
+    with torch.no_grad():
+        leaves[7].data = leaves[7].data.double()  # another dtype: PyTorch drops the accumulator that it had
+    return torch.cat([first.double(), leaves[7], *leaves[40:], *(leaf * 2 for leaf in leaves[:2])])
+
+
+@pytest.mark.parametrize("build", [accumulated_twice, shared_leaves, views, interrupted_row])
 def test_wide_nodes_and_rows_of_leaves(build: Callable[[], torch.Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
     output = build()
     by_columns = walk(output)
@@ -81,6 +90,7 @@ MIXTURES: dict[str, Callable[[], list[torch.Tensor]]] = {
     "none": list,
     "plain": plain_tensors,
     "meta": lambda: [*plain_tensors(), STRANGE["meta"](), *plain_tensors()],
+    "with a lazy bit": lambda: [*plain_tensors(), torch.ones(2, dtype=torch.cfloat).conj().imag, *plain_tensors()],
     "sparse": lambda: [*plain_tensors(), STRANGE["sparse"](), *plain_tensors()],
     "everything": everything,
 }
@@ -98,12 +108,38 @@ def test_states(make: Callable[[], list[torch.Tensor]], values: bool) -> None:
         found = describe_all(nodes, tensors, names, Storages(), id, values)
         storages = Storages()
         one_by_one = {
-            node: describe(tensor, names, storages, id, values) for node, tensor in zip(nodes, tensors, strict=True)
+            node: describe(tensor, names, storages.look(tensor)[0], id, values)
+            for node, tensor in zip(nodes, tensors, strict=True)
         }
 
     assert len(found) == len(tensors)
     assert list(found) == list(nodes)
     assert dict(found) == one_by_one
+
+
+def test_values_are_those_of_the_moment_of_the_walk() -> None:
+    leaves = [torch.full((), float(i), requires_grad=True) for i in range(40)]
+    graph = walk(torch.stack(leaves))
+    with torch.no_grad():
+        for leaf in leaves:
+            leaf.zero_()
+    leaves[0].requires_grad_(requires_grad=False)
+    leaves.clear()
+
+    values = [info.value for info in graph.tensors.values() if info.is_leaf]
+
+    assert values == [f"{i}." for i in range(40)]
+    assert all(info.requires_grad for info in graph.tensors.values())
+
+
+def test_a_leaf_that_an_accumulator_met_twice_is_one_leaf() -> None:
+    output = accumulated_twice()
+    nodes = [function.variable for function, _ in output.grad_fn.next_functions if hasattr(function, "variable")]
+    graph = walk(output)
+
+    assert len({id(tensor) for tensor in nodes}) == 21
+    assert graph.names.count("AccumulateGrad") == 61
+    assert graph.kinds.count("leaf") == 60
 
 
 def test_the_tensors_of_a_walk_are_data() -> None:
