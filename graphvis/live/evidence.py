@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import zip_longest
+from functools import cached_property
 from typing import Any
 
 import msgspec
 import torch
 
 from graphvis.analysis import diagnosing
-from graphvis.analysis.diagnosing import Subject
+from graphvis.analysis.attributing import calls_of_nodes
+from graphvis.analysis.diagnosing import Overwritten, Subject
 from graphvis.analysis.joining import join
 from graphvis.live import effects, walker
 from graphvis.live import probe as probing
@@ -41,7 +42,6 @@ class Evidence:
         values: bool = True,
     ) -> None:
         self._parameters = parameters
-        self._differ: list[bool | None] = []
         self._graph = walker.walk(
             outputs,
             names,
@@ -52,7 +52,8 @@ class Evidence:
         )
         with uncollected():
             self._trace = None if recording is None else recording.freeze()
-            self._joined = self._graph if self._trace is None else join(self._graph, self._trace)
+            self._calls = {} if self._trace is None else calls_of_nodes(self._graph, self._trace)
+            self._joined = self._graph if self._trace is None else join(self._graph, self._trace, self._calls)
 
     def judge(self, measured: Mapping[int, probing.Measured], backward: Location | None = None) -> Diagnosis:
         """Judge by it, by what a backward was measured to give, by ``id`` of the parameters, and by :meth:`compare`.
@@ -63,22 +64,35 @@ class Evidence:
         """
         with uncollected():
             subjects = subjects_of(self._graph, self._trace, self._parameters, measured)
-            found = diagnosing.diagnose(self._graph, self._trace, subjects, backward=backward)
-        conflicts = tuple(
-            msgspec.structs.replace(conflict, certain=True) if differs else conflict
-            for conflict, differs in zip_longest(found.conflicts, self._differ[: len(found.conflicts)])
-            if differs is not False
-        )
-        return msgspec.structs.replace(found, graph=self._joined, conflicts=conflicts)
+            found = diagnosing.diagnose(
+                self._graph,
+                self._trace,
+                subjects,
+                calls=self._calls,
+                overwritten=self._overwritten,
+                backward=backward,
+            )
+        return msgspec.structs.replace(found, graph=self._joined)
+
+    @cached_property
+    def _overwritten(self) -> tuple[Overwritten, ...]:
+        """What was overwritten, as far as it is known now."""
+        return diagnosing.find_overwritten(self._graph, self._trace, self._calls)
 
     def compare(self, outputs: Any, recording: Recording) -> None:
         """Measure which of the conflicts make a gradient wrong; those that do not are none from then on."""
         if not recording.tape.keeping:
             return
-        conflicts = diagnosing.find_conflicts(self._graph, self._trace)
+        with uncollected():
+            found = self._overwritten
         leaves = self._leaves(outputs)
-        if leaves and any(one.conflict.effect != "raises" for one in conflicts):
-            self._differ = effects.measure(outputs, leaves, conflicts, recording.tape.keeping)
+        if leaves and any(one.conflict.effect != "raises" for one in found):
+            differ = effects.measure(outputs, leaves, found, recording.tape.keeping)
+            self._overwritten = tuple(
+                _certain(one) if differs else one
+                for one, differs in zip(found, differ, strict=True)
+                if differs is not False
+            )
 
     def buffers(self, recording: Recording | None) -> list[torch.Tensor]:
         """The buffers of the modules that ran, where a backward runs code again that may update them; else none."""
@@ -94,6 +108,10 @@ class Evidence:
         """Whose gradients are compared."""
         leaves = probing.leaves_of(find_outputs(outputs)) if self._parameters is None else self._parameters.values()
         return [leaf for leaf in leaves if leaf.requires_grad]
+
+
+def _certain(one: Overwritten) -> Overwritten:
+    return msgspec.structs.replace(one, conflict=msgspec.structs.replace(one.conflict, certain=True))
 
 
 def subjects_of(

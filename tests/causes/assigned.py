@@ -558,6 +558,15 @@ def many_parameters_in_one_call(m):
     return _loss(m)
 
 
+@loaded()
+def a_view_that_was_taken_before_a_step(m):
+    row = m.w[0]
+    optimizer = torch.optim.Adam([m.g, m.w], lr=0.01, weight_decay=0.1)
+    (x() @ m.g @ m.w).square().sum().backward()
+    optimizer.step()
+    return (x() @ row).sum()
+
+
 @loaded(build=weights("g", "w", "v"), g="unused", w="gradient", v="unused")
 def line_search(m):
     optimizer = torch.optim.LBFGS([m.g, m.v, m.w], line_search_fn="strong_wolfe", max_iter=3)

@@ -132,6 +132,25 @@ def parameter_whose_data_was_exchanged_before(m, write):
 
 
 @conflict("raises", "MulBackward0")
+def parameter_whose_data_was_exchanged_after(m, write):
+    h = m.w * m.w  # SAVED
+    if write:
+        with torch.no_grad():
+            m.w.mul_(1)  # WROTE
+        m.w.data = m.w.data.clone()
+        m.w.data.mul_(1)
+    return (x() @ h @ m.v).sum()
+
+
+@conflict("raises", "MulBackward0")
+def parameter_that_is_given_a_first_value_again(m, write):
+    h = m.w * m.w  # SAVED
+    if write:
+        torch.nn.init.constant_(m.w, 0.5)  # WROTE
+    return (x() @ h @ m.v).sum()
+
+
+@conflict("raises", "MulBackward0")
 def multiplied_input(m, write):
     h = x() @ m.w + 1
     y = h * m.v[:2]  # SAVED

@@ -1,8 +1,8 @@
 """From what walker and recorder noted to verdicts, cuts and conflicts; no live tensor."""
 
-from graphvis.analysis.diagnosing.conflicts import find_conflicts
+from graphvis.analysis.diagnosing.conflicts import find_overwritten
 from graphvis.analysis.diagnosing.diagnosing import diagnose
 from graphvis.analysis.diagnosing.overwritten import Overwritten
 from graphvis.analysis.diagnosing.subjects import Subject, Zeroing
 
-__all__ = ["Overwritten", "Subject", "Zeroing", "diagnose", "find_conflicts"]
+__all__ = ["Overwritten", "Subject", "Zeroing", "diagnose", "find_overwritten"]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from graphvis.analysis.attributing import calls_of_nodes
 from graphvis.analysis.cutting import is_checkpoint, short
-from graphvis.analysis.diagnosing.freed import find_freed
 from graphvis.analysis.diagnosing.overwritten import Overwritten
 from graphvis.analysis.diagnosing.regions import Region, region_of
 from graphvis.analysis.diagnosing.unshown import kept_unshown, read_again
@@ -29,24 +27,20 @@ _SUM_FIRST = frozenset({"addmm", "baddbmm", "addbmm", "addmv"})
 _Place = tuple[int, Region]
 
 
-def find_conflicts(
-    graph: Graph, trace: Trace | None, stop: int | None = None, *, due: bool = False
+def find_overwritten(
+    graph: Graph, trace: Trace | None, calls: Mapping[int, int], stop: int | None = None
 ) -> tuple[Overwritten, ...]:
-    """Every saved tensor that was overwritten since it was saved, in the order of the graph's nodes; then the freed.
+    """Every saved tensor that was overwritten since it was saved, in the order of the graph's nodes.
 
     Without a trace only what PyTorch itself refuses is known, and no line.
 
     Args:
         graph: a walk with the saved tensors' states.
         trace: the run that built it.
+        calls: which call made each node.
         stop: look at the calls before this one only; None for all.
-        due: whether a backward is about to run; see :func:`find_freed`.
     """
-    if trace is None:
-        return tuple(_refused(graph))
-    search = _Search(graph, trace, stop)
-    freed = (Overwritten(conflict=conflict) for conflict in find_freed(graph, trace, search.calls, stop, due))
-    return (*search.run(), *freed)
+    return tuple(_refused(graph) if trace is None else _Search(graph, trace, calls, stop).run())
 
 
 def _refused(graph: Graph) -> Iterator[Overwritten]:
@@ -70,10 +64,10 @@ def _conflict(graph: Graph, node: int, saved: Saved, effect: Effect) -> Conflict
 
 
 class _Search:
-    def __init__(self, graph: Graph, trace: Trace, stop: int | None) -> None:
+    def __init__(self, graph: Graph, trace: Trace, calls: Mapping[int, int], stop: int | None) -> None:
         self.graph = graph
         self.trace = trace
-        self.calls = calls_of_nodes(graph, trace)
+        self.calls = calls
         self.writes = Writes(trace, stop)
 
     def run(self) -> Iterator[Overwritten]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from graphvis.analysis.attributing import calls_of_nodes
-from graphvis.analysis.diagnosing.conflicts import find_conflicts
+from graphvis.analysis.diagnosing.conflicts import find_overwritten
+from graphvis.analysis.diagnosing.freed import find_freed
+from graphvis.analysis.diagnosing.overwritten import Overwritten
 from graphvis.analysis.diagnosing.subjects import Subject
 from graphvis.analysis.diagnosing.terms import without_gradient
 from graphvis.analysis.diagnosing.verdicts import Judgement, after_the_fact
@@ -24,6 +26,8 @@ def diagnose(
     trace: Trace | None,
     subjects: Sequence[Subject],
     *,
+    calls: Mapping[int, int] | None = None,
+    overwritten: Sequence[Overwritten] | None = None,
     backward: Location | None = None,
     stop: int | None = None,
 ) -> Diagnosis:
@@ -33,15 +37,22 @@ def diagnose(
         graph: a walk from the outputs.
         trace: the run that built them; None if it was not recorded.
         subjects: the parameters.
+        calls: which call made each node, where somebody has asked already.
+        overwritten: the saved tensors that were overwritten, where somebody has looked already.
         backward: the line that starts the backward, which is about to run; None where that is not known.
         stop: look at the calls before this one only; None for all.
     """
+    if calls is None:
+        calls = {} if trace is None else calls_of_nodes(graph, trace)
+    if overwritten is None:
+        overwritten = find_overwritten(graph, trace, calls, stop)
+    freed = () if trace is None else find_freed(graph, trace, calls, stop, due=backward is not None)
     roots = [info.trace_number if (info := graph.tensors.get(root)) else None for root in graph.roots]
     seen = [root for root in roots if root is not None]
     notes = list(trace.notes) if trace is not None else []
     cuts: tuple[Cut, ...] = ()
     if trace is not None and seen and len(seen) == len(roots):
-        judgement = Judgement(subjects, trace, seen, _checkpoints(graph, trace), stop)
+        judgement = Judgement(subjects, trace, seen, _checkpoints(graph, calls), stop)
         findings, cuts = judgement.findings, judgement.cuts
         known = {cut.call for cut in cuts}
         notes += [_constant(trace, call) for call in without_gradient(trace, seen, stop) if call not in known]
@@ -55,17 +66,16 @@ def diagnose(
         backward=backward,
         findings=findings,
         cuts=cuts,
-        conflicts=tuple(found.conflict for found in find_conflicts(graph, trace, stop, due=backward is not None)),
+        conflicts=(*(one.conflict for one in overwritten), *freed),
         graph=graph,
         notes=tuple(notes),
         traced=trace is not None,
     )
 
 
-def _checkpoints(graph: Graph, trace: Trace) -> set[int]:
+def _checkpoints(graph: Graph, calls: Mapping[int, int]) -> set[int]:
     """The reentrant checkpoints among the calls that a backward comes to."""
-    nodes = [node for node, name in enumerate(graph.names) if name == _CHECKPOINT and node in graph.reached]
-    calls = calls_of_nodes(graph, trace) if nodes else {}
+    nodes = (node for node, name in enumerate(graph.names) if name == _CHECKPOINT and node in graph.reached)
     return {calls[node] for node in nodes if node in calls}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from graphvis.analysis.attributing import calls_of_nodes
@@ -17,25 +19,26 @@ _ALIASES = frozenset("detach data alias clone item numpy from_numpy tensor as_te
 """Functions that hand their input's value on unchanged, with or without a gradient."""
 
 
-def join(graph: Graph, trace: Trace) -> Graph:
+def join(graph: Graph, trace: Trace, calls: Mapping[int, int] | None = None) -> Graph:
     """Add the value lane to a walk.
 
     Args:
         graph: a walk made while `trace` was recorded: its tensors bear their numbers in the trace.
         trace: the recording up to the moment of the walk.
+        calls: which call made each node, where somebody has asked already.
 
     Returns:
         The graph with value edges, cuts, ghosts, and the line and module of each node.
     """
-    return _Join(graph, trace).run()
+    return _Join(graph, trace, calls_of_nodes(graph, trace) if calls is None else calls).run()
 
 
 class _Join:
-    def __init__(self, graph: Graph, trace: Trace) -> None:
+    def __init__(self, graph: Graph, trace: Trace, calls: Mapping[int, int]) -> None:
         self.graph = graph
         self.trace = trace
         self.lane = Lane(graph, trace)
-        self.calls = calls_of_nodes(graph, trace)
+        self.calls = calls
         self.made: dict[int, list[int]] = {}
         for node, call in self.calls.items():
             self.made.setdefault(call, []).append(node)
