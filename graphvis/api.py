@@ -177,7 +177,13 @@ def run_script(
     within = [counterfactual.without_cuts(line) for line in without]
     seen = script.run(program, go_on=go_on, probe=probe, announce=announce, within=within)
     judged = judge(
-        seen.diagnoses, seen.optimizers, refused=seen.refused, only=only, ignore=ignore, aliases=seen.aliases
+        seen.diagnoses,
+        seen.optimizers,
+        refused=seen.refused,
+        later=seen.later,
+        only=only,
+        ignore=ignore,
+        aliases=seen.aliases,
     )
     failure, exit_code = script.ending(seen.error)
     notes = [*seen.notes, *judged.notes, *_not_met(without, within)]

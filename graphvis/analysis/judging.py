@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import PurePath
 
 import msgspec
 
+from graphvis.model.cut import Cut
 from graphvis.model.diagnosis import Diagnosis, Finding
 from graphvis.model.location import Location
 from graphvis.model.run import Issue
@@ -64,7 +66,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         warnings: the same.
         not_reached: the same.
         passed_over: the same.
-        notes: of optimizers that did not step, in sentences.
+        notes: of optimizers that did not step, and of what is otherwise in the round after, in sentences.
         unmatched: the patterns that fit no parameter.
     """
 
@@ -81,6 +83,7 @@ def judge(
     optimizers: Optimizers,
     *,
     refused: Collection[int] = (),
+    later: Mapping[int, Diagnosis] | None = None,
     only: Sequence[str] = (),
     ignore: Sequence[str] = (),
     aliases: Mapping[str, Sequence[str]] | None = None,
@@ -94,6 +97,9 @@ def judge(
         diagnoses: one for each backward.
         optimizers: who holds what.
         refused: those of the diagnoses whose backward raised, for what it was to start from leads to no gradient.
+        later: by the places of some of the diagnoses, what came of the same backward in the round after. A parameter
+            that learns then is no problem, and one that does not is no problem either: models are warmed up, and
+            losses taken in turn.
         only: patterns of names; where there are some, other parameters are passed over.
         ignore: patterns of names to pass over.
         aliases: other names by which a pattern may mean a parameter.
@@ -101,7 +107,8 @@ def judge(
     names = {finding.parameter: None for diagnosis in diagnoses for finding in diagnosis.findings}
     known = {name: (name, *(aliases or {}).get(name, ())) for name in names}
     passed_over = {name for name, all_ in known.items() if not _wanted(all_, only, ignore)}
-    judging = _Judging(diagnoses, optimizers, passed_over)
+    changes = [_Change(diagnoses[where], after, optimizers.holders) for where, after in (later or {}).items()]
+    judging = _Judging(diagnoses, optimizers, passed_over, {name for change in changes for name in change.gained})
     for where in sorted(refused):
         judging.explain(where)
     judging.judge_parameters()
@@ -111,7 +118,10 @@ def judge(
         warnings=tuple(judging.warnings),
         not_reached=tuple(judging.not_reached),
         passed_over=tuple(name for name in names if name in passed_over),
-        notes=tuple(_without_steps(optimizers, tuple(names))),
+        notes=(
+            *_without_steps(optimizers, tuple(names)),
+            *(note for change in changes for note in change.tell(passed_over, judging.warnings)),
+        ),
         unmatched=tuple(
             pattern
             for pattern in (*only, *ignore)
@@ -123,7 +133,13 @@ def judge(
 class _Judging:
     """The judging of one run, finding by finding."""
 
-    def __init__(self, diagnoses: Sequence[Diagnosis], optimizers: Optimizers, passed_over: Collection[str]) -> None:
+    def __init__(
+        self,
+        diagnoses: Sequence[Diagnosis],
+        optimizers: Optimizers,
+        passed_over: Collection[str],
+        learning_later: Collection[str],
+    ) -> None:
         self.problems: list[Issue] = []
         self.warnings: list[Issue] = []
         self.not_reached: list[str] = []
@@ -131,6 +147,7 @@ class _Judging:
         self._held = frozenset[str]().union(*(holder.parameters for holder in optimizers.holders))
         self._due = {name for holder in optimizers.holders if holder.stepped for name in holder.parameters}
         self._given = frozenset[str]().union(*(holder.given for holder in optimizers.holders))
+        self._learning_later = learning_later
         self._told: set[tuple[str, int]] = set()
 
     def explain(self, where: int) -> None:
@@ -172,8 +189,8 @@ class _Judging:
                 self.warnings.append(issue)
             else:
                 self.not_reached.append(name)
-        elif _may_learn(finding) or (finding.status != "zero" and not finding.certain):
-            # What may lie in a corner that was not seen is no reason to fail anyone's build.
+        elif _may_learn(finding) or (finding.status != "zero" and not finding.certain) or name in self._learning_later:
+            # What may lie in a corner that was not seen, or comes a round later, is no reason to fail anyone's build.
             self.warnings.append(issue)
         elif finding.status in ("zero", "cut", "unused"):
             self.problems.append(issue)
@@ -187,6 +204,57 @@ class _Judging:
                 )
                 certain = conflict.effect == "raises" or conflict.certain
                 (self.problems if certain else self.warnings).append(issue)
+
+
+class _Change:
+    """What is otherwise when the same backward comes round again.
+
+    Attributes:
+        gained: the parameters that have a gradient then, and had none.
+        lost: the findings of those that had one, and are cut off then though the optimizer still learns from it.
+    """
+
+    def __init__(self, before: Diagnosis, after: Diagnosis, holders: Sequence[Holder]) -> None:
+        self._after = after
+        known = {finding.parameter: finding for finding in before.findings}
+        learning = {name for name, finding in known.items() if finding.status == "gradient"}
+        still = {finding.parameter for finding in after.findings if finding.status == "gradient"}
+        self.gained = {name for name in still - learning if name in known}
+        # An optimizer none of whose parameters learns from it has its turn at another time.
+        groups = [holder.parameters for holder in holders] or [frozenset(known)]
+        due = frozenset[str]().union(*(group for group in groups if group & learning & still))
+        self.lost = [
+            finding
+            for finding in after.findings
+            if finding.parameter in learning & due
+            and (finding.status == "cut" or (finding.status == "zero" and not _may_learn(finding)))
+        ]
+
+    def tell(self, passed_over: Collection[str], warnings: Sequence[Issue]) -> Iterator[str]:
+        """It in sentences."""
+        by_line: dict[str, list[str]] = {}
+        for finding in self.lost:
+            if finding.parameter not in passed_over:
+                lines = [_place(cut.kind, cut.since or cut.location) for cut in map(self._cut, finding.cuts)]
+                lines += [_place(finding.node, finding.at)] if finding.at is not None else []
+                by_line.setdefault(" and ".join(lines), []).append(finding.parameter)
+        for line, names in by_line.items():
+            yield f"{_some(names)}: a gradient at first, and none in the round after: {line}"
+        warned = dict.fromkeys(issue.parameter for issue in warnings if issue.kind == "parameter" and not issue.says)
+        names = [name for name in warned if name is not None and name in self.gained]
+        if names:
+            yield f"{_some(names)}: no gradient at first, and one in the round after"
+
+    def _cut(self, number: int) -> Cut:
+        return self._after.cuts[number]
+
+
+def _place(what: str, at: Location) -> str:
+    return f"{what} at {PurePath(at.file).name}:{at.line}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _may_learn(finding: Finding) -> bool:
@@ -247,8 +315,7 @@ def _without_steps(optimizers: Optimizers, order: Sequence[str]) -> Iterator[str
         names = [name for name in order if name in holder.parameters and name not in stepped]
         if names and not holder.stepped:
             rounds = f"{optimizers.rounds} rounds" if optimizers.rounds > 1 else "1 backward"
-            shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            yield f"{rounds} passed without a step of the {holder.kind} that holds {shown}"
+            yield f"{rounds} passed without a step of the {holder.kind} that holds {_some(names)}"
 
 
 def _issue(kind: str, finding: Finding, where: int, says: str = "", at: Location | None = None) -> Issue:

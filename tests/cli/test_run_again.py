@@ -212,9 +212,8 @@ def test_a_later_run_says_which_it_is(call: Call, tmp_path: Path) -> None:
     told = call("run", path).out
     line = line_of(path, "optimize(a_optimizer")
     assert told.count("error[") == 1
-    assert "This is run 3 of that line" in told
-    assert f"train.py:{line}" in told
-    assert "This is run 1" not in told
+    assert f"note: this is run 3 of that line, called from train.py:{line}" in told
+    assert told.count("of that line") == 1
     assert told.count("backward at train.py") == 2
 
 
@@ -256,3 +255,125 @@ def test_what_only_a_later_micro_batch_reaches_learns(call: Call, tmp_path: Path
     assert steps.without == []
     assert problems(found) == {} == warned(found)
     assert [sum(v["status"] == "gradient" for v in d["verdicts"]) for d in found["diagnoses"]] == [4, 6]
+
+
+# the round after
+
+EPOCHS = """
+    net = Net()
+    {}
+    for epoch in range(3):
+        h = net.encoder(x)
+        {}
+        loss = F.cross_entropy(net.head(h), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+ONE = "optimizer = torch.optim.SGD(net.parameters(), 0.1)"
+
+
+@pytest.mark.parametrize(("cut", "kind"), [(".detach()", "detach"), (".data", "data"), (".round()", "RoundBackward0")])
+def test_a_cut_that_begins_later_is_noted_with_its_line(call: Call, tmp_path: Path, cut: str, kind: str) -> None:
+    path = script(tmp_path, EPOCHS.format(ONE, f"h = h{cut} if epoch else h  # here"))
+    result = call("run", "--strict", path)
+    assert result.code == 0
+    line = line_of(path, "# here")
+    assert (
+        "note: encoder.0.weight, encoder.0.bias: a gradient at first, and none in the round after: "
+        f"{kind} at train.py:{line}"
+    ) in result.err
+    assert "error" not in result.out + result.err
+    assert "round after" not in call("run", "--ignore", "encoder.*", path).err
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "body"),
+    [
+        (ONE, "pass"),
+        (ONE, "h = h if not epoch else x"),  # not used: losses of other tasks come in turn
+        (
+            "optimizers = [torch.optim.SGD(part.parameters(), 0.1) for part in (net.encoder, net.head)]\n"
+            "    class optimizer:\n"
+            "        step = staticmethod(lambda: [one.step() for one in optimizers])\n"
+            "        zero_grad = staticmethod(lambda: [one.zero_grad() for one in optimizers])",
+            "h = h if not epoch else h.detach()",  # the encoder's optimizer may have its turn at another time
+        ),
+    ],
+    ids=["nothing", "unused", "another optimizer"],
+)
+def test_what_may_be_a_turn_is_not_noted(call: Call, tmp_path: Path, optimizers: str, body: str) -> None:
+    result = call("run", "--strict", script(tmp_path, EPOCHS.format(optimizers, body)))
+    assert result.code == 0
+    assert "round after" not in result.err
+
+
+def test_what_learns_from_the_second_round_on_is_no_problem(call: Call, tmp_path: Path) -> None:
+    path = script(tmp_path, EPOCHS.format(ONE, "h = h if epoch else h.detach()  # warm up"))
+    result = call("run", path)
+    assert result.code == 0
+    assert "warning[cut]: 2 of 4 parameters" in result.out
+    assert "note: encoder.0.weight, encoder.0.bias: no gradient at first, and one in the round after" in result.err
+    assert call("run", "--strict", path).code == 1
+
+
+def test_a_factor_that_starts_at_zero_is_noted_to_learn(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        EPOCHS.format(
+            "down, up = nn.Parameter(torch.randn(4, 2)), nn.Parameter(torch.zeros(2, 4))\n"
+            "    net.down, net.up = down, up\n"
+            "    " + ONE,
+            "h = h + h @ down @ up",
+        ),
+    )
+    result = call("run", path)
+    assert result.code == 0
+    assert "warning[zero]: down gets a gradient of exactly zero" in result.out
+    assert "note: down: no gradient at first, and one in the round after" in result.err
+
+
+def test_what_is_overwritten_in_the_second_round_only_is_warned_of(call: Call, tmp_path: Path) -> None:
+    write = "h = h * h\n        if epoch: h.grad_fn._saved_self.data.mul_(2)  # here"
+    path = script(tmp_path, EPOCHS.format(ONE, write))
+    found = document(call("run", "--json", path))
+    warned_of = {(one["kind"], one["effect"], one["at"]["line"]) for one in found["warnings"]}
+    assert warned_of == {("conflict", "wrong gradient", line_of(path, "# here"))}
+    assert found["problems"] == []
+    assert [len(diagnosis["conflicts"]) > 0 for diagnosis in found["diagnoses"]] == [False, True]
+
+
+# names
+
+
+@pytest.mark.parametrize(
+    ("modules", "names"),
+    [
+        ("m = nn.Linear(4, 2); held = [m]", {"weight", "bias"}),
+        ("a, b = nn.Linear(4, 4), nn.Linear(4, 2); held = [a, b]", {"a.weight", "a.bias", "b.weight", "b.bias"}),
+        ("a = nn.Sequential(nn.Linear(4, 4)); net = Net(); held = [a, net]",
+         {"a.0.weight", "a.0.bias", "encoder.0.weight", "encoder.0.bias", "head.weight", "head.bias"}),
+        ("layers = [nn.Linear(4, 4), nn.Linear(4, 2)]; held = layers",
+         {"layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"}),
+        ("nets = {'first': nn.Linear(4, 4), 'last': nn.Linear(4, 2)}; held = nets.values()",
+         {"nets.first.weight", "nets.first.bias", "nets.last.weight", "nets.last.bias"}),
+    ],
+    ids=["one", "two", "one that says itself", "a list", "a dict"],
+)  # fmt: skip
+def test_modules_beside_each_other_are_told_apart(call: Call, tmp_path: Path, modules: str, names: set[str]) -> None:
+    path = script(
+        tmp_path,
+        f"""
+        {modules}
+        optimizers = [torch.optim.SGD(one.parameters(), 0.1) for one in held]
+        def train(x):
+            for i, (module, optimizer) in enumerate(zip(held, optimizers)):
+                x = module(x)
+            x.sum().backward()
+            for optimizer in optimizers:
+                optimizer.step()
+        train(x)
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert {verdict["parameter"] for verdict in found["diagnoses"][0]["verdicts"]} == names

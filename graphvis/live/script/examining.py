@@ -11,7 +11,7 @@ import torch
 from graphvis.live.evidence import Evidence
 from graphvis.live.probe import Measured, Watch, unmoved
 from graphvis.live.recorder import Recording
-from graphvis.model import Cut, Diagnosis, Location
+from graphvis.model import Diagnosis, Location
 
 
 class Examination:
@@ -82,20 +82,27 @@ class Examination:
 
     def reasons(self, names: Collection[str]) -> set[tuple[object, ...]]:
         """Why those of some parameters get no gradient that do not: each with what is to blame."""
+        cuts = [(cut.kind, cut.location) for cut in self.diagnosis.cuts]
         return {
-            (
-                one.parameter,
-                one.status,
-                one.at,
-                one.node,
-                *((cut.kind, cut.location) for cut in map(self._cut, one.cuts)),
-            )
+            (one.parameter, one.status, one.at, one.node, *(cuts[i] for i in one.cuts))
             for one in self.diagnosis.findings
             if one.parameter in names and one.status not in ("gradient", "frozen")
         }
 
-    def _cut(self, number: int) -> Cut:
-        return self.diagnosis.cuts[number]
+    def leave_out(self, told: set[tuple[object, ...]]) -> bool:
+        """Forget the conflicts that were told at another execution of the line, and add the others to those.
+
+        Returns:
+            Whether there are others.
+        """
+        keys = {
+            conflict: (conflict.effect, conflict.node, conflict.saved, conflict.saved_at, conflict.modified_at)
+            for conflict in self.diagnosis.conflicts
+        }
+        conflicts = tuple(conflict for conflict, key in keys.items() if key not in told)
+        told.update(keys.values())
+        self.diagnosis = msgspec.structs.replace(self.diagnosis, conflicts=conflicts)
+        return bool(conflicts)
 
     def _judge(self, evidence: Evidence, measured: Mapping[int, Measured]) -> Diagnosis:
         judged = evidence.judge(measured, self._location)

@@ -11,15 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphvis.live.script.variables import name_of, variables_of
+
 _WRAPPERS = ("DistributedDataParallel", "DataParallel", "OptimizedModule", "FullyShardedDataParallel")
 
 
 class Names:
     """Finds parameters and names them, each by one name for the whole run.
 
-    A parameter is named as ``named_parameters()`` of the outermost module that holds it. Where two such modules would
-    give the same name, the variable that holds the module stands before it: ``critic.0.weight``; its class where no
-    variable does.
+    A parameter is named as ``named_parameters()`` of the outermost module that holds it. Where there are several such
+    modules, and two would give the same name, or one a name that says nothing of where it is, as ``weight`` and
+    ``0.weight``, the variable that holds the module stands before it: ``critic.0.weight``, ``layers.1.weight`` for one
+    in a list; its class where no variable does.
 
     Attributes:
         aliases: other names of a parameter.
@@ -52,10 +55,10 @@ class Names:
         Returns:
             Parameters by name.
         """
-        variables = list(_variables(frames))
+        variables = list(variables_of(frames))
         held = list(held)
         roots = self._roots(variables, set(ran), held)
-        self._prefix(roots, variables)
+        self._prefix(roots, frames)
         found: dict[str, Tensor] = {}
         known: set[int] = set()
         for root in roots:
@@ -102,7 +105,7 @@ class Names:
         order = {id(value): i for i, (_, value) in reversed(list(enumerate(variables)))}
         return sorted(roots, key=lambda root: order.get(id(root), len(order)))
 
-    def _prefix(self, roots: list[nn.Module], variables: list[tuple[str, Any]]) -> None:
+    def _prefix(self, roots: list[nn.Module], frames: list[FrameType]) -> None:
         counts: dict[str, int] = {}
         for root in roots:
             for name, _ in _unwrapped(root).named_parameters():
@@ -112,10 +115,11 @@ class Names:
             if root in self._prefixes:
                 continue
             inside = _inside(root, roots)
-            if inside is None and all(counts[name] == 1 for name, _ in _unwrapped(root).named_parameters()):
+            names = [name for name, _ in _unwrapped(root).named_parameters()]
+            if inside is None and all(counts[name] == 1 and (len(roots) == 1 or _says(name)) for name in names):
                 self._prefixes[root] = ""
                 continue
-            called = next((name for name, value in variables if value is root), None)
+            called = name_of(root, frames)
             prefix = inside or called or type(root).__name__
             number, full = 2, prefix
             while full in taken:
@@ -124,6 +128,12 @@ class Names:
             taken.add(full)
             if not inside and not called:
                 self.classes.append(full)
+
+
+def _says(name: str) -> bool:
+    """Whether the name of a parameter says where in the script it is, as ``encoder.0.weight`` does."""
+    first, _, rest = name.partition(".")
+    return bool(rest) and not first.isdigit()
 
 
 def _free(name: str, taken: Mapping[str, object]) -> str:
@@ -140,26 +150,6 @@ def _unwrapped(root: nn.Module) -> nn.Module:
             break
         root = inner
     return root
-
-
-def _variables(frames: list[FrameType]) -> Iterator[tuple[str, Any]]:
-    """What the frames' variables hold, innermost first; of ``self`` its attributes too."""
-    spaces: list[Mapping[str, Any]] = [frame.f_locals for frame in frames]
-    if frames:
-        spaces.append(frames[-1].f_globals)
-    seen: set[int] = set()
-    for space in spaces:
-        for name, value in list(space.items()):
-            if name.startswith("__"):
-                continue
-            if id(value) not in seen:
-                seen.add(id(value))
-                yield name, value
-            if name in ("self", "cls") and not isinstance(value, nn.Module):
-                for attribute, inner in list(getattr(value, "__dict__", {}).items()):
-                    if id(inner) not in seen:
-                        seen.add(id(inner))
-                        yield attribute, inner
 
 
 def _tensors(variables: list[tuple[str, Any]]) -> Iterator[tuple[str, Tensor]]:

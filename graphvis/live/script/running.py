@@ -26,8 +26,10 @@ class Outcome:
     """What a run left.
 
     Attributes:
-        diagnoses: one for each line that starts a backward, graphs included.
+        diagnoses: one for each line that starts a backward, graphs included; and more for one that is run for several
+            optimizers in turn, or that a later round broke.
         refused: those of them whose backward raised, for what it was to start from leads to no gradient.
+        later: by their places, what came of the same at the run of the line at which the script was stopped.
         rounds: how often the line that starts a backward most often did so.
         optimizers: who holds which parameters.
         aliases: other names by which a parameter may be meant.
@@ -39,6 +41,7 @@ class Outcome:
 
     diagnoses: list[Diagnosis] = field(default_factory=list)
     refused: frozenset[int] = frozenset()
+    later: dict[int, Diagnosis] = field(default_factory=dict)
     rounds: int = 0
     optimizers: Optimizers = field(default_factory=Optimizers)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -85,6 +88,7 @@ def run(
     examinations = watch.examinations
     outcome.diagnoses = [examination.diagnosis for examination in examinations]
     outcome.refused = frozenset(place for place, examination in enumerate(examinations) if examination.refused)
+    outcome.later = watch.later
     outcome.rounds = watch.rounds
     failed = outcome.error is not None and not isinstance(outcome.error, SystemExit)
     outcome.optimizers = Optimizers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ class Site:
             optimizer was still to step; by origins. None where nothing is trained by it.
         running: the examination of the backward that runs now.
         fruitless: how many of them told nothing new.
+        conflicts: what they told of overwritten tensors.
         ended: what was seen at the execution at which the script is to be stopped, and the origins of that.
         last: the same, where its diagnosis counts besides: where that backward raised, as one does that reaches into
             the round before, or where something was overwritten that was intact in the first.
@@ -42,6 +44,7 @@ class Site:
     examinations: dict[Origins, Examination | None] = field(default_factory=dict)
     running: Examination | None = None
     fruitless: int = 0
+    conflicts: set[tuple[object, ...]] = field(default_factory=set)
     ended: tuple[Origins, Examination] | None = None
     last: Examination | None = None
 
@@ -78,3 +81,34 @@ class Held:
         """What it holds now; nothing where the script has let it go."""
         optimizer = self.optimizer()
         return [] if optimizer is None else parameters_of(optimizer)
+
+
+def telling(
+    again: Iterable[Examination], firsts: Sequence[Examination], optimizers: Sequence[Held]
+) -> Iterator[Examination]:
+    """Of what was seen at later executions of lines that were seen before, what tells of an optimizer's parameters.
+
+    It does so where it is the first that gives one a gradient, or where the optimizer's own first step came after it
+    and it knows another reason why there is none.
+
+    Args:
+        again: what was seen at the later ones, in the order in which they ran.
+        firsts: what was seen at the first ones.
+        optimizers: whose parameters matter.
+    """
+    again = list(again)
+    held = {name for one in optimizers for name in one.names}
+    learning = {name for one in (*firsts, *again) for name in one.learning()}
+    known = {name for one in firsts for name in one.learning()}
+    kept = {id(one) for one in firsts}
+    for examination in again:
+        new = (examination.learning() & held) - known
+        if new or any(
+            examination.reasons(one.names - one.given - learning)
+            - {reason for other in one.backwards if id(other) in kept for reason in other.reasons(one.names)}
+            for one in optimizers
+            if examination in one.backwards
+        ):
+            known |= new
+            kept.add(id(examination))
+            yield examination

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
@@ -20,8 +20,8 @@ from graphvis.live.recorder.frames import USER, locate
 from graphvis.live.script.examining import Examination
 from graphvis.live.script.naming import Names, parameters_of
 from graphvis.live.script.origins import Origins, trace_origins
-from graphvis.live.script.sites import MOST_FRUITLESS, Held, Site
-from graphvis.model import Location
+from graphvis.live.script.sites import MOST_FRUITLESS, Held, Site, telling
+from graphvis.model import Diagnosis, Location
 
 MOST_ROUNDS = 20
 """How often a line may start a backward before the script is stopped, whether every optimizer has stepped or not."""
@@ -75,8 +75,22 @@ class Watch:
         firsts = [site.first for site in sites]
         again = [one for site in sites for one in list(site.examinations.values())[1:] if one is not None]
         lasts = [site.last for site in sites]
-        examined = [one for one in (*firsts, *self._telling(again), *lasts) if one is not None]
+        known = [one for one in firsts if one is not None]
+        examined = [*known, *telling(again, known, self.optimizers), *(one for one in lasts if one is not None)]
         return list({id(one): one for one in examined}.values())
+
+    @property
+    def later(self) -> dict[int, Diagnosis]:
+        """What was seen when the script was stopped, by the place of what was seen when the same was computed first."""
+        site = self._ending
+        if site is None or site.ended is None or self.over is None:
+            return {}
+        places = {id(examination): place for place, examination in enumerate(self.examinations)}
+        origins, ended = site.ended
+        alike = [one for known, one in site.examinations.items() if known.made == origins.made and id(one) in places]
+        same = site.examinations.get(origins)
+        before = same if id(same) in places else next(iter(alike), None)
+        return {} if before is None or before is ended else {places[id(before)]: ended.diagnosis}
 
     @property
     def rounds(self) -> int:
@@ -164,10 +178,13 @@ class Watch:
         running, site.running = site.running, None
         if running is not None:
             running.finish(event)
+            running.leave_out(site.conflicts)
             self._learn(site, running)
         ended = None if self._ending is not site or site.ended is None else site.ended[1]
         if ended is not None:
             ended.finish(event)
+            if ended.leave_out(site.conflicts):
+                site.last = ended
         if event.error is not None and site.rounds and site.last is None:
             # What the rounds before left has broken it: the first execution knows nothing of that.
             site.last = ended or running or self._examine(event, site)
@@ -184,29 +201,6 @@ class Watch:
             site.fruitless += learning & held <= self._learning
         self._learning |= learning
 
-    def _telling(self, again: list[Examination]) -> Iterator[Examination]:
-        """Of what was seen at later executions of lines that were seen before, what tells of an optimizer's parameters.
-
-        It does so where it is the first that gives one a gradient, or where the optimizer's own first step came after
-        it and it knows another reason why there is none.
-        """
-        held = {name for one in self.optimizers for name in one.names}
-        firsts = [site.first for site in self.sites.values() if site.first is not None]
-        kept = {id(one) for one in firsts}
-        known = {name for one in firsts for name in one.learning()}
-        for examination in again:
-            learning = examination.learning() & held
-            if learning <= known and not any(
-                examination.reasons(one.names - one.given - self._learning)
-                - {reason for other in one.backwards if id(other) in kept for reason in other.reasons(one.names)}
-                for one in self.optimizers
-                if examination in one.backwards
-            ):
-                continue
-            known |= learning
-            kept.add(id(examination))
-            yield examination
-
     def _stop(self, site: Site) -> None:
         self.over = site.location
         self.recording.pause()
@@ -221,6 +215,8 @@ class Watch:
             by_id = {id(tensor): name for name, tensor in self._find().items()}
             held.former = {id(tensor): by_id[id(tensor)] for tensor in parameters_of(optimizer) if id(tensor) in by_id}
             held.names.clear()
+            if not self.sites:
+                self.names = Names()  # what a module is called depends on those beside it, and more may come
 
     def _begin_step(self, optimizer: Any, *_: Any) -> None:
         self._stepping.append(optimizer)
@@ -285,8 +281,8 @@ class Watch:
         known = self.recording.tape.frames
         called = (locate(known.places[known.place(frame)]) for frame in frames)
         by = next((one for one in called if (one.file, one.line) != (site.location.file, site.location.line)), None)
-        where = "" if by is None else f", called from {PurePath(by.file).name}:{by.line}: `{by.text}`"
-        return f"This is run {site.started} of that line{where}."
+        where = "" if by is None else f", called from {PurePath(by.file).name}:{by.line}"
+        return f"this is run {site.started} of that line{where}"
 
     def _find(self) -> dict[str, torch.Tensor]:
         """The parameters now, and who holds them."""
