@@ -58,7 +58,8 @@ class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
 
     Attributes:
         ok: whether there is no problem and the script did not fail.
-        diagnoses: one for each line that starts a backward, at its first execution.
+        diagnoses: one for each line that starts a backward, at its first execution; others follow where it trains
+            another optimizer's parameters later, or where a later round breaks it.
         problems: what keeps the script from training as meant.
         warnings: what may be meant.
         not_reached: parameters of optimizers that had not stepped when the recording ended, and that got no gradient.
