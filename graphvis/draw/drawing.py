@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from graphvis.picture.layout import Placement
     from graphvis.picture.scene import Scene
 
-_FEW = 24
+_FEW = 30
 """Nodes up to which a picture is drawn as it is, without a look at its modules."""
 
 

@@ -16,7 +16,7 @@ _Closed = tuple[int, int, int, int]
 """What may be opened: whether the gradient reaches all of it, minus its size, its module, and -1 or which group."""
 
 _WHOLE_MODULE = -1
-_WORTH = (0, 1, 7, 12)
+_WORTH = (0, 1, 2, 2)
 """Boxes that may be missing rather than that the same is shown again, or parameters alone, or all calls of a module."""
 _DIGITS = re.compile(r"\d+")
 

@@ -20,7 +20,7 @@ from graphvis.analysis.folding.tree import Modules, dissolve
 from graphvis.analysis.folding.whole import Whole
 from graphvis.analysis.folding.words import title
 
-FEW = 24
+FEW = 30
 """Nodes up to which everything is shown, whatever it is; above that modules are boxes, where modules are known."""
 
 

@@ -18,7 +18,6 @@ _PERIODS_TRIED = 6
 _FEWEST_CUTS = 3
 _ROUNDS_SEEN = 64
 """Rounds from which it is read where one begins: among so many some are cut off from the one before."""
-_NUMBER = re.compile(r"step (\d+)")
 
 
 class _Stretch(msgspec.Struct, frozen=True):
@@ -47,58 +46,61 @@ def number_steps(whole: Whole, order: Sequence[int], labels: list[str]) -> None:
     counts: Counter[str] = Counter()
     found: dict[int, str] = {}
     steps: dict[int, str] = {}
+    loops: list[list[str]] = []
     for stretch in _stretches(tokens):
         start = stretch.start + _phase(whole, functions, stretch)
         first = functions[start : start + stretch.period]
         common = _shared([labels[unit] for unit in first])
         rounds = (stretch.start + stretch.period * stretch.rounds - start) // stretch.period
-        for step in range(rounds):
-            name = f"{common}.step {counts[common]}".lstrip(".")
-            counts[common] += 1
+        loops.append([f"{common}.step {counts[common] + step}".lstrip(".") for step in range(rounds)])
+        counts[common] += rounds
+        for step, name in enumerate(loops[-1]):
             for unit in functions[start + step * stretch.period : start + (step + 1) * stretch.period]:
                 rest = labels[unit][len(common) :].lstrip(".")
                 found[unit] = f"{name}.{rest}" if rest else name
                 steps[unit] = name
     _take_along(whole, labels, steps, found)
-    _chain(whole, steps, found)
+    _chain(whole, loops, steps, found)
     for unit, path in found.items():
         labels[unit] = path
 
 
-def _chain(whole: Whole, steps: Mapping[int, str], found: dict[int, str]) -> None:
-    """Steps from one cut to the next, where these come at even distances, are one module, ``steps 10–19``, and repeat.
+def _chain(whole: Whole, loops: Sequence[Sequence[str]], steps: Mapping[int, str], found: dict[int, str]) -> None:
+    """Steps from one cut to the next are one module, ``steps 10–19``, and repeat where the cuts do.
 
-    Without a recording a cut shows as a step that takes nothing from those before.
+    Without a recording a cut shows as a step that takes less than others do from those before.
     """
-    split = {path: path.rpartition("step ") for path in set(steps.values())}
-    last: dict[str, int] = {}
-    for outer, _, number in split.values():
-        last[outer] = max(last.get(outer, 0), int(number))
-    cut = set(whole.cuts)
-    linked = {
-        steps[unit]
-        for unit in steps
-        for one in whole.inputs[unit]
-        if steps.get(one, steps[unit]) != steps[unit] and (one, unit) not in cut
-    }
-    begun: dict[str, set[int]] = {outer: set() for outer in last}
-    for path, (outer, _, number) in split.items():
-        if path not in linked:
-            begun[outer].add(int(number))
-    for outer, firsts in begun.items():
-        starts = sorted(firsts - {0})
-        gaps = {there - here for here, there in pairwise(starts)}
-        if len(starts) < _FEWEST_CUTS or len(gaps) > 1 or gaps == {1}:
+    taken = _taken(whole, steps)
+    chunks: dict[str, str] = {}
+    for paths in loops:
+        usual, often = Counter(taken[path] for path in paths[1:]).most_common(1)[0]
+        starts = [place for place, path in enumerate(paths) if place and taken[path] != usual]
+        if len(starts) < _FEWEST_CUTS or often < len(starts):
             continue
-        chunks = {
-            step: f"{outer}steps {first}–{after - 1}."
-            for first, after in pairwise([0, *starts, last[outer] + 1])
-            for step in range(first, after)
-        }
-        for unit, path in found.items():
-            step = _NUMBER.match(path, len(outer)) if path.startswith(outer) else None
-            if step is not None:
-                found[unit] = chunks[int(step[1])] + path[len(outer) :]
+        outer, _, number = paths[0].rpartition("step ")
+        for first, after in pairwise([0, *starts, len(paths)]):
+            name = f"{outer}steps {int(number) + first}–{int(number) + after - 1}."
+            chunks.update((path, f"{name}{path[len(outer) :]}") for path in paths[first:after])
+    for unit, path in found.items():
+        step = steps.get(unit, path)  # a parameter that came along has no other path
+        if step in chunks:
+            found[unit] = chunks[step] + path[len(step) :]
+
+
+def _taken(whole: Whole, steps: Mapping[int, str]) -> dict[str, tuple[tuple[int, int, bool], ...]]:
+    """For each step what it takes from others: the places of both ends in their steps, and whether it is cut."""
+    places: dict[int, int] = {}
+    sizes: Counter[str] = Counter()
+    for unit, path in steps.items():
+        places[unit] = sizes[path]
+        sizes[path] += 1
+    cut = set(whole.cuts)
+    taken: dict[str, set[tuple[int, int, bool]]] = {path: set() for path in sizes}
+    for unit, path in steps.items():
+        for one in whole.inputs[unit]:
+            if steps.get(one, path) != path:
+                taken[path].add((places[unit], places[one], (one, unit) in cut))
+    return {path: tuple(sorted(ends)) for path, ends in taken.items()}
 
 
 def _in_time(whole: Whole, functions: list[int]) -> list[int]:

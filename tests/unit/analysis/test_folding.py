@@ -74,8 +74,8 @@ def test_a_block_with_a_cut_stands_alone_and_open() -> None:
 
 def test_a_mere_walk_is_folded_by_the_names_of_its_parameters() -> None:
     folded = fold(models.gpt(traced=False, prefix="model."))
-    at = boxes(folded)
-    assert {"h.0–11|ln_1", "h.0–11.attn|qkv", "h.0–11|gelu", "h.0–11|+"} <= set(at)
+    assert {"h.0–11|ln_1", "h.0–11|gelu", "h.0–11|+"} <= set(boxes(folded))
+    assert any(frame.startswith("h.0–11.attn") for frame in folded.clusters.values())
 
 
 def test_names_of_locals_in_front_do_not_part_parameters_from_their_modules() -> None:
@@ -88,7 +88,7 @@ def test_the_same_cut_in_every_block_is_one_picture() -> None:
     folded = fold(models.gpt(cut=tuple(range(12))))
     assert drawn(folded) <= 25
     assert sum(edge.cut is not None for edge in folded.values) == 12
-    assert {fold.lost for fold in folded.folds.values() if fold.modules == ("h.0.mlp.fc",)} == {24}
+    assert sum(fold.lost for fold in folded.folds.values() if fold.modules == ("h.0.mlp.fc",)) == 24
 
 
 def test_a_loop_is_drawn_once() -> None:
@@ -116,6 +116,10 @@ def test_what_is_small_stays_as_it_is() -> None:
     graph = walker.walk(y, {"x": x})
     assert fold(graph) is graph
     assert fold(graph, most=30).folds
+    lstm = nn.ModuleDict({"emb": nn.Embedding(9, 4), "lstm": nn.LSTM(4, 4, 2), "head": nn.Linear(4, 9)})
+    fused = models.graph_of(lstm, lambda: lstm["head"](lstm["lstm"](lstm["emb"](torch.ones(2, 3).long()))[0]).sum())
+    assert 20 <= drawn(fused) <= 60
+    assert fold(fused) is fused  # a picture of all of it is not much larger than one of its modules
     few = models.graph_of(model := nn.Sequential(nn.Linear(3, 3), nn.Tanh()), lambda: model(torch.ones(3)).sum())
     assert fold(few) is few
     assert fold(models.gpt(1)).folds  # modules are told apart from what is between them, however few
@@ -162,7 +166,7 @@ def test_all_calls_of_a_module_are_open_or_none_is(least: int) -> None:
     open_ = [any(frame.startswith(f"judge.call {n}") for frame in folded.clusters.values()) for n in (1, 2)]
     assert shut == [not open_[0], not open_[1]]
     assert shut[0] == shut[1]
-    assert shut[0] == (least < 40)
+    assert shut[0] == (least < 22)
 
 
 def test_depth_opens_levels() -> None:
@@ -335,3 +339,29 @@ def test_an_episode_whose_steps_are_cut_off_from_what_came_before_is_one_step_of
     assert drawn(folded) <= 30
     assert {fold.times for fold in folded.folds.values() if fold.functions >= 40} == {40}
     assert {edge.cut for edge in folded.values if edge.cut is not None} == set(range(len(graph.cuts)))
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 5, 12])
+@pytest.mark.parametrize("traced", [True, False])
+def test_a_model_of_any_depth_has_twenty_boxes_and_no_more_than_sixty(layers: int, traced: bool) -> None:
+    assert 20 <= drawn(fold(models.gpt(layers, traced=traced))) <= 60
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_a_loss_that_is_summed_up_does_not_hide_where_a_loop_is_cut(uneven: bool) -> None:
+    torch.manual_seed(0)
+    cell, out = nn.GRUCell(4, 4), nn.Linear(4, 1)
+    model = nn.ModuleDict({"cell": cell, "out": out})
+    cuts = {3, 5, 9, 20, 27, 31, 44} if uneven else set(range(10, 60, 10))
+    with record() as trace:
+        h, loss = torch.zeros(2, 4), torch.zeros(())
+        for step in range(60):
+            h = cell(torch.ones(2, 4), h.detach() if step in cuts else h)
+            loss = loss + out(h).square().mean()
+    for graph in (diagnose(loss, trace, model).graph, walker.walk(loss, dict(model.named_parameters()))):
+        assert graph is not None
+        folded = fold(graph)
+        assert 20 <= drawn(folded) <= 30
+        told = {*folded.clusters.values(), *folded.names}
+        begun = "steps 9–19" if uneven else "steps 10–19 … "
+        assert any(one.startswith(begun) for one in told)
