@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -21,6 +22,8 @@ _SAMPLES = 12
 _SWING = 56.0
 """Height of a swing at one end of a long way."""
 _STOREY = 32.0
+_RUNG = 6.0
+"""How far apart in height two ways that lead down are compared."""
 
 Way = tuple[Point, ...]
 
@@ -65,6 +68,17 @@ class _Box:
                 found.setdefault(storey, []).append(piece)
         return found
 
+    @cached_property
+    def rungs(self) -> tuple[int, list[float]] | None:
+        """The x at each height that is a multiple of a rung, with the first of these; None where it also leads up."""
+        first, found = math.ceil(self.top / _RUNG), list[float]()
+        for (x0, y0), (x1, y1) in self.pieces:
+            if y1 < y0:
+                return None
+            while (y := (first + len(found)) * _RUNG) <= y1:
+                found.append(x0 + (x1 - x0) * (y - y0) / (y1 - y0) if y1 > y0 else x1)
+        return first, found
+
 
 def _storeys(piece: tuple[Point, Point]) -> range:
     low, high = sorted((piece[0][1], piece[1][1]))
@@ -83,6 +97,12 @@ def _crossings(way: Way, lanes: list[_Box]) -> int:
 
 
 def _cross(one: _Box, other: _Box) -> bool:
+    if one.rungs is not None and other.rungs is not None:
+        (first, own), (second, its) = one.rungs, other.rungs
+        start, stop = max(first, second), min(first + len(own), second + len(its))
+        if stop - start > 1:
+            apart = [x - u for x, u in zip(own[start - first : stop - first], its[start - second :], strict=False)]
+            return min(apart) < 0 < max(apart)
     # Pieces at different heights cannot cross, and most are.
     return any(
         _sides(*piece, c, d) and _sides(c, d, *piece)
