@@ -21,6 +21,8 @@ Run = Callable[[str], bytes]
 HALF = 360.0
 MARGIN = 8.0
 _ROOM = HALF - 2 * MARGIN
+_HOPELESS = 2.0
+"""Times the room that there is from which on no other spacing makes it fit: half of a width are boxes."""
 FINE = 200
 """Boxes up to which a layout is refined."""
 _SPACINGS = (Spacing(24, 34), Spacing(16, 34), Spacing(11, 32))
@@ -61,12 +63,15 @@ def lay_out(
         if placement.width <= _ROOM:
             return placement
         loosest = loosest or placement
-    squeezed = _squeeze(measured, there, placement)
-    if squeezed is not None and squeezed.width <= _ROOM:
-        return squeezed
+        if placement.width > _HOPELESS * _ROOM:
+            break
+    else:
+        squeezed = _squeeze(measured, there, placement)
+        if squeezed is not None and squeezed.width <= _ROOM:
+            return squeezed
     assert loosest is not None
     wide = 2 * HALF - 2 * MARGIN
-    if loosest.width > wide and len(measured.scene.halves) == 1:
+    if wide < loosest.width <= _HOPELESS * wide and len(measured.scene.halves) == 1:
         staggered = _refine(measured, there, _staggered(measured, loosest), run)
         if staggered.width <= wide:
             return staggered

@@ -43,6 +43,12 @@ class _Lanes:
             cell = (math.floor(x / _CLEAR), math.floor(y / _CLEAR))
             self._cells.setdefault(cell, []).append((x, y, lane))
 
+    def remove(self, lane: int, track: Track) -> None:
+        """Take one lane's points out again."""
+        for x, y in sample(track):
+            cell = (math.floor(x / _CLEAR), math.floor(y / _CLEAR))
+            self._cells[cell] = [point for point in self._cells[cell] if point[2] != lane]
+
     def met(self, points: list[Point]) -> set[int]:
         """The lanes that come near one of the points."""
         found: set[int] = set()
@@ -95,12 +101,12 @@ def _lay(
                 near += [Place((sides[0] + sides[1]) / 2, (upper.y + lower.y) / 2, sides[1] - sides[0] + words, 1.0)]
             way = _cheapest(upper, lower, near, by_halves[halves], sides)
             track = Track(way[::-1] if link.returns and lower is placement.boxes[link.tail] else way)
-        if i in tracks:
-            by_halves.clear()  # where it was is free again
-        tracks[i] = track
         for others, lanes in by_halves.items():
             if others & halves:
+                if i in tracks:
+                    lanes.remove(i, tracks[i])  # where it was is free again
                 lanes.add(i, track)
+        tracks[i] = track
     return msgspec.structs.replace(placement, tracks=tracks)
 
 
