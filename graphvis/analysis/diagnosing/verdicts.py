@@ -14,6 +14,8 @@ from graphvis.analysis.diagnosing.subjects import Subject
 from graphvis.model import Call, Cut, Finding, Location, Trace
 from graphvis.model.cut import CutKind
 
+_MARKING = "Tensor.requires_grad_"
+
 
 class Judgement:
     """The verdicts of one backward.
@@ -118,25 +120,27 @@ class Judgement:
 
     @cached_property
     def _connected(self) -> set[int]:
-        """The tensors to which an edge led when some call took them."""
+        """The tensors to which an edge led when some call computed with them."""
         return {
-            number for call in self._trace.calls for number, on in zip(call.inputs, call.connected, strict=False) if on
+            number
+            for call in self._trace.calls
+            if call.function != _MARKING
+            for number, on in zip(call.inputs, call.connected, strict=False)
+            if on
         }
 
     @cached_property
-    def _marked(self) -> dict[int, Call]:
-        """The last ``requires_grad_()`` of each tensor."""
+    def _froze(self) -> dict[int, Call]:
+        """The last call that had each tensor require no grad."""
         return {
             call.inputs[0]: call
             for call in self._trace.calls
-            if call.function == "Tensor.requires_grad_" and call.inputs
+            if call.function == _MARKING and call.inputs and not any(call.results)
         }
 
     def _frozen_at(self, subject: Subject) -> Location | None:
-        marks = [self._marked[number] for number in subject.numbers if number in self._marked]
-        if not marks or any(marks[-1].results):
-            return None
-        return self._trace.locations[marks[-1].location]
+        froze = [self._froze[number] for number in subject.numbers if number in self._froze]
+        return self._trace.locations[froze[-1].location] if froze else None
 
     def _cut(self, blame: Blame, certain: bool) -> Cut:
         trace, call = self._trace, self._trace.calls[blame.call]

@@ -87,6 +87,8 @@ class Exposures:
 
     def take_in(self, tensor: Any, source: Any = None) -> None:
         """Note that the call that is being written down made `tensor` on memory of others: that of `source`, if any."""
+        if tensor.layout is not torch.strided:
+            return
         storage = tensor.untyped_storage()
         if storage.device.type == "cpu" and (source is None or _lies_in(source, storage)):
             self._share(self._identities.storage_of(storage), storage, None)

@@ -217,7 +217,9 @@ def _connected(flags: int, numbers: tuple[int, ...], hollow: set[int]) -> tuple[
 def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
     identities = tape.identities
     seen = RawTensor._make(identities.tensors[number])
-    shape, dtype, strides = tuple(seen.shape), seen.dtype, seen.strides
+    # A ragged dimension of a nested tensor is no number.
+    shape = tuple(size if type(size) is int else -1 for size in seen.shape)
+    dtype, strides = seen.dtype, None if -1 in shape else seen.strides
     storage: int | None = seen.storage
     start = seen.offset * dtype.itemsize
     steps = () if strides is None else tuple(stride * dtype.itemsize for stride in strides)
@@ -225,7 +227,7 @@ def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
         count = 1
         for size in shape:
             count *= size
-        stop = start + count * dtype.itemsize
+        stop = start + abs(count) * dtype.itemsize
     elif 0 in shape:
         stop = start
     else:

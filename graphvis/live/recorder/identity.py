@@ -97,7 +97,11 @@ class Identities:
             self.storage_count += 1
         offset = tensor.storage_offset()
         strides = None if tensor.is_contiguous() else tensor.stride()
-        self.tensors.append((tensor.shape, tensor.dtype, flags, known[1], offset, strides))
+        try:
+            shape = tensor.shape
+        except RuntimeError:  # nested: its parts have shapes, and it has none
+            shape, strides = (), None
+        self.tensors.append((shape, tensor.dtype, flags, known[1], offset, strides))
         self._entries[id(tensor)] = (number, known[0], offset)
         return number
 
@@ -171,6 +175,8 @@ class Identities:
         if known is None or known[0]() is not storage:
             return -1, 0, 0
         number, start = known[1], tensor.storage_offset() * tensor.element_size()
+        if tensor.is_nested:
+            return number, start, int(tensor.untyped_storage().nbytes())
         last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
         stop = start + (1 + last) * tensor.element_size() if tensor.numel() else start
         if number in self.windows:

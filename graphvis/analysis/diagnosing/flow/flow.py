@@ -13,6 +13,7 @@ from graphvis.model import Call, Entry, Trace
 
 _JOINING = frozenset({"cat", "concat", "concatenate", "stack"})
 _MARKING = frozenset({"detach_", "requires_grad_"})  # these change what a tensor is and not what it holds
+_EACH_ITS_OWN = frozenset({"broadcast_tensors", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d"})
 _SHARING = frozenset({"numpy", "__array__", "__dlpack__"})
 
 
@@ -218,7 +219,7 @@ class Flow:
 def _flowing(call: Call, name: str, place: int) -> Sequence[int]:
     """The places among a call's inputs from which a value flows into the result at `place`."""
     places = flowing(call)
-    if name.startswith("_foreach_"):
+    if name.startswith("_foreach_") or name in _EACH_ITS_OWN:
         count = len(call.outputs)
     elif name.startswith("_fused_"):
         count = next((at for at, on in enumerate(call.connected) if not on), 0)  # the parameters come first

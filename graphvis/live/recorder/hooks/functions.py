@@ -15,7 +15,9 @@ from graphvis.live.recorder.hooks.places import listening, noting, replace, tens
 def wrap() -> None:
     """Wrap them."""
     _wrap_functions()
-    replace(torch.Tensor, "_make_subclass", staticmethod(noting(torch.Tensor._make_subclass, "nn.Parameter", 1)))
+    replace(
+        torch.Tensor, "_make_subclass", staticmethod(noting(torch.Tensor._make_subclass, "nn.Parameter", slice(1, 2)))
+    )
     _wrap_scripted()
 
 

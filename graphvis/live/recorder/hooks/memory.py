@@ -21,6 +21,7 @@ def wrap() -> None:
     for owner, name in ((torch, "from_numpy"), (torch, "frombuffer"), (torch, "from_dlpack"),
                         (torch.utils.dlpack, "from_dlpack")):  # fmt: skip
         replace(owner, name, _wrap_entry(getattr(owner, name), f"torch.{name}"))
+    replace(torch.nested, "nested_tensor", telling(torch.nested.nested_tensor, _tell_nested))
     replace(torch.nn.Parameter, "__deepcopy__", _wrap_copy(torch.nn.Parameter.__deepcopy__))
     for kind in (torch.Tensor, torch.nn.Parameter):
         replace(kind, "__reduce_ex__", _wrap_pickling(kind.__reduce_ex__))
@@ -41,6 +42,8 @@ def _wrap_storage_write(original: Any, name: str) -> Any:
         result = original(self, *args, **kwargs)
         if start < stop:
             for recording in told:
+                if name == "copy_":
+                    recording.tape.note_unseen("Bytes of memory were copied: whose values came along was not seen.")
                 was, frame = old if recording in keep else None, sys._getframe(1)
                 recording.tape.note_storage_write(f"UntypedStorage.{name}", self, start, stop, was, frame)
         return result
@@ -61,6 +64,11 @@ def _wrap_entry(original: Any, name: str) -> Any:
         tape.note_entry(name, result, before, frame)
 
     return telling(original, tell)
+
+
+def _tell_nested(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+    parts = args[0] if args and isinstance(args[0], (list, tuple)) else args[:1]
+    tape.note_call("torch.nested.nested_tensor", tensors_in(parts), result, before, frame)
 
 
 def _wrap_set(original: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch._functorch import eager_transforms, vmap
 from torch.utils import checkpoint
 
-from graphvis.live.recorder.hooks.places import listening, noting, recordings, replace, tensors_in
+from graphvis.live.recorder.hooks.places import handles, listening, noting, recordings, replace, tensors_in
 
 
 def wrap() -> None:
@@ -18,6 +18,7 @@ def wrap() -> None:
     _wrap_inference_mode()
     _wrap_checkpoint()
     _wrap_wrapping()
+    _wrap_compile()
     replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
 
 
@@ -70,7 +71,34 @@ def _wrap_wrapping() -> None:
                          (eager_transforms, "_wrap_for_grad"), (eager_transforms, "_unwrap_for_grad")):  # fmt: skip
         original = getattr(module, name, None)
         if original is not None:
-            replace(module, name, noting(original, "torch.func", 1 if name.endswith("for_grad") else 0))
+            replace(module, name, noting(original, "torch.func", slice(2)))  # beside the tensor stands a level
+
+
+def _wrap_compile() -> None:
+    """Compiled functions run eagerly meanwhile: else the compiler would compile the recording with them."""
+    if "torch._dynamo" in sys.modules:  # to set its stance imports the compiler, which takes seconds
+        handles.append(_Eager())
+        return
+    original = torch.compile
+
+    @functools.wraps(original)
+    def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001  # stands in for torch's
+        result = original(*args, **kwargs)
+        if not any(isinstance(handle, _Eager) for handle in handles):
+            handles.append(_Eager())
+        return result
+
+    replace(torch, "compile", compile)
+
+
+class _Eager:
+    """The compiler's stance to run what it has compiled eagerly, until it is removed."""
+
+    def __init__(self) -> None:
+        self._stance = torch.compiler.set_stance("force_eager")
+
+    def remove(self) -> None:
+        self._stance.__exit__(None, None, None)
 
 
 def _only_subclasses(original: Any) -> Any:

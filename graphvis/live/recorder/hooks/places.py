@@ -84,10 +84,10 @@ def telling(original: Any, tell: Callable[[Tape, Any, Any, int, FrameType], None
     return wrapper
 
 
-def noting(original: Any, name: str, position: int) -> Any:
-    """A wrapper that writes down a call by that name, whose value comes from the argument at `position`."""
+def noting(original: Any, name: str, positions: slice) -> Any:
+    """A wrapper that writes down a call by that name, whose value comes from the arguments at `positions`."""
 
     def tell(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
-        tape.note_call(name, tensors_in(args[position : position + 1]), result, before, frame)
+        tape.note_call(name, tensors_in(args[positions]), result, before, frame)
 
     return telling(original, tell)

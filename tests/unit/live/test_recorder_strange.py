@@ -1,0 +1,135 @@
+"""Tensors and functions that have no memory, no shape or no code of their own: a recording is not to break on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
+
+
+def batch() -> Tensor:
+    return torch.linspace(-1, 1, 8).reshape(2, 4)
+
+
+def sparse(w: Tensor, v: Tensor) -> Tensor:
+    made = torch.sparse_coo_tensor(torch.tensor([[0, 1], [1, 2]]), (batch() @ w)[0, :2], (4, 4))
+    return torch.sparse.mm(made.coalesce(), v).sum()
+
+
+def nested(w: Tensor, v: Tensor) -> Tensor:
+    made = torch.nested.as_nested_tensor([batch() @ w, (batch() @ w)[:1]])
+    return (made.to_padded_tensor(0.0) @ v).sum()
+
+
+def jagged(w: Tensor, v: Tensor) -> Tensor:
+    made = torch.nested.as_nested_tensor([batch() @ w, (batch() @ w)[:1]], layout=torch.jagged)
+    return (made @ v).values().sum()
+
+
+def compiled(w: Tensor, v: Tensor) -> Tensor:
+    return (torch.compile(lambda h: (h @ w).sin(), backend="eager")(batch()) @ v).sum()
+
+
+def nested_copy(w: Tensor, v: Tensor) -> Tensor:
+    made = torch.nested.nested_tensor([batch() @ w, (batch() @ w)[:1]])
+    return (made.to_padded_tensor(0.0) @ v).sum()
+
+
+def sampled(w: Tensor, v: Tensor) -> Tensor:
+    return (torch.distributions.Normal(batch() @ w, 1.0).sample() @ v).sum()
+
+
+def compiled_with_a_cut(w: Tensor, v: Tensor) -> Tensor:
+    return (torch.compile(lambda h: (h @ w).detach(), backend="eager")(batch()) @ v).sum()
+
+
+def gradients_by_transforms(w: Tensor, v: Tensor) -> Tensor:
+    def loss(weight: Tensor, row: Tensor) -> Tensor:
+        return (row @ weight).square().sum()
+
+    return torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(w.detach(), batch()).sum() + v.sum()
+
+
+def frozen_while_it_is_used(w: Tensor, v: Tensor) -> Tensor:
+    w.requires_grad_(False)
+    h = batch() @ w
+    w.requires_grad_(True)
+    return (h @ v).sum()
+
+
+def diagnosed(step: Callable[[Tensor, Tensor], Tensor]) -> tuple[Any, dict[str, Tensor | None]]:
+    """The diagnosis of one run, and the gradients."""
+    torch.manual_seed(5)
+    parameters = {name: nn.Parameter(torch.randn(4, 4)) for name in "wv"}
+    with record() as trace:
+        loss = step(*parameters.values())
+    found = diagnose(loss, trace, parameters=parameters)
+    loss.backward()
+    return found, {name: parameter.grad for name, parameter in parameters.items()}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("step", [sparse, nested, jagged, compiled], ids=lambda step: step.__name__)
+def test_all_get_their_gradient(step: Any) -> None:
+    found, gradients = diagnosed(step)
+    assert None not in gradients.values()
+    assert {verdict.status for verdict in found.verdicts.values()} == {"gradient"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("step", "kinds"),
+    [(nested_copy, {"copy"}), (sampled, {"no_grad"}), (compiled_with_a_cut, {"detach"})],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_the_cut_is_told(step: Any, kinds: set[str]) -> None:
+    found, gradients = diagnosed(step)
+    assert gradients["w"] is None
+    assert found.verdicts["w"].status == "cut"
+    assert {cut.kind for cut in found.verdicts["w"].cuts} == kinds
+
+
+def test_a_value_goes_through_transforms() -> None:
+    found, gradients = diagnosed(gradients_by_transforms)
+    assert gradients["w"] is None
+    assert found.verdicts["w"].status == "cut"
+    assert "detach" in {cut.kind for cut in found.verdicts["w"].cuts}
+
+
+def test_what_was_frozen_while_it_was_used_is_frozen() -> None:
+    found, gradients = diagnosed(frozen_while_it_is_used)
+    verdict = found.verdicts["w"]
+    assert gradients["w"] is None
+    assert (verdict.status, verdict.certain) == ("frozen", True)
+    assert verdict.at is not None
+    assert verdict.at.text == "w.requires_grad_(False)"
+
+
+def test_the_compiler_is_as_it_was_afterwards() -> None:
+    graphs = []
+
+    def backend(graph: Any, _: Any) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    with record():
+        torch.compile(torch.sin, backend=backend)(batch())
+    assert not graphs
+    torch.compile(torch.cos, backend=backend)(batch())
+    assert len(graphs) == 1
+
+
+def test_bytes_that_are_copied_leave_nothing_certain() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        made = torch.zeros(2, 4)
+        made.untyped_storage().copy_((batch() @ w).detach().untyped_storage())
+        return (made @ v).sum()
+
+    verdict = diagnosed(step)[0].verdicts["w"]
+    assert (verdict.status, verdict.certain) == ("unused", False)
