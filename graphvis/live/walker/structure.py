@@ -104,7 +104,7 @@ class Structure:
         self.live.append(item)
         return len(self.live) - 1
 
-    def spread(self) -> None:
+    def spread(self) -> None:  # noqa: C901, PLR0915 - a loop over a million nodes stays in one piece
         """Follow ``next_functions`` from all that was met, until nothing new comes.
 
         The loop over a million nodes, and therefore in one piece; where many come at once, they are left
@@ -113,6 +113,7 @@ class Structure:
         live, functions, leaves, class_names = self.live, self._functions, self._leaves, self._class_names
         kinds, names, sources, slots = self.kinds, self.names, self.sources, self.slots
         targets, output_nrs = self.targets, self.output_nrs
+        leaf_rows, function_rows = leaves.rows, functions.rows
         ahead = enumerate(islice(live, len(kinds), None), len(kinds))  # live grows meanwhile
         for i, node in ahead:
             kind = type(node)
@@ -121,8 +122,10 @@ class Structure:
                     row = self._spread_leaves(i)
                     next(islice(ahead, row - 1, row - 1), None)
                     continue
+                if leaf_rows:
+                    leaves.settle()
                 variable = node.variable
-                number = leaves.find(id(variable))
+                number = leaves.get(id(variable))
                 if number is None:
                     number = leaves[id(variable)] = len(live)
                     live.append(variable)
@@ -149,7 +152,7 @@ class Structure:
             if len(below) >= _MANY:
                 self._meet_all(i, below)
                 continue
-            if functions.rows:
+            if function_rows:
                 functions.settle()
             for slot, (function, output_nr) in enumerate(below):
                 number = functions.get(function)
