@@ -23,6 +23,11 @@ from graphvis.analysis.folding.words import title
 FEW = 30
 """Nodes up to which everything is shown, whatever it is; above that modules are boxes, where modules are known."""
 
+_ENOUGH = 20
+"""Boxes that are never too many."""
+_MOST_LINKS = 80
+"""Links that an eye can follow, among as many boxes as a picture has."""
+
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """How somebody wants it folded.
@@ -82,6 +87,7 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
             opening.choose(shown + wishes.least - boxes.count, most)
             boxes = _tidied(whole, modules, opening)
         squeeze(boxes, most)
+        _thin(boxes)
     return _freeze(whole, modules, boxes, keep(whole, selection.units) if focus else None)
 
 
@@ -89,6 +95,14 @@ def _tidied(whole: Whole, modules: Modules, opening: Opening) -> Boxes:
     boxes = Boxes(whole, modules, opening)
     tidy(boxes)
     return boxes
+
+
+def _thin(boxes: Boxes) -> None:
+    """Fewer boxes where each has to do with each, as in a network of dense blocks: nobody can follow so many links."""
+    count = boxes.count + 1
+    while _ENOUGH < boxes.count < count and sum(map(len, boxes.flows()[0])) > _MOST_LINKS:
+        count = boxes.count
+        squeeze(boxes, max(_ENOUGH, count * 3 // 4))
 
 
 def _freeze(whole: Whole, modules: Modules, boxes: Boxes, kept: Collection[int] | None) -> Folding:

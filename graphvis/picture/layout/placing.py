@@ -25,6 +25,8 @@ _HOPELESS = 2.0
 """Times the room that there is from which on no other spacing makes it fit: half of a width are boxes."""
 FINE = 200
 """Boxes up to which a layout is refined."""
+_FINE_LINKS = 400
+"""Links likewise."""
 _SPACINGS = (Spacing(24, 34), Spacing(16, 34), Spacing(11, 32))
 
 
@@ -52,7 +54,7 @@ def lay_out(
         return Placement(0.0, 0.0, {}, {}, {})
     there = presence(measured)
     run = functools.partial(engines.run, output="json0", engine=engine, timeout=timeout, told=told)
-    if len(measured.scene.boxes) > FINE:
+    if len(measured.scene.boxes) > FINE or len(measured.scene.links) > _FINE_LINKS:
         placement = _pass(measured, _SPACINGS[0], Ports(), run, measured.labels)
         placement = storage.lead_back(measured, placement, there)
         whole = labels.hold(measured, storage.connect(measured, placement, there))

@@ -365,3 +365,19 @@ def test_a_loss_that_is_summed_up_does_not_hide_where_a_loop_is_cut(uneven: bool
         told = {*folded.clusters.values(), *folded.names}
         begun = "steps 9–19" if uneven else "steps 10–19 … "
         assert any(one.startswith(begun) for one in told)
+
+
+@pytest.mark.parametrize("layers", [12, 120])
+def test_where_each_layer_takes_all_before_it_there_are_no_more_links_than_an_eye_can_follow(layers: int) -> None:
+    dense = nn.ModuleList(nn.Linear(2 * (place + 1), 2) for place in range(layers))
+
+    def run() -> torch.Tensor:
+        seen = [torch.ones(1, 2)]
+        for layer in dense:
+            seen.append(layer(torch.cat(seen, 1)).relu())
+        return torch.cat(seen, 1).sum()
+
+    folded = fold(models.graph_of(dense, run))
+    assert 20 <= drawn(folded) <= 60
+    ends = set(zip(folded.sources, folded.targets, strict=True))
+    assert len(ends) <= 20 * 19 // 2 + 40  # each of twenty with each is the most that is left
