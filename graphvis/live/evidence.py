@@ -63,7 +63,7 @@ class Evidence:
             backward: the line that is about to start one; None where that is not known.
         """
         with uncollected():
-            subjects = subjects_of(self._graph, self._trace, self._parameters, measured)
+            subjects = subjects_of(self._graph, self._trace, self._calls, self._parameters, measured)
             found = diagnosing.diagnose(
                 self._graph,
                 self._trace,
@@ -117,6 +117,7 @@ def _certain(one: Overwritten) -> Overwritten:
 def subjects_of(
     graph: Graph,
     trace: Trace | None,
+    calls: Mapping[int, int],
     named: Mapping[str, torch.Tensor] | None,
     measured: Mapping[int, probing.Measured],
 ) -> list[Subject]:
@@ -125,9 +126,11 @@ def subjects_of(
     Args:
         graph: a walk that has a node for each parameter.
         trace: the recorded run.
+        calls: which call made each node.
         named: the parameters; None for all leaves of the walk.
         measured: what a backward told, by ``id``.
     """
+    withdrawn = {} if trace is None else diagnosing.find_withdrawn(graph, trace, calls)
     nodes: dict[str, int] = {}
     for node, info in graph.tensors.items():
         for name in (info.name, *info.aliases):
@@ -135,17 +138,21 @@ def subjects_of(
                 nodes.setdefault(name, node)
     if named is None:
         return [
-            _subject(info.name or f"leaf {place}", graph, trace, node, probing.Measured())
+            _subject(info.name or f"leaf {place}", graph, trace, node, probing.Measured(), withdrawn.get(node))
             for place, (node, info) in enumerate(sorted(graph.tensors.items()))
             if graph.kinds[node] == "leaf"
         ]
     return [
-        _subject(name, graph, trace, nodes[name], measured.get(id(tensor), probing.Measured()))
+        _subject(
+            name, graph, trace, nodes[name], measured.get(id(tensor), probing.Measured()), withdrawn.get(nodes[name])
+        )
         for name, tensor in named.items()
     ]
 
 
-def _subject(name: str, graph: Graph, trace: Trace | None, node: int, measured: probing.Measured) -> Subject:
+def _subject(
+    name: str, graph: Graph, trace: Trace | None, node: int, measured: probing.Measured, withdrawn: int | None
+) -> Subject:
     info = graph.tensors[node]
     numbers: list[int] = []
     number = info.trace_number
@@ -160,4 +167,5 @@ def _subject(name: str, graph: Graph, trace: Trace | None, node: int, measured: 
         shape=info.shape,
         zero=measured.zero,
         missing=measured.missing,
+        withdrawn=withdrawn,
     )

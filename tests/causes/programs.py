@@ -597,6 +597,14 @@ def _live() -> Tensor:
     return x().requires_grad_()
 
 
+@cause("detach_", w="cut", v="gradient")
+def input_of_a_reentrant_checkpoint_detached_afterwards(m):
+    h = x() @ m.w
+    out = checkpoint(lambda value: (value @ m.v).sin(), h, use_reentrant=True)
+    h.detach_()  # CUT
+    return out.sum()
+
+
 @cause("no_grad", w="cut", v="gradient")
 def no_grad_in_a_reentrant_checkpoint(m):
     def block(value):
@@ -696,14 +704,6 @@ def reentrant_checkpoint_whose_result_is_overwritten(m):
     h = checkpoint(lambda value: value @ m.w, _live(), use_reentrant=True)
     h.fill_(0.5)
     return (h @ m.v).sum()
-
-
-@cause("function", probe=True, w="cut", v="gradient")
-def reentrant_checkpoint_whose_input_is_detached_later(m):
-    h = (x() @ m.w).tanh()
-    out = checkpoint(lambda value: value @ m.v, h, use_reentrant=True)  # CUT
-    h.detach_()
-    return out.sum()
 
 
 # 13. requires_grad_ on the loss

@@ -94,6 +94,23 @@ def metrics_under_no_grad(m):
     return F.cross_entropy(logits, torch.tensor([1, 2]))
 
 
+@quiet()
+def input_of_a_reentrant_checkpoint_that_has_another_way(m):
+    h = x() @ m.w
+    out = checkpoint(lambda value: (value @ m.v).sin(), h, use_reentrant=True)
+    side = h * 2
+    h.detach_()
+    return out.sum() + side.sum()
+
+
+@quiet()
+def input_of_a_reentrant_checkpoint_that_requires_grad_again(m):
+    h = x() @ m.w
+    out = checkpoint(lambda value: (value @ m.v).sin(), h, use_reentrant=True)
+    h.detach_().requires_grad_()
+    return out.sum()
+
+
 class _Twin(nn.Module):
     def __init__(self):
         super().__init__()

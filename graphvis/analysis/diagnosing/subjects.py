@@ -29,6 +29,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         requires_grad: whether it requires grad now.
         shape: its sizes.
         zero: the node that makes its gradient exactly zero, as a probe measured; None where it is not, or nobody asked.
+        withdrawn: the call that took the history of what a checkpoint before it will run again on, where that is the
+            only way to it.
         missing: whether a probe found that backward gives it no gradient although an edge leads to it.
     """
 
@@ -39,3 +41,4 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[int, ...] = ()
     zero: Zeroing | None = None
     missing: Zeroing | None = None
+    withdrawn: int | None = None

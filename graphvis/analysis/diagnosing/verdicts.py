@@ -92,6 +92,9 @@ class Judgement:
 
     def _verdict(self, subject: Subject) -> tuple[Finding, Blames]:
         trace = self._trace
+        if subject.withdrawn is not None:
+            number = trace.calls[subject.withdrawn].inputs[0]
+            return _finding(subject, "cut"), {Blame("detach_", subject.withdrawn, number): True}
         if subject.missing is not None:
             call = _call_of(trace, subject.missing.sequence)
             kind: CutKind = "function" if subject.missing.custom else "non_differentiable"
