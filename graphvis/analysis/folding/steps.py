@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from operator import eq
+from operator import eq, sub
 
 import msgspec
 
@@ -15,6 +15,8 @@ from graphvis.analysis.folding.whole import Whole
 _FEWEST_ROUNDS = 4
 _FEWEST_FUNCTIONS = 32
 _PERIODS_TRIED = 6
+_TIMES_IN_A_ROUND = 4
+"""How often one function in one module may come in a round for the round to be found by it."""
 _FEWEST_CUTS = 3
 _ROUNDS_SEEN = 64
 """Rounds from which it is read where one begins: among so many some are cut off from the one before."""
@@ -79,6 +81,8 @@ def _chain(whole: Whole, loops: Sequence[Sequence[str]], steps: Mapping[int, str
             continue
         outer, _, number = paths[0].rpartition("step ")
         for first, after in pairwise([0, *starts, len(paths)]):
+            if after - first == 1:
+                continue  # a step by itself is called what it is
             name = f"{outer}steps {int(number) + first}–{int(number) + after - 1}."
             chunks.update((path, f"{name}{path[len(outer) :]}") for path in paths[first:after])
     for unit, path in found.items():
@@ -145,17 +149,23 @@ def _stretches(tokens: Sequence[int]) -> list[_Stretch]:
 
 
 def _periods(tokens: Sequence[int]) -> list[int]:
-    """Candidates: the distances at which what is seldom comes again."""
+    """Candidates: the distances at which what is seldom comes again, then those at which most does.
+
+    What comes several times in a round is as far from itself as the round is long only some times further on.
+    """
     places: dict[int, list[int]] = {}
     for place, token in enumerate(tokens):
         places.setdefault(token, []).append(place)
+    often = [found for found in places.values() if len(found) >= _FEWEST_ROUNDS]
     votes: Counter[int] = Counter()
-    for found in places.values():
-        if len(found) < _FEWEST_ROUNDS:
-            continue
-        for here, there in pairwise(found):
-            votes[there - here] += 1
-    return [period for period, _ in sorted(votes.items(), key=lambda v: (-v[1] * v[0], v[0]))[:_PERIODS_TRIED]]
+    further: Counter[int] = Counter()
+    for found in often:
+        votes.update(map(sub, found[1:], found))
+        for times in range(2, _TIMES_IN_A_ROUND + 1):
+            further.update(map(sub, found[times:], found))
+    seldom = [period for period, _ in sorted(votes.items(), key=lambda v: (-v[1] * v[0], v[0]))[:_PERIODS_TRIED]]
+    most = [period for period, _ in sorted((votes + further).items(), key=lambda v: (-v[1], v[0]))[:_PERIODS_TRIED]]
+    return list(dict.fromkeys([*seldom, *most]))
 
 
 def _phase(whole: Whole, functions: Sequence[int], stretch: _Stretch) -> int:

@@ -381,3 +381,21 @@ def test_where_each_layer_takes_all_before_it_there_are_no_more_links_than_an_ey
     assert 20 <= drawn(folded) <= 60
     ends = set(zip(folded.sources, folded.targets, strict=True))
     assert len(ends) <= 20 * 19 // 2 + 40  # each of twenty with each is the most that is left
+
+
+def test_a_loop_in_which_a_module_is_called_several_times_a_round_is_drawn_once() -> None:
+    field = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 4))
+
+    def solve() -> torch.Tensor:
+        y = torch.ones(3, 4)
+        for _ in range(20):  # Runge and Kutta's steps
+            first = field(y)
+            second = field(y + 0.05 * first)
+            third = field(y + 0.05 * second)
+            y = y + 0.1 / 6 * (first + 2 * second + 2 * third + field(y + 0.1 * third))
+        return y.square().mean()
+
+    for traced in (True, False):
+        folded = fold(models.graph_of(field, solve, traced=traced))
+        assert 20 <= drawn(folded) <= 30
+        assert max(fold.times for fold in folded.folds.values()) >= 18
