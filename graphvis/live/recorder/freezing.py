@@ -107,8 +107,9 @@ def _name_what_is_cut(tape: Tape, raws: list[RawCall]) -> None:
         if not inputs or place < 0 or inputs[0] in tape.names:
             continue
         if raw.flags & REQUIRES_GRAD and not (raw.outputs and raw.results & REQUIRES_GRAD):
-            node = expression_at(*tape.frames.places[place])
-            name = None if node is None else operand_of(node)
+            code, offset = tape.frames.places[place]
+            node = expression_at(code, offset)
+            name = None if node is None else operand_of(node, code.co_filename)
             if name is not None:
                 tape.names[inputs[0]] = name
 

@@ -265,14 +265,36 @@ def expression_at(code: CodeType, offset: int) -> ast.AST | None:
     return _spans(code).get((line, end_line, column, end_column))
 
 
-def operand_of(node: ast.AST) -> str | None:
-    """What a call's first operand is called: ``h`` for ``h.detach()``, ``torch.detach(h)`` and ``h @ w``."""
+@lru_cache(maxsize=256)
+def _modules(file: str) -> frozenset[str]:
+    tree = _parse(file)
+    return frozenset({"torch", "F", "nn", "np"}).union(
+        (name.asname or name.name).split(".")[0]
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.Import)
+        for name in node.names
+    )
+
+
+def _is_module(node: ast.AST, file: str) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in _modules(file)
+
+
+def operand_of(node: ast.AST, file: str) -> str | None:
+    """What a call's first operand is called: ``h`` for ``h.detach()``, ``torch.detach(h)`` and ``h @ w``.
+
+    Args:
+        node: the expression.
+        file: the file that it stands in.
+    """
     first: ast.AST | None = None
     if isinstance(node, ast.Call):
         first = node.func.value if isinstance(node.func, ast.Attribute) else None
         if _called(node) == "checkpoint":
             first = node.args[1] if len(node.args) > 1 else None  # behind what is run
-        elif node.args and (first is None or (isinstance(first, ast.Name) and first.id in ("torch", "F", "nn", "np"))):
+        elif node.args and (first is None or _is_module(first, file)):
             first = node.args[0]
     elif isinstance(node, ast.BinOp):
         first = node.left

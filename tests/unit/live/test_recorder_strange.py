@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -123,6 +124,14 @@ def test_the_compiler_is_as_it_was_afterwards() -> None:
     assert not graphs
     torch.compile(torch.cos, backend=backend)(batch())
     assert len(graphs) == 1
+
+
+def test_a_module_is_no_tensor() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        return v.sum() * math.exp((batch() @ w).mean())
+
+    (cut,) = diagnosed(step)[0].cuts
+    assert (cut.kind, cut.tensor) == ("item", "float32 []")
 
 
 def test_bytes_that_are_copied_leave_nothing_certain() -> None:
