@@ -17,6 +17,7 @@ from graphvis.model.run import Issue
 ZERO_EVERYWHERE = frozenset({
     "RoundBackward0", "RoundBackward1", "FloorBackward0", "CeilBackward0", "TruncBackward0", "SignBackward0",
     "SgnBackward0", "HeavisideBackward0", "FloorDivideBackward0", "FloorDivideBackward1",
+    "NormalBackward1", "NormalBackward2", "NormalBackward3", "BernoulliBackward0", "PoissonBackward0",
 })  # fmt: skip
 
 _ORDER = {"gradient": 0, "zero": 1, "frozen": 3, "cut": 4, "unused": 5, "unreached": 6}
@@ -34,6 +35,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
             own first step: it is they that it takes its gradients from.
         given: parameters that had a gradient at its first step, whatever the backwards that were diagnosed gave: each
             line that starts one is diagnosed once, and may start another for other parameters.
+        without: parameters that had none at its first step: what ``autograd.grad`` gave for them went elsewhere.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     stepped: bool
     backwards: frozenset[int] = frozenset()
     given: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
 
 
 class Optimizers(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +52,14 @@ class Optimizers(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         holders: they, in the order in which they were built.
         asked: parameters whose gradients the script took in hand by ``autograd.grad``: it is its own optimizer there.
+        by_hand: the diagnoses of ``autograd.grad``, which leaves no gradient with a parameter.
         rounds: how often the line that starts a backward most often did so; 0 where the script failed, which says
             nothing of what it would have done next.
     """
 
     holders: tuple[Holder, ...] = ()
     asked: frozenset[str] = frozenset()
+    by_hand: frozenset[int] = frozenset()
     rounds: int = 0
 
 
@@ -167,7 +172,7 @@ class _Judging:
 
     def judge_parameters(self) -> None:
         """Tell of each parameter that no backward gives a gradient that it can use."""
-        for name, (finding, where) in _best(self._diagnoses, self._optimizers.holders).items():
+        for name, (finding, where) in _best(self._diagnoses, self._optimizers).items():
             if name in self._passed_over or (name, where) in self._told:
                 continue
             if self._optimizers.holders and name not in self._held:
@@ -282,13 +287,15 @@ def _line(diagnosis: Diagnosis, number: int) -> tuple[str, str, int]:
     return cut.kind, at.file, at.line
 
 
-def _best(diagnoses: Sequence[Diagnosis], holders: Sequence[Holder]) -> dict[str, tuple[Finding, int]]:
+def _best(diagnoses: Sequence[Diagnosis], optimizers: Optimizers) -> dict[str, tuple[Finding, int]]:
     """For each parameter its best finding and the diagnosis that has it.
 
     Of those without any use, its own optimizer's last; else of equals the first.
     """
     own: dict[str, frozenset[int]] = {}
-    for holder in holders:
+    without: set[str] = set()
+    for holder in optimizers.holders:
+        without |= holder.without
         for name in holder.parameters:
             own[name] = own.get(name, frozenset()) | holder.backwards
     best: dict[str, tuple[Finding, int]] = {}
@@ -297,6 +304,8 @@ def _best(diagnoses: Sequence[Diagnosis], holders: Sequence[Holder]) -> dict[str
         for finding in diagnosis.findings:
             name, rank = finding.parameter, _rank(finding)
             its_own = where in own.get(name, ())
+            if name in without and where in optimizers.by_hand:
+                rank = len(_ORDER)  # it is no gradient to the optimizer
             key = min(rank, _USELESS), not its_own, rank, not finding.certain, -where if its_own else where
             if name not in keys or key < keys[name]:
                 best[name], keys[name] = (finding, where), key

@@ -343,6 +343,40 @@ def test_what_is_overwritten_in_the_second_round_only_is_warned_of(call: Call, t
     assert [len(diagnosis["conflicts"]) > 0 for diagnosis in found["diagnoses"]] == [False, True]
 
 
+def test_a_gradient_taken_by_hand_is_none_to_an_optimizer_that_finds_none(
+    call: Call, tmp_path: Path, steps: FirstSteps
+) -> None:
+    """Fast weights that were cut off: the inner loop's own gradients do not reach the outer optimizer."""
+    path = script(
+        tmp_path,
+        """
+        net = nn.Linear(4, 2)
+        optimizer = torch.optim.Adam(net.parameters())
+        for step in range(3):
+            fast = dict(net.named_parameters())
+            inner = F.cross_entropy(torch.func.functional_call(net, fast, x), y)
+            gradients = torch.autograd.grad(inner, list(fast.values()), create_graph=True)
+            fast = {name: (value - 0.1 * gradient).detach().requires_grad_()  # here
+                    for (name, value), gradient in zip(fast.items(), gradients)}
+            optimizer.zero_grad()
+            F.cross_entropy(torch.func.functional_call(net, fast, x), y).backward()
+            optimizer.step()
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert len(steps.without) == 2
+    assert problems(found) == {"weight": "cut", "bias": "cut"}
+    lines = {cut["location"]["line"] for cut in found["diagnoses"][found["problems"][0]["diagnosis"]]["cuts"]}
+    assert lines == {line_of(path, "# here")}
+
+
+@pytest.mark.parametrize("draw", ["torch.normal(h, 1.0)", "torch.bernoulli(h.sigmoid())", "torch.poisson(h.exp())"])
+def test_a_draw_hands_on_zero_whatever_it_draws(call: Call, tmp_path: Path, steps: FirstSteps, draw: str) -> None:
+    path = script(tmp_path, EPOCHS.format(ONE, f"h = {draw}"))
+    assert problems(document(call("run", "--json", path))) == {"encoder.0.weight": "zero", "encoder.0.bias": "zero"}
+    assert len(steps.without) == 2
+
+
 # names
 
 

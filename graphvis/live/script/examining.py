@@ -23,6 +23,7 @@ class Examination:
     Attributes:
         diagnosis: all of it.
         refused: whether it raised because what it was to start from, or was asked for, has no gradient.
+        by_hand: whether it is an ``autograd.grad``, which leaves no gradient with a parameter.
 
     Args:
         recording: the recording that runs; if it keeps all that is overwritten, backwards of ours are compared first.
@@ -53,6 +54,7 @@ class Examination:
                 self._evidence.compare(event.roots, recording)
         self.diagnosis: Diagnosis = self._judge(self._evidence, {})
         self.refused = False
+        self.by_hand = event.function == "torch.autograd.grad"
         with torch._C.DisableTorchFunction():
             self._unfit = any(isinstance(root, torch.Tensor) and not root.requires_grad for root in event.roots)
         self._watch = Watch(event.roots, self._leaves)

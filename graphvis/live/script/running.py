@@ -92,7 +92,10 @@ def run(
     outcome.rounds = watch.rounds
     failed = outcome.error is not None and not isinstance(outcome.error, SystemExit)
     outcome.optimizers = Optimizers(
-        holders=watch.holders, asked=frozenset(watch.asked), rounds=0 if failed else outcome.rounds
+        holders=watch.holders,
+        asked=frozenset(watch.asked),
+        by_hand=frozenset(place for place, examination in enumerate(examinations) if examination.by_hand),
+        rounds=0 if failed else outcome.rounds,
     )
     outcome.aliases = {name: tuple(sorted(others)) for name, others in sorted(watch.names.aliases.items())}
     outcome.classes = tuple(watch.names.classes)

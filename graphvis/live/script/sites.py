@@ -67,6 +67,7 @@ class Held:
         backwards: what tells of those that ran between the step before its first, of whichever optimizer, and its
             first.
         given: names of parameters that had a gradient at its first step, though no backward that was examined gave one.
+        without: names of those that had none then; None before.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class Held:
     steps: int = 0
     backwards: list[Examination] = field(default_factory=list)
     given: set[str] = field(default_factory=set)
+    without: set[str] | None = None
 
     def parameters(self) -> list[torch.Tensor]:
         """What it holds now; nothing where the script has let it go."""

@@ -108,6 +108,7 @@ class Watch:
                 stepped=held.steps > 0 or self._is_stepping(held),
                 backwards=frozenset(places[id(one)] for one in held.backwards if id(one) in places),
                 given=frozenset(held.given),
+                without=frozenset(held.without or ()),
             )
             for held in self.optimizers
         )
@@ -242,12 +243,16 @@ class Watch:
     def _receive(self, held: Held, optimizer: Any) -> None:
         """Note what a later execution of a line gave: layers that one loop trains in turn share the line."""
         by_id = {id(tensor): name for name, tensor in self._find().items()}
-        known = self._learning | held.given
+        known, missing = self._learning | held.given, set[str]()
         with torch.no_grad(), torch._C.DisableTorchFunction():
             for parameter in parameters_of(optimizer):
                 name, gradient = by_id.get(id(parameter)), parameter.grad
-                if name is not None and name not in known and gradient is not None and count(gradient):
+                if name is not None and gradient is None:
+                    missing.add(name)
+                elif name is not None and name not in known and count(gradient):
                     held.given.add(name)
+        # A closure makes gradients within the step, and some optimizers let them go there.
+        held.without = missing if held.without is None else held.without & missing
 
     def _in_progress(self) -> list[Held]:
         return [held for held in self.optimizers if self._is_stepping(held)]
