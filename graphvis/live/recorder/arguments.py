@@ -24,6 +24,15 @@ def flag_of(tensor: Any) -> int:
         return REQUIRES_GRAD | LEAF
 
 
+def flag_within(tensor: Any) -> int:
+    """What a tensor without memory says of itself, or any that it is wrapped around: vmap's say nothing themselves."""
+    inner, wrapped = tensor, False
+    while not inner.requires_grad and torch._C._functorch.is_functorch_wrapped_tensor(inner):
+        inner, wrapped = torch._C._functorch.get_unwrapped(inner), True
+    # A wrapper is no leaf, except that a view made of one under no_grad leads nowhere.
+    return REQUIRES_GRAD if wrapped and inner.requires_grad and torch.is_grad_enabled() else flag_of(inner)
+
+
 def tensors_of(args: Any, kwargs: Any) -> list[Any]:
     """The tensors among the arguments of a call, nested ones too, in order."""
     found = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from graphvis.live.recorder.arguments import LEAF, flag_of
+from graphvis.live.recorder.arguments import LEAF, flag_of, flag_within
 
 # One entry a tensor: number, the weak reference to its storage (None where it has none), and its storage offset.
 Entry = tuple[int, "weakref.ref[Any] | None", int]
@@ -66,17 +66,20 @@ class Identities:
         numbers = []
         flags = shift = 0
         for tensor in tensors:
-            flags |= (flag_of(tensor) if tensor.requires_grad else LEAF) << shift
-            shift += 2
+            flag = flag_of(tensor) if tensor.requires_grad else LEAF
             entry = entries.get(id(tensor))
             if entry is not None and entry[1] is not None:
                 try:
                     if entry[1]() is tensor.untyped_storage() and tensor.storage_offset() == entry[2]:
                         numbers.append(entry[0])
+                        flags |= flag << shift
+                        shift += 2
                         continue
                 except (RuntimeError, NotImplementedError):
                     pass
-            numbers.append(self.see(tensor))
+            numbers.append(number := self.see(tensor))
+            flags |= (flag if self.tensors[number][3] >= 0 else flag_within(tensor)) << shift
+            shift += 2
         return tuple(numbers), flags
 
     def add(self, tensor: Any) -> int:
@@ -87,7 +90,7 @@ class Identities:
             storage = tensor.untyped_storage()
         except (RuntimeError, NotImplementedError):
             # Sparse, nested, or a wrapper of torch.func: no memory to speak of.
-            self.tensors.append((tensor.shape, tensor.dtype, flags, -1, 0, None))
+            self.tensors.append((tensor.shape, tensor.dtype, flag_within(tensor), -1, 0, None))
             self._entries[id(tensor)] = (number, None, 0)
             return number
         key = id(storage)

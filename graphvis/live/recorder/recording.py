@@ -12,7 +12,7 @@ from torch._C._autograd import _get_sequence_nr
 from torch.overrides import TorchFunctionMode
 
 from graphvis.live.recorder import freezing, hooks, writing
-from graphvis.live.recorder.arguments import flag_of, tensors_of
+from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
@@ -247,7 +247,7 @@ class Recording(TorchFunctionMode):
         number = (
             self.tape.identities.renew(args[0]) if function.special == "exchange" else self.tape.identities.see(args[0])
         )
-        return (number,), flag_of(args[0])
+        return (number,), self.tape.flag(args[0], number)
 
     def _run_backward(self, index: int, function: Function, func: Any, args: Any, kwargs: Any) -> Any:
         """Run a backward, before and after which others are told."""

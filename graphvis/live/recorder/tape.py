@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch._C._autograd import _get_sequence_nr
 
-from graphvis.live.recorder.arguments import flag_of, tensors_of
+from graphvis.live.recorder.arguments import flag_of, flag_within, tensors_of
 from graphvis.live.recorder.exits import Exits
 from graphvis.live.recorder.exposures import Exposures
 from graphvis.live.recorder.frames import Frames
@@ -93,9 +93,9 @@ class Tape:
         if type(result) is _Tensor:  # nearly always: one result, and new
             for tensor, known in zip(tensors, inputs, strict=False):
                 if result is tensor:
-                    return (known,), flag_of(result)
+                    return (known,), self.flag(result, known)
             number = self.identities.see(result) if existing else self.identities.add(result)
-            return (number,), flag_of(result)
+            return (number,), self.flag(result, number)
         outputs: list[int] = []
         flags = shift = 0
         for item in tensors_of((result,), None):
@@ -105,9 +105,13 @@ class Tape:
                     break
             else:
                 outputs.append(self.identities.see(item) if existing else self.identities.add(item))
-            flags |= flag_of(item) << shift
+            flags |= self.flag(item, outputs[-1]) << shift
             shift += 2
         return tuple(outputs), flags
+
+    def flag(self, tensor: Any, number: int) -> int:
+        """What a tensor of that number says of itself."""
+        return flag_of(tensor) if self.identities.tensors[number][3] >= 0 else flag_within(tensor)
 
     def module(self, module: Any, frame: FrameType) -> int:
         """The index of a module that runs in `frame`, and of those around it."""

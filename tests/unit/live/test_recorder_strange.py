@@ -57,6 +57,32 @@ def gradients_by_transforms(w: Tensor, v: Tensor) -> Tensor:
     return torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(w.detach(), batch()).sum() + v.sum()
 
 
+def cut_within_vmap(w: Tensor, v: Tensor) -> Tensor:
+    return (torch.vmap(lambda row: (row @ w).detach() * 2)(batch()) @ v).sum()
+
+
+def cut_within_vmap_within_vmap(w: Tensor, v: Tensor) -> Tensor:
+    return (torch.vmap(torch.vmap(lambda number: number.detach() * 2))(batch() @ w) @ v).sum()
+
+
+def index_within_vmap(w: Tensor, v: Tensor) -> Tensor:
+    return (torch.vmap(lambda row: row * row.argmax())(batch() @ w.detach()) @ v).sum() + torch.vmap(torch.argmax)(
+        batch() @ w
+    ).sum()
+
+
+def no_grad_within_vmap(w: Tensor, v: Tensor) -> Tensor:
+    def halve(row: Tensor) -> Tensor:
+        with torch.no_grad():
+            return row / 2
+
+    return (torch.vmap(halve)(batch() @ w) @ v).sum()
+
+
+def kept_within_vmap(w: Tensor, v: Tensor) -> Tensor:
+    return (torch.vmap(lambda row: row * row.detach())(batch() @ w) @ v).sum()
+
+
 def frozen_while_it_is_used(w: Tensor, v: Tensor) -> Tensor:
     w.requires_grad_(False)
     h = batch() @ w
@@ -76,7 +102,7 @@ def diagnosed(step: Callable[[Tensor, Tensor], Tensor]) -> tuple[Any, dict[str, 
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("step", [sparse, nested, jagged, compiled], ids=lambda step: step.__name__)
+@pytest.mark.parametrize("step", [sparse, nested, jagged, compiled, kept_within_vmap], ids=lambda step: step.__name__)
 def test_all_get_their_gradient(step: Any) -> None:
     found, gradients = diagnosed(step)
     assert None not in gradients.values()
@@ -86,7 +112,15 @@ def test_all_get_their_gradient(step: Any) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("step", "kinds"),
-    [(nested_copy, {"copy"}), (sampled, {"no_grad"}), (compiled_with_a_cut, {"detach"})],
+    [
+        (nested_copy, {"copy"}),
+        (sampled, {"no_grad"}),
+        (compiled_with_a_cut, {"detach"}),
+        (cut_within_vmap, {"detach"}),
+        (cut_within_vmap_within_vmap, {"detach"}),
+        (no_grad_within_vmap, {"no_grad"}),
+        (index_within_vmap, {"detach", "non_differentiable"}),
+    ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
 def test_the_cut_is_told(step: Any, kinds: set[str]) -> None:
