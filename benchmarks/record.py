@@ -37,6 +37,12 @@ def rows() -> Iterator[tuple[str, str, str]]:
             f"{ours:.1f} µs",
             f"{ours / empty:.1f} times an empty mode ({empty:.1f} µs)",
         )
+    ours, empty = of_a_call(0, of_modules)
+    yield (
+        "recording a module of one call, nn.Linear(4, 4)",
+        f"{ours:.1f} µs",
+        f"{ours / empty:.1f} times an empty mode ({empty:.1f} µs)",
+    )
     yield "memory of a recorded call", f"{bytes_of_a_call():.0f} bytes", "1,000 bytes"
     yield of_a_step(12)
     few, (small, *_) = 4, of_a_diagnosis(4)
@@ -72,12 +78,19 @@ def seconds(
     return median(taken)
 
 
-def of_a_call(depth: int, rounds: int = 4 * ROUNDS) -> tuple[float, float]:
+def of_modules() -> None:
+    """A module's call for each function's call, which is the most that modules can add."""
+    module, x = nn.Linear(4, 4), torch.randn(1, 4)
+    for _ in range(CALLS):
+        module(x)
+
+
+def of_a_call(depth: int, run: Callable[[], None] = calls, rounds: int = 4 * ROUNDS) -> tuple[float, float]:
     """Microseconds that a call costs more, recorded and under an empty mode: the least of rounds that take turns."""
     if depth:
-        return of_a_call(depth - 1, rounds)
+        return of_a_call(depth - 1, run, rounds)
     ways = (contextlib.nullcontext, Empty, record)
-    taken = [[seconds(calls, around, 1) / CALLS * 1e6 for around in ways] for _ in range(rounds)]
+    taken = [[seconds(run, around, 1) / CALLS * 1e6 for around in ways] for _ in range(rounds)]
     plain, empty, ours = (min(times) for times in zip(*taken, strict=True))
     return ours - plain, empty - plain
 

@@ -7,7 +7,6 @@ import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from statistics import median
 from time import perf_counter
 
 import torch
@@ -22,16 +21,10 @@ def rows() -> Iterator[tuple[str, str, str]]:
     """Each graph walked for its structure, with what it saved, and what a node of the result takes."""
     torch.set_num_threads(1)
     for name, build in GRAPHS.items():
-        structure = partial(walk, saved=False, values=False)
-        nodes = sum(kind == "function" for kind in structure(build()).kinds)
-        loop, bare = beside(structure, build)
-        yield f"walk {name}, structure", per_node(loop, nodes), compared(loop, bare, "the plain loop")
-        loop, bare = beside(walk, build)
-        yield (
-            f"walk {name}, with saved tensors and values",
-            per_node(loop, nodes),
-            compared(loop, bare, "the plain loop"),
-        )
+        nodes = sum(kind == "function" for kind in WAYS["structure"](build()).kinds)
+        for what, way in WAYS.items():
+            ours, bare = beside(way, build)
+            yield f"walk {name}, {what}", per_node(ours, nodes), compared(ours, bare, "the plain loop")
         yield f"memory of {name}", f"{bytes_of(build) / len(walk(build()).kinds):.0f} bytes a node", "at most 600"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchviz imports distutils
@@ -79,23 +72,29 @@ GRAPHS: dict[str, Callable[[], torch.Tensor]] = {
 }
 
 
+WAYS: dict[str, Callable[[torch.Tensor], Graph]] = {
+    "structure": partial(walk, states=False, saved=False),
+    "with the states of its tensors": partial(walk, saved=False, values=False),
+    "with saved tensors and values": walk,
+}
+
+
 def plain_loop(output: torch.Tensor) -> int:
     """The least that a walk from Python can do."""
-    seen = set()
+    seen = {output.grad_fn}
     stack = [output.grad_fn]
     while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        stack.extend([function for function, _ in node.next_functions])
+        for function, _ in stack.pop().next_functions:
+            if function is not None and function not in seen:
+                seen.add(function)
+                stack.append(function)
     return len(seen)
 
 
 def beside(
     ours: Callable[[torch.Tensor], object], build: Callable[[], torch.Tensor], other: Callable[..., object] = plain_loop
 ) -> tuple[float, float]:
-    """Median seconds of both, taking turns, each on a graph of its own that nobody touched before."""
+    """The least seconds of both, taking turns, each on a graph of its own that nobody touched before."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
         for function, seconds in zip((ours, other), times, strict=True):
@@ -107,8 +106,8 @@ def beside(
             seconds.append(perf_counter() - start)
             gc.enable()
             del result
-            walk(output, saved=False, values=False)  # else freeing a deep graph after the plain loop is a crash
-    return median(times[0]), median(times[1])
+            walk(output, states=False, saved=False)  # else freeing a deep graph after the plain loop is a crash
+    return min(times[0]), min(times[1])
 
 
 def bytes_of(build: Callable[[], torch.Tensor]) -> int:

@@ -41,10 +41,10 @@ def verify(diagnosis: Diagnosis, run: Callable[[], Any], parameters: Mapping[str
             continue
         with torch.random.fork_rng(devices=devices), without_cuts(cut):
             loss = run()
-        graph = walker.walk(loss, parameters, also=parameters, saved=False, values=False)
-        reached = {
-            name for node in graph.reached if (info := graph.tensors.get(node)) for name in (info.name, *info.aliases)
-        }
+        graph = walker.walk(loss, parameters, also=parameters, states=False, saved=False)
+        names = {graph.names[node] for node in graph.reached if graph.kinds[node] != "function"}
+        reached_ids = {id(parameters[name]) for name in names & parameters.keys()}
+        reached = {name for name, parameter in parameters.items() if id(parameter) in reached_ids}  # tied ones too
         advice.append(Advice(cut=place, gained=tuple(n for n in parameters if n in reached and n not in had)))
     conflicts = diagnosis.conflicts
     if any(conflict.effect != "raises" and not conflict.certain for conflict in conflicts):

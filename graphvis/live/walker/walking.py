@@ -29,6 +29,7 @@ def walk(
     module: Module | None = None,
     also: Mapping[str, object] | None = None,
     number: Callable[[torch.Tensor], int | None] | None = None,
+    states: bool = True,
     saved: bool = True,
     values: bool = True,
     memory: Memory | None = None,
@@ -49,6 +50,8 @@ def walk(
             walked too, but they are no roots.
         number: a tensor's number in the running record; fills :attr:`TensorInfo.trace_number`, and with it the
             sequence numbers, which tell the calls that made the nodes.
+        states: whether to read the states of tensors; without them :attr:`Graph.tensors` is empty, and the names of
+            leaves and tensors are in :attr:`Graph.names` alone.
         saved: whether to read what nodes keep for backward.
         values: whether to read values and gradients of small tensors on the CPU.
         memory: where a tensor lies in the running record; fills :attr:`Saved.memory`.
@@ -60,7 +63,7 @@ def walk(
         WalkError: if there is no tensor in `outputs`.
     """
     with uncollected(), unwatched():
-        return _Walk(outputs, names, module, also, values).graph(number, saved, memory)
+        return _Walk(outputs, names, module, also, values).graph(number, saved, memory, states)
 
 
 def walk_with_tokens(
@@ -143,12 +146,16 @@ class _Walk:
         return [top for top in tops if top is not None]
 
     def graph(
-        self, number: Callable[[torch.Tensor], int | None] | None, saved: bool, memory: Memory | None = None
+        self,
+        number: Callable[[torch.Tensor], int | None] | None,
+        saved: bool,
+        memory: Memory | None = None,
+        states: bool = True,
     ) -> Graph:
         """What was walked, frozen."""
         structure, storages = self._structure, Storages()
         nodes, tensors = structure.tensors()
-        infos = describe_all(nodes, tensors, self._names, storages, number, self._values)
+        infos = describe_all(nodes, tensors, self._names, storages, number, self._values) if states else {}
         reader = SavedReader(storages, memory)
         kept = {i: found for i, node in structure.functions() if (found := reader.read(node))} if saved else {}
         names = structure.names
