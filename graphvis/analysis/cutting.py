@@ -14,6 +14,7 @@ _BY_NAME: dict[str, CutKind] = {
     "allclose": "item", "__format__": "item", "numpy": "numpy", "__array__": "numpy", "__dlpack__": "numpy",
     "__reduce_ex__": "copy", "__deepcopy__": "copy", "tensor": "copy", "new_tensor": "copy", "as_tensor": "copy",
     "asarray": "copy", "sparse_coo_tensor": "copy", "nested_tensor": "copy", "Parameter": "rewrap", "grad": "grad",
+    "Variable": "rewrap", "alias": "rewrap", "from_dlpack": "numpy", "from_numpy": "numpy", "frombuffer": "numpy",
 }  # fmt: skip
 # What these hand out is a tensor of its own, even if it requires grad.
 _ALWAYS = frozenset(

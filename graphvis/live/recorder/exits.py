@@ -81,3 +81,11 @@ class Exits:
         """`entries`, and the exit in whose memory a tensor from outside lies."""
         exporter = self._identities.adopt(tensor)
         return entries if exporter is None or (exporter, True) in entries else (*entries, (exporter, True))
+
+
+def may_be_known(source: Any) -> bool:
+    """Whether the memory that another library hands in may be a tensor's: not where NumPy itself has allocated it."""
+    base = getattr(source, "base", None)
+    while type(base) is type(source) and base is not None:
+        source, base = base, getattr(base, "base", None)
+    return base is not None or not hasattr(source, "__array_interface__")

@@ -82,7 +82,7 @@ class Exposures:
             return
         number = self._identities.storage_of(storage)
         self._share(number, storage, array)
-        for known in self._known_in(number)[-_MOST_TENSORS:]:
+        for known in self.known_in(number)[-_MOST_TENSORS:]:
             self._sum(known, len(self._calls))
 
     def take_in(self, tensor: Any, source: Any = None) -> None:
@@ -119,7 +119,7 @@ class Exposures:
             if not self.shared:
                 self._plain[:] = [function.plain for function in self._functions]
 
-    def _known_in(self, storage: int) -> list[int]:
+    def known_in(self, storage: int) -> list[int]:
         """The tensors that lie in a storage."""
         tensors = self._identities.tensors
         for number in range(self._indexed, len(tensors)):
@@ -180,7 +180,7 @@ class Exposures:
         """The storage of a tensor in shared memory, None if it has died, and its bytes there."""
         raw = RawTensor._make(self._identities.tensors[number])
         known = self._ever.get(raw.storage)
-        return None if known is None else known.memory(), _region_of(raw)
+        return None if known is None else known.memory(), region_of(raw)
 
     def changes(self) -> tuple[Change, ...]:
         """The tensors whose values are no longer what they were at a checksum."""
@@ -206,7 +206,7 @@ def _lies_in(array: Any, storage: Any) -> bool:
     return bool(storage.data_ptr() <= interface["data"][0] < storage.data_ptr() + max(storage.nbytes(), 1))
 
 
-def _region_of(raw: RawTensor) -> Region:
+def region_of(raw: RawTensor) -> Region:
     """The bytes of a tensor in its own storage."""
     itemsize, shape = raw.dtype.itemsize, tuple(raw.shape)
     start = raw.offset * itemsize

@@ -8,6 +8,7 @@ weak reference to the *storage* disturbs nobody), and a new number for whatever 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from graphvis.live.recorder.arguments import LEAF, flag_of, flag_within
@@ -31,6 +32,9 @@ class Identities:
         self.adopted: dict[int, int] = {}
         # Where a storage is a window into another one: its number and the byte it begins at.
         self.windows: dict[int, tuple[int, int]] = {}
+        # Told of each tensor that nobody saw being made, and whose memory was known before it.
+        self.on_alias: Callable[[int], None] | None = None
+        self._spans: dict[int, tuple[int, int]] = {}
 
     def find(self, tensor: Any) -> int | None:
         """The number of `tensor`; None if it was not seen."""
@@ -51,10 +55,14 @@ class Identities:
         """The number of `tensor`, a new one if it was not seen."""
         number = self.find(tensor)
         if number is None:
+            memories = self.storage_count
             number = self.add(tensor)
             # It was made where nobody was told; by from_numpy under a name of its own, say.
-            if self.exported and (call := self.adopt(tensor)) is not None:
+            known = 0 <= self.tensors[number][3] < memories
+            if not known and self.exported and (call := self.adopt(tensor)) is not None:
                 self.adopted[number] = call
+            elif self.on_alias is not None and (known or self.claim(tensor)):
+                self.on_alias(number)
         return number
 
     def see_all(self, tensors: list[Any]) -> tuple[tuple[int, ...], int]:
@@ -167,6 +175,42 @@ class Identities:
         base, shift = self.windows.get(other, (other, 0))
         self.windows[number] = base, start + shift
         return call
+
+    def claim(self, tensor: Any) -> bool:
+        """Whether a tensor lies in known memory by a storage of its own that is none, as one made by DLPack does."""
+        try:
+            storage = tensor.untyped_storage()
+            if storage.resizable():
+                return False
+            address = storage.data_ptr()
+        except (RuntimeError, NotImplementedError):
+            return False
+        number = self.storage_of(storage)
+        found = self._owner(address, number)
+        if found is None:
+            return False
+        base, shift = self.windows.get(found[0], (found[0], 0))
+        self.windows[number] = base, found[1] + shift
+        return True
+
+    def _owner(self, address: int, but: int) -> tuple[int, int] | None:
+        """The live storage that an address lies in, and the byte in it."""
+        spans: dict[int, tuple[int, int]] = {}
+        found = None
+        for reference, number in self._storages.values():
+            span = self._spans.get(number)
+            if span is None:
+                if (storage := reference()) is None or storage.device.type != "cpu":
+                    continue
+                span = storage.data_ptr(), storage.data_ptr() + storage.nbytes()
+            spans[number] = span
+            if span[0] <= address < span[1] and number != but and number not in self.windows:
+                storage = reference()
+                # What is noted of it may be out of date.
+                if storage is not None and 0 <= address - storage.data_ptr() < storage.nbytes():
+                    found = number, address - storage.data_ptr()
+        self._spans = spans
+        return found
 
     def memory(self, tensor: Any) -> tuple[int, int, int] | None:
         """Where a live tensor lies: storage (-1 for an unseen one), first byte, one past the last; None for nowhere."""

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from graphvis.live.recorder import freezing, hooks, writing
 from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.events import BackwardEvent
+from graphvis.live.recorder.exits import may_be_known
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
 from graphvis.live.recorder.raw import RawCall
@@ -233,7 +234,11 @@ class Recording(TorchFunctionMode):
                     tape.exposures.hand_out(tensors[0], result)
             elif special == "entry" and isinstance(result, _Tensor):
                 entries = tape.exits.adopt(result, entries)
-                tape.exposures.take_in(result, args[0] if args else None)
+                source = args[0] if args else None
+                tape.exposures.take_in(result, source)
+                if not entries and may_be_known(source) and tape.identities.claim(result):
+                    more, said = tape.under(outputs[0])
+                    inputs, flags = (*inputs, *more), flags | said << 2 * len(inputs)
         if outputs or writes or special in ("exit", "memory", "switch"):
             forwarded = _dim_of(args, kwargs) if special == "join" else 0
             tape.append(index, inputs, flags, outputs, results, modes, before, after, frame, writes, entries, forwarded)
@@ -252,10 +257,10 @@ class Recording(TorchFunctionMode):
     def _run_backward(self, index: int, function: Function, func: Any, args: Any, kwargs: Any) -> Any:
         """Run a backward, before and after which others are told."""
         tape, frame, before = self.tape, sys._getframe(1), _get_sequence_nr()
-        call = len(tape.calls)
         with torch._C.DisableTorchFunction():
             tensors = tensors_of(args, kwargs)
             inputs, flags = tape.identities.see_all(tensors)
+            call = len(tape.calls)
             tape.append(index, inputs, flags, (), 0, tape.modes(), before, before, frame)
         record = RawCall._make(tape.calls[call])
         event = BackwardEvent(call, function.name, args, kwargs, record.place, record.caller)

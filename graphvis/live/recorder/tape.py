@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from types import FrameType
 from typing import Any
@@ -9,20 +10,22 @@ from typing import Any
 import torch
 from torch._C._autograd import _get_sequence_nr
 
-from graphvis.live.recorder.arguments import flag_of, flag_within, tensors_of
-from graphvis.live.recorder.exits import Exits
-from graphvis.live.recorder.exposures import Exposures
+from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, flag_within, tensors_of
+from graphvis.live.recorder.exits import Exits, may_be_known
+from graphvis.live.recorder.exposures import Exposures, region_of
 from graphvis.live.recorder.frames import Frames
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping
-from graphvis.live.recorder.raw import RawCall
+from graphvis.live.recorder.raw import RawCall, RawTensor
 from graphvis.live.recorder.stakes import ALIASING
 
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
+_MOST_TENSORS = 256  # of one memory that are looked at, the newest, and the first
+_MOST_CALLS = 10_000  # that are looked at for the last that handed out a tensor
 
 
 class Tape:
@@ -62,6 +65,7 @@ class Tape:
         self.depth = 0
         self.described: dict[Any, int] = {}
         self._modules: dict[int, int] = {}
+        self.identities.on_alias = self._note_alias
 
     def describe(self, func: Any) -> int:
         """The index of a function that is called for the first time."""
@@ -169,15 +173,69 @@ class Tape:
 
     def note_exit(self, name: str, tensor: Any, frame: FrameType) -> None:
         """Write down that a value leaves."""
-        self.exits.chains[len(self.calls)] = self.frames.chain(frame)
         self.note_call(name, [tensor], (), _get_sequence_nr(), frame)
+        self.exits.chains[len(self.calls) - 1] = self.frames.chain(frame)
 
-    def note_entry(self, name: str, tensor: Any, before: int, frame: FrameType) -> None:
+    def note_entry(self, name: str, tensor: Any, source: Any, before: int, frame: FrameType) -> None:
         """Write down that another library's memory came in as a tensor."""
         with torch._C.DisableTorchFunction():
             entries = self.exits.adopt(tensor)
             self.exposures.take_in(tensor)
+            if not entries and may_be_known(source) and self.identities.claim(tensor):
+                number = self.identities.add(tensor)
+                inputs, flags = self.under(number)
+                self.append(
+                    self.named(name), inputs, flags, (number,), flag_of(tensor), self.modes(), before,
+                    _get_sequence_nr(), frame,
+                )  # fmt: skip
+                return
         self.note_call(name, [], tensor, before, frame, (), entries)
+
+    def under(self, number: int) -> tuple[tuple[int, ...], int]:
+        """The tensors that show the memory of one, the newest, and several only where none shows all; their flags."""
+        start, stop = self._span(number)
+        base = self._base(number)[0]
+        known = self.exposures.known_in(base)
+        found: list[int] = []
+        for other in [*known[:-_MOST_TENSORS][:1], *known[-_MOST_TENSORS:]][::-1]:
+            first, last = self._span(other)
+            if other != number and max(start, first) < min(stop, last):
+                found.append(other)
+                if first <= start and stop <= last:
+                    found = [other]
+                    break
+        flags = 0
+        for place, other in enumerate(found):
+            flags |= self._said(other) << 2 * place
+        return tuple(found), flags
+
+    def _base(self, number: int) -> tuple[int, int]:
+        storage = int(self.identities.tensors[number][3])
+        return self.identities.windows.get(storage, (storage, 0))
+
+    def _span(self, number: int) -> tuple[int, int]:
+        """The first byte of a tensor in the memory that it lies in, and one past the last."""
+        raw = RawTensor._make(self.identities.tensors[number])
+        region = region_of(raw)
+        shift = self._base(number)[1]
+        return region.start + shift, region.stop + shift
+
+    def _said(self, number: int) -> int:
+        """The flags of a tensor after the last call that handed it out."""
+        for raw in reversed(self.calls[-_MOST_CALLS:]):
+            _, _, _, outputs, results, *_ = raw
+            if number in outputs:
+                return int(results >> 2 * outputs.index(number) & 3)
+        return int(self.identities.tensors[number][2])
+
+    def _note_alias(self, number: int) -> None:
+        """Write down that a tensor shows known memory, which was made where nobody was told."""
+        inputs, flags = self.under(number)
+        if inputs:
+            said = self.identities.tensors[number][2]
+            name = "Tensor.view" if said == REQUIRES_GRAD else "Tensor.alias"
+            now = _get_sequence_nr()
+            self.append(self.named(name), inputs, flags, (number,), said, self.modes(), now, now, sys._getframe(1))
 
     def note_storage_write(self, name: str, storage: Any, start: int, stop: int, old: Any, frame: FrameType) -> None:
         """Write down that bytes of a storage itself were written, which were `old`; None where that is not kept."""
@@ -198,7 +256,9 @@ class Tape:
         self.note_call(name, inputs, tensor, _get_sequence_nr(), frame)
         call = RawCall._make(self.calls[-1])
         self.identities.formers[call.outputs[0]] = old
-        self.calls[-1] = tuple(call._replace(inputs=(old, *call.inputs), flags=call.flags << 2 | flag))
+        # It was given a tensor, or a bare storage: then what others show of that.
+        taken, flags = (call.inputs, call.flags) if inputs else self.under(call.outputs[0])
+        self.calls[-1] = tuple(call._replace(inputs=(old, *taken), flags=flags << 2 | flag))
 
     def note_unseen(self, what: str) -> None:
         """Note that something ran that the calls do not show."""

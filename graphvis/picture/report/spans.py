@@ -16,7 +16,7 @@ _CALLS: dict[str, frozenset[str]] = {
     "item": frozenset({"item", "tolist", "float", "int", "bool"}),
     "numpy": frozenset({"numpy", "asarray", "array", "__array__"}),
     "copy": frozenset({"tensor", "new_tensor", "as_tensor", "Tensor", "deepcopy", "state_dict"}),
-    "rewrap": frozenset({"Parameter", "requires_grad_"}),
+    "rewrap": frozenset({"Parameter", "Variable", "requires_grad_"}),
     "function": frozenset({"apply"}),
     "checkpoint": frozenset({"checkpoint", "checkpoint_sequential"}),
     "grad": frozenset({"grad"}),

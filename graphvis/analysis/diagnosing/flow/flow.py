@@ -14,6 +14,7 @@ from graphvis.model import Call, Entry, Trace
 _JOINING = frozenset({"cat", "concat", "concatenate", "stack"})
 _MARKING = frozenset({"detach_", "requires_grad_"})  # these change what a tensor is and not what it holds
 _EACH_ITS_OWN = frozenset({"broadcast_tensors", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d"})
+_UNSEEN = "alias"  # a tensor on known memory that no call was seen to make: what cut it lies somewhere before
 _SHARING = frozenset({"numpy", "__array__", "__dlpack__"})
 
 
@@ -130,10 +131,11 @@ class Flow:
         found: list[Piece] = []
         for at in places:
             blame = self._blaming.of(result, at)
+            known = blame is None or name != _UNSEEN
             for edge, rest in self._memory.pieces(call.inputs[at]):
                 part = within(rest, whole) if at in shared else whole
                 if part or not whole or not rest:
-                    found.append((self.ways.behind(edge, blame), part))
+                    found.append((self.ways.behind(edge, blame, known), part))
         for entry in call.entries:
             found += self._entered(entry, storage, whole)
         return found

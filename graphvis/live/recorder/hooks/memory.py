@@ -11,7 +11,7 @@ import torch
 import torch.utils.dlpack
 from torch._C._autograd import _get_sequence_nr
 
-from graphvis.live.recorder.hooks.places import listening, replace, telling, tensors_in
+from graphvis.live.recorder.hooks.places import listening, noting, replace, telling, tensors_in
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.tape import Tape
 
@@ -21,6 +21,11 @@ def wrap() -> None:
     for owner, name in ((torch, "from_numpy"), (torch, "frombuffer"), (torch, "from_dlpack"),
                         (torch.utils.dlpack, "from_dlpack")):  # fmt: skip
         replace(owner, name, _wrap_entry(getattr(owner, name), f"torch.{name}"))
+    replace(
+        torch.autograd.Variable,
+        "__new__",
+        staticmethod(noting(torch.autograd.Variable.__new__, "torch.autograd.Variable", slice(1, None))),
+    )
     replace(torch.nested, "nested_tensor", telling(torch.nested.nested_tensor, _tell_nested))
     replace(torch.nn.Parameter, "__deepcopy__", _wrap_copy(torch.nn.Parameter.__deepcopy__))
     for kind in (torch.Tensor, torch.nn.Parameter):
@@ -61,7 +66,7 @@ def _written(storage: Any, index: Any) -> tuple[int, int]:
 
 def _wrap_entry(original: Any, name: str) -> Any:
     def tell(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
-        tape.note_entry(name, result, before, frame)
+        tape.note_entry(name, result, args[0] if args else None, before, frame)
 
     return telling(original, tell)
 
@@ -113,10 +118,16 @@ def _wrap_pickling(original: Any) -> Any:
             recording.tape.note_exit("Tensor.__reduce_ex__", self, sys._getframe(1))
             recording.pause()
         try:
-            return original(self, protocol)
+            result = original(self, protocol)
         finally:
             for recording in told:
                 recording.resume()
+        # A Parameter hands over its data, which is pickled in turn: no other tensor to whoever reads the trace.
+        for data in tensors_in(result[1]) if type(self) is torch.nn.Parameter else ():
+            with torch._C.DisableTorchFunction():
+                for recording in told:
+                    recording.tape.identities.bind(data, recording.tape.identities.find(self))
+        return result
 
     return __reduce_ex__
 

@@ -70,7 +70,10 @@ def tensors_in(values: Any) -> list[Any]:
 
 
 def telling(original: Any, tell: Callable[[Tape, Any, Any, int, FrameType], None]) -> Any:
-    """A wrapper that has `tell` write down each call: with the arguments, the result, the sequence number before."""
+    """A wrapper that has `tell` write down each call: with the arguments, the result, the sequence number before.
+
+    Arguments by name stand last, without their names.
+    """
 
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -78,7 +81,7 @@ def telling(original: Any, tell: Callable[[Tape, Any, Any, int, FrameType], None
         before = _get_sequence_nr()
         result = original(*args, **kwargs)
         for recording in told:
-            tell(recording.tape, args, result, before, sys._getframe(1))
+            tell(recording.tape, (*args, *kwargs.values()), result, before, sys._getframe(1))
         return result
 
     return wrapper

@@ -1,0 +1,105 @@
+"""Tensors that no call was seen to make, on memory that is known or from outside: never surely unused."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import Variable
+
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
+
+Step = Callable[[Tensor], Tensor]
+to_capsule, from_capsule = torch._C._to_dlpack, torch._C._from_dlpack  # by names that nobody can wrap
+
+
+def variable_of_data(h: Tensor) -> Tensor:
+    return Variable(h.data)  # CUT data
+
+
+def variable_of_data_that_requires_grad(h: Tensor) -> Tensor:
+    return Variable(h.data, requires_grad=True)  # CUT data
+
+
+def variable(h: Tensor) -> Tensor:
+    return Variable(h)  # CUT rewrap
+
+
+def variable_by_name(h: Tensor) -> Tensor:
+    return Variable(data=h, requires_grad=True)  # CUT rewrap
+
+
+def unseen_variable_of_data(h: Tensor) -> Tensor:
+    data = h.data  # CUT data
+    return torch._C._LegacyVariableBase(data)
+
+
+def unseen_variable(h: Tensor) -> Tensor:
+    made = torch._C._LegacyVariableBase(h)
+    return made * 2  # CUT rewrap
+
+
+def capsule(h: Tensor) -> Tensor:
+    inner = h.detach()  # CUT detach
+    return torch.utils.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(inner))
+
+
+def capsule_of_what_requires_grad(h: Tensor) -> Tensor:
+    return torch.utils.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(h))  # CUT numpy
+
+
+def unseen_capsule(h: Tensor) -> Tensor:
+    inner = h.detach()  # CUT detach
+    return from_capsule(to_capsule(inner))
+
+
+def part_of_an_unseen_capsule(h: Tensor) -> Tensor:
+    inner = h.detach()  # CUT detach
+    return from_capsule(to_capsule(inner[1:]))
+
+
+def written_through_an_unseen_capsule(h: Tensor) -> Tensor:
+    made = torch.zeros(3)
+    from_capsule(to_capsule(made)).copy_(h.detach())  # CUT detach
+    return made
+
+
+def storage_of_another(h: Tensor) -> Tensor:
+    inner = h.detach()  # CUT detach
+    return torch.tensor([]).set_(inner.untyped_storage(), 0, (3,))
+
+
+CUTS = [
+    variable_of_data, variable_of_data_that_requires_grad, variable, variable_by_name, unseen_variable_of_data,
+    unseen_variable, capsule, capsule_of_what_requires_grad, unseen_capsule, part_of_an_unseen_capsule,
+    written_through_an_unseen_capsule, storage_of_another,
+]  # fmt: skip
+
+
+def asked(step: Step) -> tuple[Any, Tensor | None]:
+    """The diagnosis of one run, and the gradient of the parameter that is in question."""
+    w, v = torch.tensor([1.0, 2.0, 3.0], requires_grad=True), torch.ones(1, requires_grad=True)
+    with record() as trace:
+        loss = (step(w * 2) * v).sum()
+    found = diagnose(loss, trace, parameters={"w": w, "v": v})
+    loss.backward()
+    assert v.grad is not None
+    assert found.verdicts["v"].status == "gradient"
+    return found, w.grad
+
+
+@pytest.mark.parametrize("step", CUTS, ids=lambda step: step.__name__)
+def test_kind_and_line_of_the_cut(step: Step) -> None:
+    found, gradient = asked(step)
+    assert gradient is None
+    verdict = found.verdicts["w"]
+    assert (verdict.status, verdict.certain) == ("cut", True)
+    lines, first = inspect.getsourcelines(step)
+    ((line, kind),) = [(first + i, text.split()[-1]) for i, text in enumerate(lines) if "# CUT" in text]
+    assert [(cut.kind, cut.location.line) for cut in verdict.cuts] == [(kind, line)]
+    assert verdict.cuts[0].certain == (step is not unseen_variable)  # what cut it lies somewhere before
