@@ -9,7 +9,7 @@ import torch
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
 from graphvis.live.recorder.frames import locate
 from graphvis.live.recorder.raw import Part, RawCall, RawTensor
-from graphvis.live.recorder.returns import Returns, expression_at, operand_of
+from graphvis.live.recorder.returns import COMPREHENSIONS, Returns, expression_at, operand_of
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def _infer(
     for call, raw in enumerate(raws):
         if (raw.outputs or raw.writes) and raw.place >= 0:
             made.setdefault(raw.place, []).append(call)
-    traced = {id(node) for place in made if (node := expression_at(*places[place])) is not None}
+    expressions = [expression_at(*places[place]) for place in made]
+    traced = {id(node) for node in expressions if node is not None and not isinstance(node, COMPREHENSIONS)}
     for chain, exits in chains.items():
         returns = Returns([places[place] for place in chain], traced)
         for place, calls in made.items():

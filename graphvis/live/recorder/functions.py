@@ -39,11 +39,11 @@ _BACKWARD = _words("Tensor.backward torch.autograd.backward torch.autograd.grad"
 # What takes a value out of PyTorch: as a Python object, or as memory that others see.
 _EXITS = _words(
     """Tensor.item Tensor.__float__ Tensor.__int__ Tensor.__index__ Tensor.__complex__ Tensor.tolist
-    Tensor.__reduce_ex__"""
+    Tensor.__format__ Tensor.__reduce_ex__"""
 )
 _STEERING = _words(
     """Tensor.__bool__ Tensor.__contains__ Tensor.is_nonzero torch.is_nonzero Tensor.equal torch.equal Tensor.allclose
-    torch.allclose Tensor.__format__ Tensor.__repr__"""
+    torch.allclose Tensor.__repr__"""
 )
 _MEMORY = _words("Tensor.numpy Tensor.__array__ Tensor.__dlpack__")
 _JOINING = _words("cat concat concatenate stack")

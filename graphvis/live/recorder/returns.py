@@ -16,6 +16,8 @@ from types import CodeType
 
 Place = tuple[CodeType, int]
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
+COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
+"""Expressions that are no tensor, whatever call is made where they stand."""
 _CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 # The object that these write is their first argument; what it is written to comes second.
 _SAVING = frozenset({"save", "dump"})
@@ -60,6 +62,8 @@ class Returns:
         scope, node = scope_of(place[0]), expression_at(*place)
         if scope is None or node is None or id(node) in self._seeds:
             return False
+        if isinstance(node, COMPREHENSIONS):  # what it goes over was asked for its elements
+            return self._holds(scope, place[0].co_filename, node.generators[0].iter, self._seeds)
         return self._holds(scope, place[0].co_filename, node, self._seeds, inside=True)
 
     def _spread(self, scope: _Scope, file: str, seeds: set[int]) -> bool:

@@ -1,0 +1,281 @@
+"""Values that leave PyTorch as Python and NumPy data: those that come back, and those that never do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import statistics
+
+import numpy as np
+import torch
+from torch import nn
+
+from tests.causes.case import Case, Step, marks, weights
+
+BACK: list[Case] = []
+"""The value of `w` comes back into the loss, and a line that it left by is marked."""
+ASIDE: list[Case] = []
+"""The value of `w` leaves, is printed, kept or compared, and reaches no loss."""
+
+
+def back(step: Step) -> Step:
+    """Register a program where `w` is cut."""
+    kinds = frozenset({"item", "numpy", "detach", "copy"})
+    BACK.append(Case(step, weights("w", "v"), {"w": "cut", "v": "gradient"}, kinds, marks=marks(step)))
+    return step
+
+
+def aside(step: Step) -> Step:
+    """Register a program where `w` is unused."""
+    ASIDE.append(Case(step, weights("w", "v"), {"w": "unused", "v": "gradient"}))
+    return step
+
+
+def h(m: nn.Module) -> torch.Tensor:
+    """Four numbers made of `w`."""
+    return (m.w * 2).sum(0)
+
+
+def rest(m: nn.Module) -> torch.Tensor:
+    """A term that has nothing to do with `w`."""
+    return (m.v * torch.tensor(0.5)).sin().sum()
+
+
+@back
+def array_of_items(m):
+    t = torch.tensor(np.array([v.item() for v in h(m)]))  # CUT
+    return (t * m.v).sum()
+
+
+@back
+def stack_of_arrays(m):
+    t = torch.tensor(np.stack([v.detach().numpy() for v in h(m)]))  # CUT
+    return (t * m.v).sum()
+
+
+@back
+def constructor_of_floats(m):
+    t = torch.Tensor([float(v) for v in h(m)])  # CUT
+    return (t * m.v).sum()
+
+
+@back
+def constructor_of_items(m):
+    t = torch.FloatTensor([v.item() for v in h(m)])  # CUT
+    return (t * m.v).sum()
+
+
+@back
+def constructor_of_rows(m):
+    t = torch.Tensor([[v.item(), 0.5] for v in h(m)])  # CUT
+    return (t.sum(1) * m.v).sum()
+
+
+@back
+def sum_of_a_list(m):
+    numbers = [v.item() for v in h(m)]  # CUT
+    t = torch.tensor(sum(numbers) / 3)
+    return (t * m.v).sum()
+
+
+@back
+def sum_of_a_list_in_an_operation(m):
+    return (m.v * (sum([v.item() for v in h(m)]) / 3)).sum()  # CUT
+
+
+@back
+def mean_of_items(m):
+    t = torch.ones(1) * np.mean([v.item() for v in h(m)])  # CUT
+    return (t * m.v).sum()
+
+
+@back
+def root_of_squares(m):
+    norm = math.sqrt(sum(v.item() ** 2 for v in h(m)))  # CUT
+    return (m.v / norm).sum()
+
+
+@back
+def root_of_squares_in_place(m):
+    return (m.v * math.sqrt(sum(v.item() ** 2 for v in h(m)))).sum()  # CUT
+
+
+@back
+def written_as_text(m):
+    t = torch.tensor(float(f"{h(m).sum():.3f}"))  # CUT
+    return (t * m.v).sum()
+
+
+@back
+def text_in_a_variable(m):
+    text = f"{h(m).sum():.3f}"  # CUT
+    return (m.v * float(text)).sum()
+
+
+@back
+def through_json(m):
+    text = json.dumps(h(m).tolist())  # CUT
+    return (torch.tensor(json.loads(text)) * m.v).sum()
+
+
+@back
+def rounded(m):
+    return (m.v * round(h(m)[0].item(), 3)).sum()  # CUT
+
+
+@back
+def summed_in_a_loop(m):
+    total = 0.0
+    for v in h(m):
+        total += v.item()  # CUT
+    return (torch.tensor(total / 3) * m.v).sum()
+
+
+@back
+def counted_in_a_dict(m):
+    sums = {}
+    for name, v in zip("abcd", h(m), strict=True):
+        sums[name] = v.item()  # CUT
+    return (m.v * sum(sums.values())).sum()
+
+
+@back
+def dict_of_items(m):
+    sums = {name: v.item() for name, v in zip("abcd", h(m), strict=True)}  # CUT
+    return (m.v * sums["a"]).sum()
+
+
+@back
+def appended(m):
+    numbers = []
+    for v in h(m):
+        numbers.append(v.item())  # CUT
+    return (m.v * statistics.fmean(numbers)).sum()
+
+
+@back
+def unpacked(m):
+    a, *_ = [float(v) for v in h(m)]  # CUT
+    return (m.v * a * 2).sum()
+
+
+@back
+def kept_in_an_attribute(m):
+    m.scale = float(h(m).sum()) + 1  # CUT
+    return (m.v * m.scale).sum()
+
+
+def _norm(values):
+    return math.sqrt(sum(v.item() ** 2 for v in values))  # CUT
+
+
+def _half(number):
+    halved = number / 2
+    return halved
+
+
+@back
+def returned_by_a_function(m):
+    norm = _norm(h(m))
+    return (m.v / norm).sum()
+
+
+@back
+def through_a_function(m):
+    number = _half(h(m).sum().item())  # CUT
+    return (m.v * number).sum()
+
+
+@back
+def arrays_in_a_list(m):
+    arrays = [v.detach().numpy() + 1 for v in h(m)]  # CUT
+    return (torch.from_numpy(np.stack(arrays)) * m.v).sum()
+
+
+@back
+def filled_by_index(m):
+    t = torch.empty(4)
+    for i, v in enumerate(h(m)):
+        t[i] = v.item() * 2  # CUT
+    return (t * m.v).sum()
+
+
+BACK[:] = [
+    case if case.marks or case.name != "returned_by_a_function" else Case(**{**vars(case), "marks": marks(_norm)})
+    for case in BACK
+]
+
+
+@aside
+def printed(m):
+    print(h(m).sum().item(), f"{h(m).norm():.3f}")
+    return rest(m)
+
+
+@aside
+def logged_through_the_library(m):
+    logging.getLogger(__name__).info("norm %s", h(m).norm().item())
+    return rest(m)
+
+
+@aside
+def appended_and_never_read(m):
+    losses = []
+    losses.append(h(m).sum().item())
+    return rest(m)
+
+
+@aside
+def compared(m):
+    loss = rest(m)
+    if h(m).max().item() < 1e9:
+        loss = loss * 2
+    return loss
+
+
+@aside
+def items_compared(m):
+    loss = rest(m)
+    return loss * 2 if all(v.item() < 1e9 for v in h(m)) else loss
+
+
+class _Bar:
+    def set_postfix(self, **numbers):
+        self.text = " ".join(f"{name}={number:.3f}" for name, number in numbers.items())
+
+
+@aside
+def set_on_a_progress_bar(m):
+    bar = _Bar()
+    bar.set_postfix(norm=h(m).norm().item())
+    return rest(m)
+
+
+@aside
+def kept_in_a_dict_of_metrics(m):
+    metrics = {"norm": h(m).norm().item(), "parts": [v.item() for v in h(m)]}
+    metrics["text"] = json.dumps(metrics)
+    return rest(m)
+
+
+@aside
+def averaged_for_a_report(m):
+    report = np.mean([v.item() for v in h(m)])
+    text = f"{report:.3f} {math.sqrt(report**2)}"
+    assert text
+    return rest(m)
+
+
+@aside
+def asserted(m):
+    assert math.isfinite(h(m).sum().item())
+    assert not np.isnan(h(m).detach().numpy()).any()
+    return rest(m)
+
+
+@aside
+def described(m):
+    words = f"{h(m)} {h(m).sum():.2f}"
+    assert len(words) > 3
+    return rest(m)

@@ -1,0 +1,36 @@
+"""What graphvis says of values that leave PyTorch, and what PyTorch says to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.causes import leaving
+from tests.causes.asking import ask
+from tests.causes.case import Case, measure
+from tests.causes.leaving import ASIDE, BACK
+
+NAME = {"ids": lambda case: case.name}
+
+
+@pytest.mark.parametrize("case", [*BACK, *ASIDE], **NAME)
+def test_the_claims_of_a_program_are_pytorchs(case: Case) -> None:
+    assert measure(case) == dict(case.verdicts)
+
+
+@pytest.mark.parametrize("case", BACK, **NAME)
+def test_a_value_that_came_back_is_cut_where_it_left(case: Case) -> None:
+    diagnosis = ask(case.step, case.build)
+    assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
+    cuts = diagnosis.verdicts["w"].cuts
+    assert {(cut.location.file, cut.location.line) for cut in cuts} == {
+        (leaving.__file__, line) for line in case.marks["CUT"]
+    }
+    assert {cut.kind for cut in cuts} <= case.kinds
+    assert not diagnosis.verdicts["v"].cuts
+
+
+@pytest.mark.parametrize("case", ASIDE, **NAME)
+def test_a_value_that_is_only_printed_or_kept_is_no_cut(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = ask(case.step, case.build)
+    assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
+    assert not diagnosis.cuts
