@@ -82,6 +82,11 @@ class Examination:
         """The parameters that get a gradient."""
         return {finding.parameter for finding in self.diagnosis.findings if finding.status == "gradient"}
 
+    def losing(self) -> set[str]:
+        """Those that are meant to get one, and get none."""
+        statuses = ("gradient", "frozen")
+        return {finding.parameter for finding in self.diagnosis.findings if finding.status not in statuses}
+
     def reasons(self, names: Collection[str]) -> set[tuple[object, ...]]:
         """Why those of some parameters get no gradient that do not: each with what is to blame."""
         cuts = [(cut.kind, cut.location) for cut in self.diagnosis.cuts]

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from graphvis.live.script.variables import name_of, variables_of
 
@@ -22,7 +23,8 @@ class Names:
     A parameter is named as ``named_parameters()`` of the outermost module that holds it. Where there are several such
     modules, and two would give the same name, or one a name that says nothing of where it is, as ``weight`` and
     ``0.weight``, the variable that holds the module stands before it: ``critic.0.weight``, ``layers.1.weight`` for one
-    in a list; its class where no variable does.
+    in a list; its class where no variable does. A model that takes the place of one that is gone, as each fold of a
+    validation builds its own, is another one: ``model_2.0.weight``.
 
     Attributes:
         aliases: other names of a parameter.
@@ -31,8 +33,20 @@ class Names:
 
     def __init__(self) -> None:
         self._prefixes: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
+        self._given: Any = WeakIdKeyDictionary()  # parameter -> name: tensors compare by value, so by id
+        self._holders: dict[str, weakref.ref[nn.Module] | None] = {}  # name -> the module that it was given in
+        self._firsts: dict[str, str] = {}
         self.aliases: dict[str, set[str]] = {}
         self.classes: list[str] = []
+
+    def given(self, tensor: Tensor) -> str | None:
+        """The name that a parameter goes by; None where it was never found."""
+        name: str | None = self._given.get(tensor)
+        return name
+
+    def first(self, name: str) -> str:
+        """The name of the first parameter in whose place stands that of this name; the name itself where it is that."""
+        return self._firsts.get(name, name)
 
     def find(
         self,
@@ -69,21 +83,32 @@ class Names:
                 if id(parameter) not in known:
                     known.add(id(parameter))
                     name = name.replace("_orig_mod.", "")
-                    full = f"{prefix}.{name}" if prefix else name
+                    full = self._give(parameter, _join(prefix, name), found, root)
                     self.aliases.setdefault(full, set()).add(name)
-                    found[_free(full, found)] = parameter
         named = {id(tensor): name for name, tensor in _tensors(variables)}
         for i, tensor in enumerate(held):
             if id(tensor) not in known:
                 known.add(id(tensor))
                 before = f"{former[id(tensor)]} (replaced)" if id(tensor) in former else f"optimizer.params[{i}]"
-                found[_free(named.get(id(tensor), before), found)] = tensor
+                self._give(tensor, named.get(id(tensor), before), found)
         if loose:
             for name, tensor in _tensors(variables):
                 if id(tensor) not in known and tensor.requires_grad and tensor.is_leaf:
                     known.add(id(tensor))
                     found[_free(name, found)] = tensor
         return found
+
+    def _give(self, parameter: Tensor, name: str, found: dict[str, Tensor], root: nn.Module | None = None) -> str:
+        """Have a parameter found by the name that it goes by, or else by `name` or the free one next to it."""
+        given = self.given(parameter)
+        if given is None or given in found:
+            given = _free(name, found if root is not None else {**self._holders, **found})
+            if given != name and root is None and name in self._holders and name not in found:
+                self._firsts[given] = self.first(name)
+        found[given] = parameter
+        self._given[parameter] = given
+        self._holders[given] = None if root is None else weakref.ref(root)
+        return given
 
     def _roots(self, variables: list[tuple[str, Any]], ran: set[nn.Module], held: list[Tensor]) -> list[nn.Module]:
         """The outermost modules with parameters, of those that the script still uses."""
@@ -111,23 +136,45 @@ class Names:
             for name, _ in _unwrapped(root).named_parameters():
                 counts[name] = counts.get(name, 0) + 1
         taken = set(self._prefixes.values())
+        used = {self._prefixes[root] for root in roots if root in self._prefixes}
         for root in roots:
             if root in self._prefixes:
                 continue
             inside = _inside(root, roots)
-            names = [name for name, _ in _unwrapped(root).named_parameters()]
-            if inside is None and all(counts[name] == 1 and (len(roots) == 1 or _says(name)) for name in names):
+            parameters = dict(_unwrapped(root).named_parameters())
+            alone = inside is None and all(
+                counts[name] == 1 and (len(roots) == 1 or _says(name)) for name in parameters
+            )
+            if alone and not self._is_given("", root, parameters):
                 self._prefixes[root] = ""
                 continue
             called = name_of(root, frames)
             prefix = inside or called or type(root).__name__
-            number, full = 2, prefix
-            while full in taken:
-                full, number = f"{prefix}_{number}", number + 1
+            number, full = (2, f"{prefix}_2") if alone else (1, prefix)
+            while full in taken or self._is_given(full, root, parameters):
+                number += 1
+                full = f"{prefix}_{number}"
+            if number > 1 and (alone or prefix not in used):
+                before = "" if alone else prefix
+                self._firsts.update({_join(full, name): self.first(_join(before, name)) for name in parameters})
             self._prefixes[root] = full
             taken.add(full)
+            used.add(full)
             if not inside and not called:
                 self.classes.append(full)
+
+    def _is_given(self, prefix: str, root: nn.Module, parameters: Mapping[str, Tensor]) -> bool:
+        """Whether parameters of another module go, or went, by one of the names that a prefix makes."""
+        for name, parameter in parameters.items():
+            full = _join(prefix, name)
+            holder = self._holders.get(full)
+            if holder is not None and holder() is not root and self.given(parameter) != full:
+                return True
+        return False
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
 
 
 def _says(name: str) -> bool:

@@ -93,12 +93,14 @@ def run(
     failed = outcome.error is not None and not isinstance(outcome.error, SystemExit)
     outcome.optimizers = Optimizers(
         holders=watch.holders,
-        asked=frozenset(watch.asked),
+        asked=frozenset(watch.steps.surroundings.asked),
         by_hand=frozenset(place for place, examination in enumerate(examinations) if examination.by_hand),
         rounds=0 if failed else outcome.rounds,
     )
-    outcome.aliases = {name: tuple(sorted(others)) for name, others in sorted(watch.names.aliases.items())}
-    outcome.classes = tuple(watch.names.classes)
+    outcome.aliases = {
+        name: tuple(sorted(others)) for name, others in sorted(watch.steps.surroundings.names.aliases.items())
+    }
+    outcome.classes = tuple(watch.steps.surroundings.names.classes)
     outcome.stopped = watch.over
     outcome.notes = tuple(notes)
     return outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,31 +86,44 @@ class Held:
 
 
 def telling(
-    again: Iterable[Examination], firsts: Sequence[Examination], optimizers: Sequence[Held]
+    again: Iterable[Examination],
+    firsts: Sequence[Examination],
+    optimizers: Sequence[Held],
+    first: Callable[[str], str],
 ) -> Iterator[Examination]:
     """Of what was seen at later executions of lines that were seen before, what tells of an optimizer's parameters.
 
     It does so where it is the first that gives one a gradient, or where the optimizer's own first step came after it
-    and it knows another reason why there is none.
+    and it knows another reason why there is none. Where there is no optimizer, all parameters matter, and any reason
+    but that they are not used.
 
     Args:
         again: what was seen at the later ones, in the order in which they ran.
         firsts: what was seen at the first ones.
         optimizers: whose parameters matter.
+        first: of the name of a parameter in a model that took another's place, the name of the one before. That it
+            learns as that did is no news.
     """
     again = list(again)
-    held = {name for one in optimizers for name in one.names}
+    held = {name for one in optimizers for name in one.names} if optimizers else None
     learning = {name for one in (*firsts, *again) for name in one.learning()}
-    known = {name for one in firsts for name in one.learning()}
-    kept = {id(one) for one in firsts}
+    known = {first(name) for one in firsts for name in one.learning()}
+    kept = list(firsts)
     for examination in again:
-        new = (examination.learning() & held) - known
-        if new or any(
-            examination.reasons(one.names - one.given - learning)
-            - {reason for other in one.backwards if id(other) in kept for reason in other.reasons(one.names)}
-            for one in optimizers
-            if examination in one.backwards
-        ):
+        learns = examination.learning()
+        new = {first(name) for name in (learns if held is None else learns & held)} - known
+        if held is None:
+            explained = {reason[0] for one in kept for reason in one.reasons(one.losing()) if reason[1] != "unused"}
+            why = examination.reasons(examination.losing() - learning - explained)
+            says_why = any(reason[1] != "unused" for reason in why)
+        else:
+            says_why = any(
+                examination.reasons(one.names - one.given - learning)
+                - {reason for other in one.backwards if other in kept for reason in other.reasons(one.names)}
+                for one in optimizers
+                if examination in one.backwards
+            )
+        if new or says_why:
             known |= new
-            kept.add(id(examination))
+            kept.append(examination)
             yield examination

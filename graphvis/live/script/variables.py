@@ -14,10 +14,10 @@ _MOST = 10_000  # what a list or dict of more holds is not looked through
 
 
 def variables_of(frames: list[FrameType]) -> Iterator[tuple[str, Any]]:
-    """What the frames' variables hold, innermost first, each thing once; of ``self`` its attributes too."""
+    """What the frames' variables hold, innermost first, each thing once; of a method's ``self`` its attributes too."""
     seen: set[int] = set()
-    for space, _ in _spaces(frames):
-        for name, value in _attributes(space):
+    for space, own, _ in _spaces(frames):
+        for name, value in _attributes(space, own):
             if id(value) not in seen:
                 seen.add(id(value))
                 yield name, value
@@ -29,8 +29,8 @@ def name_of(module: nn.Module, frames: list[FrameType]) -> str | None:
     One that holds it for a while only, as that of a loop or an argument does, tells less than its place in a list.
     """
     place = passing = None
-    for space, fleeting in _spaces(frames):
-        for name, value in _attributes(space):
+    for space, own, fleeting in _spaces(frames):
+        for name, value in _attributes(space, own):
             if value is module:
                 if name not in fleeting:
                     return name
@@ -40,19 +40,26 @@ def name_of(module: nn.Module, frames: list[FrameType]) -> str | None:
     return place or passing
 
 
-def _spaces(frames: list[FrameType]) -> Iterator[tuple[Mapping[str, Any], Collection[str]]]:
-    """Where the frames look names up, innermost first, and which of the names are passing ones."""
+def _spaces(frames: list[FrameType]) -> Iterator[tuple[Mapping[str, Any], Collection[str], Collection[str]]]:
+    """Where the frames look names up, innermost first; what their objects are called; which names are passing ones."""
     for frame in frames:
-        yield frame.f_locals, _passing(frame.f_code)
+        yield frame.f_locals, _own(frame.f_code), _passing(frame.f_code)
     if frames and frames[-1].f_locals is not frames[-1].f_globals:
-        yield frames[-1].f_globals, ()
+        yield frames[-1].f_globals, (), ()
 
 
-def _attributes(space: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _own(code: CodeType) -> frozenset[str]:
+    """``self`` and ``cls``, which functions within a method know too, and what else a method's first argument is."""
+    inside = code.co_qualname.rpartition(".")[0]
+    is_method = bool(code.co_argcount) and inside != "" and not inside.endswith("<locals>")
+    return frozenset({"self", "cls", *code.co_varnames[:is_method]})
+
+
+def _attributes(space: Mapping[str, Any], own: Collection[str]) -> Iterator[tuple[str, Any]]:
     for name, value in list(space.items()):
         if not name.startswith("__"):
             yield name, value
-            if name in ("self", "cls") and not isinstance(value, nn.Module):
+            if name in own and not isinstance(value, nn.Module):
                 yield from list(getattr(value, "__dict__", {}).items())
 
 
@@ -66,7 +73,7 @@ def _items(value: Any) -> Iterator[tuple[Any, Any]]:
 @functools.lru_cache(maxsize=256)
 def _passing(code: CodeType) -> frozenset[str]:
     """The arguments of a function, and the variables of its loops."""
-    names = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - {"self", "cls"}
+    names = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - _own(code)
     stores = 0
     for instruction in dis.get_instructions(code):
         if instruction.opname == "FOR_ITER":
