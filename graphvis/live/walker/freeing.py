@@ -14,8 +14,8 @@ longer than before, since a node's edges hold the same nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, chain
 from typing import Any
 
 from graphvis.live.walker.structure import Structure
@@ -43,20 +43,44 @@ def guard(structure: Structure, tops: Iterable[Any]) -> None:
     marks = [top.metadata for top in tops]
     if marks and all(GUARDED in mark for mark in marks):
         return
-    live, kinds, targets = structure.live, structure.kinds, structure.targets
-    starts = _starts(structure)
-    gaps = [0] * len(live)  # the longest path below a node to the next one that keeps, or to the end
-    for node in reversed(_from_above(starts, targets)):
-        gap = 0
-        for target in targets[starts[node] : starts[node + 1]]:
-            if target >= 0 and gaps[target] >= gap:
-                gap = gaps[target] + 1
-        if gap >= SPACING and kinds[node] == "function":
-            live[node].metadata[BELOW] = live[node].next_functions
-            gap = 0
-        gaps[node] = gap
+    sources, targets = structure.sources, structure.targets
+    if all(source < target for source, target in zip(sources, targets, strict=True) if target >= 0):
+        edges: Iterable[tuple[int, int]] = zip(reversed(sources), reversed(targets), strict=True)
+    else:
+        edges = _from_below(structure)
+    _keep(structure, edges)
     for mark in marks:
         mark[GUARDED] = True
+
+
+def _keep(structure: Structure, edges: Iterable[tuple[int, int]]) -> None:
+    """Have nodes keep what lies below them, in the right distances.
+
+    Args:
+        structure: the walk.
+        edges: source and target of each edge, those of a node one after the other, each node after all that its
+            edges lead to.
+    """
+    live, kinds = structure.live, structure.kinds
+    gaps = [0] * len(live)  # the longest path below a node to the next one that keeps, or to the end
+    node, gap = -1, 0
+    for source, target in chain(edges, [(-1, -1)]):
+        if source != node:
+            if gap >= SPACING and kinds[node] == "function":
+                live[node].metadata[BELOW] = live[node].next_functions
+                gap = 0
+            gaps[node] = gap
+            node, gap = source, 0
+        if target >= 0 and gaps[target] >= gap:
+            gap = gaps[target] + 1
+
+
+def _from_below(structure: Structure) -> Iterator[tuple[int, int]]:
+    """Source and target of each edge, those of each node after those of all that its edges lead to."""
+    starts, targets = _starts(structure), structure.targets
+    for node in reversed(_from_above(starts, targets)):
+        for target in targets[starts[node] : starts[node + 1]]:
+            yield node, target
 
 
 def _starts(structure: Structure) -> list[int]:

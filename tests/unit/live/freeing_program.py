@@ -120,7 +120,7 @@ def exception(live: Live) -> None:
 
 def exception_while_guarding(live: Live) -> None:
     """What makes the graph safe is itself broken off, and the tensors die."""
-    break_off(live, "guard", lambda frame: "gaps" in frame.f_locals)
+    break_off(live, "_keep", lambda frame: "gaps" in frame.f_locals)
 
 
 def break_off(live: Live, function: str, when: Callable[[FrameType], bool]) -> None:
