@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import inspect
+import multiprocessing.pool
+import queue
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -103,3 +107,50 @@ def test_kind_and_line_of_the_cut(step: Step) -> None:
     ((line, kind),) = [(first + i, text.split()[-1]) for i, text in enumerate(lines) if "# CUT" in text]
     assert [(cut.kind, cut.location.line) for cut in verdict.cuts] == [(kind, line)]
     assert verdict.cuts[0].certain == (step is not unseen_variable)  # what cut it lies somewhere before
+
+
+executor = concurrent.futures.ThreadPoolExecutor(1)
+pool = multiprocessing.pool.ThreadPool(1)
+to_do: queue.Queue[Tensor] = queue.Queue()
+done: queue.Queue[Tensor] = queue.Queue()
+
+
+def halve(h: Tensor) -> Tensor:
+    return h.detach() / 2
+
+
+def work() -> None:
+    while True:
+        done.put(halve(to_do.get()))
+
+
+def asked_of_the_worker(h: Tensor) -> Tensor:
+    to_do.put(h)
+    return done.get()
+
+
+@pytest.fixture(scope="module")
+def workers() -> None:
+    """Threads that run before any recording."""
+    executor.submit(int).result()
+    threading.Thread(target=work, daemon=True).start()
+
+
+@pytest.mark.usefixtures("workers")
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda h: executor.submit(halve, h).result(),
+        lambda h: next(iter(executor.map(halve, [h]))),
+        lambda h: pool.map(halve, [h])[0],
+        lambda h: pool.apply(halve, (h,)),
+        lambda h: next(iter(pool.imap_unordered(halve, [h]))),
+        asked_of_the_worker,
+    ],
+)
+def test_what_a_thread_computes_that_was_there_before_is_not_known(step: Step) -> None:
+    found, gradient = asked(step)
+    assert gradient is None
+    assert found.verdicts["w"].status in ("unused", "unreached")
+    assert not found.verdicts["w"].certain
+    assert any("was not seen" in note or "makes of it" in note for note in found.notes)
