@@ -154,7 +154,7 @@ def run_script(
     without: Sequence[Location] = (),
     announce: Callable[[Location], None] = lambda _: None,
 ) -> Run:
-    """Run a script as ``__main__`` and diagnose each line of it that starts a backward, at its first execution.
+    """Run a script as ``__main__`` and diagnose each of its lines that start a backward, where it tells more again.
 
     Args:
         target: path of the script, or a module's name.
@@ -203,6 +203,7 @@ def run_script(
         notes=(*notes, *_explained(seen.classes, [*judged.problems, *judged.warnings])),
         stopped=seen.stopped,
         rounds=seen.rounds,
+        again=seen.again,
         failure=failure,
         exit_code=exit_code,
     )

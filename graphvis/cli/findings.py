@@ -94,6 +94,8 @@ def _last_line(found: Run, went_on: bool) -> str:
             text += f", {talk.counted(_count(found, found.warnings), 'warning')}"
         if found.rounds > 1 or found.stopped is not None:
             text += ", judged at the first run of each backward"
+            if found.again:
+                text += f" and at {talk.counted(found.again, 'later one')}"
     if found.stopped is not None:
         what, hint = ("recorded until", "") if went_on else ("stopped when", " (--continue runs on)")
         text += f"; {what} {place(found.stopped)} came round again{hint}"

@@ -52,8 +52,9 @@ def command(
 ) -> None:  # fmt: skip
     """Run a training script and say which parameters get no gradient, and why.
 
-    The script runs as python would run it. Each line that starts a backward is looked at when it first runs; once every
-    optimizer has stepped and such a line comes round again, or after 20 rounds, the script is ended.
+    The script runs as python would run it. Each line that starts a backward is looked at when it first runs, and again
+    while something waits for its gradient; once every optimizer has stepped and such a line comes round again, or after
+    20 rounds, the script is ended.
 
     \b
     Examples:

@@ -66,8 +66,8 @@ class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
         passed_over: parameters that were not judged, as was asked.
         notes: what could not be seen, was run otherwise, or did not happen, in sentences.
         stopped: the line at which the script was stopped; None where it ran to its end.
-        rounds: how often the line that starts a backward most often did so while the run was recorded: what was
-            judged of each such line is the first.
+        rounds: how often the line that starts a backward most often did so while the run was recorded.
+        again: how many of the diagnoses are of later executions of lines that are diagnosed at their first too.
         failure: the exception that ended the script; None where none did.
         exit_code: the status with which the script alone would have ended.
     """
@@ -81,6 +81,7 @@ class Run(Document, frozen=True, kw_only=True, tag="graphvis/run/1"):
     notes: tuple[str, ...] = ()
     stopped: Location | None = None
     rounds: int = 0
+    again: int = 0
     failure: Failure | None = None
     exit_code: int = 0
 

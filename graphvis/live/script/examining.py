@@ -74,7 +74,7 @@ class Examination:
             conflicts = tuple(conflict for conflict in judged.conflicts if conflict.effect != "raises")
             self.diagnosis = msgspec.structs.replace(judged, conflicts=conflicts)
         else:
-            lost = any(finding.status in ("cut", "unused") for finding in self.diagnosis.findings)
+            lost = any(finding.status in ("cut", "unused", "unreached") for finding in self.diagnosis.findings)
             self.refused = self._unfit or (event.function == "torch.autograd.grad" and lost)
         del self._watch, self._leaves
 

@@ -34,7 +34,7 @@ class Names:
     def __init__(self) -> None:
         self._prefixes: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
         self._given: Any = WeakIdKeyDictionary()  # parameter -> name: tensors compare by value, so by id
-        self._holders: dict[str, weakref.ref[nn.Module] | None] = {}  # name -> the module that it was given in
+        self._holders: dict[str, weakref.ref[nn.Module] | None] = {}  # name -> the module that it was given in, if any
         self._firsts: dict[str, str] = {}
         self.aliases: dict[str, set[str]] = {}
         self.classes: list[str] = []
@@ -93,7 +93,7 @@ class Names:
                 self._give(tensor, named.get(id(tensor), before), found)
         if loose:
             for name, tensor in _tensors(variables):
-                if id(tensor) not in known and tensor.requires_grad and tensor.is_leaf:
+                if id(tensor) not in known and tensor.requires_grad and tensor.is_leaf and self.given(tensor) is None:
                     known.add(id(tensor))
                     found[_free(name, found)] = tensor
         return found
@@ -107,7 +107,9 @@ class Names:
                 self._firsts[given] = self.first(name)
         found[given] = parameter
         self._given[parameter] = given
-        self._holders[given] = None if root is None else weakref.ref(root)
+        if root is not None:
+            self._holders[given] = weakref.ref(root)
+        self._holders.setdefault(given)
         return given
 
     def _roots(self, variables: list[tuple[str, Any]], ran: set[nn.Module], held: list[Tensor]) -> list[nn.Module]:
@@ -167,9 +169,10 @@ class Names:
         """Whether parameters of another module go, or went, by one of the names that a prefix makes."""
         for name, parameter in parameters.items():
             full = _join(prefix, name)
-            holder = self._holders.get(full)
-            if holder is not None and holder() is not root and self.given(parameter) != full:
-                return True
+            if full in self._holders and self.given(parameter) != full:
+                holder = self._holders[full]
+                if holder is None or holder() is not root:
+                    return True
         return False
 
 

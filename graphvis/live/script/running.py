@@ -31,6 +31,7 @@ class Outcome:
         refused: those of them whose backward raised, for what it was to start from leads to no gradient.
         later: by their places, what came of the same at the run of the line at which the script was stopped.
         rounds: how often the line that starts a backward most often did so.
+        again: how many of the diagnoses are of later executions of lines.
         optimizers: who holds which parameters.
         aliases: other names by which a parameter may be meant.
         classes: what stands before the names of parameters for want of a variable: the class of the module.
@@ -43,6 +44,7 @@ class Outcome:
     refused: frozenset[int] = frozenset()
     later: dict[int, Diagnosis] = field(default_factory=dict)
     rounds: int = 0
+    again: int = 0
     optimizers: Optimizers = field(default_factory=Optimizers)
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
@@ -89,7 +91,7 @@ def run(
     outcome.diagnoses = [examination.diagnosis for examination in examinations]
     outcome.refused = frozenset(place for place, examination in enumerate(examinations) if examination.refused)
     outcome.later = watch.later
-    outcome.rounds = watch.rounds
+    outcome.rounds, outcome.again = watch.rounds, len(examinations) - len(watch.firsts)
     failed = outcome.error is not None and not isinstance(outcome.error, SystemExit)
     outcome.optimizers = Optimizers(
         holders=watch.holders,

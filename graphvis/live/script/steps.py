@@ -118,7 +118,8 @@ class Steps:
                 parameters=frozenset(held.names),
                 stepped=held.steps > 0 or any(held is other for other in stepping),
                 backwards=frozenset(places[id(one)] for one in held.backwards if id(one) in places),
-                given=frozenset(held.given),
+                # Not every backward that was examined is told: what learns as the model before it did, for one, is not.
+                given=frozenset((held.given | (held.names & self.learning)) - (held.without or set())),
                 without=frozenset(held.without or ()),
             )
             for held in self.optimizers
@@ -138,7 +139,7 @@ class Steps:
         by_id = {id(tensor): name for name, tensor in self.surroundings.find().items()}
         held.former = {id(tensor): by_id[id(tensor)] for tensor in parameters_of(optimizer) if id(tensor) in by_id}
         held.names.clear()
-        if not self.surroundings.examined:
+        if not self.surroundings.known:
             self.surroundings.names = Names()  # what a module is called depends on those beside it, and more may come
         return held
 

@@ -22,7 +22,7 @@ class Surroundings:
 
     Attributes:
         names: of parameters.
-        examined: whether a backward was examined.
+        known: the names of parameters that the first execution of some line found.
         numbers: of the parameters that were examined, in the recording.
         asked: the names of those whose gradients ``autograd.grad`` was asked for.
 
@@ -33,7 +33,7 @@ class Surroundings:
 
     def __init__(self, recording: Recording, optimizers: Sequence[Held]) -> None:
         self.names = Names()
-        self.examined = False
+        self.known: set[str] = set()
         self.numbers: set[int] = set()
         self.asked: set[str] = set()
         self._recording, self._optimizers = recording, optimizers
@@ -42,6 +42,11 @@ class Surroundings:
         """Look at a backward that is about to run; None where nothing is trained by it."""
         frames = self._frames()
         parameters = self.find()
+        if site.started == 1:
+            self.known |= parameters.keys()
+        else:  # what a variable alone holds may be what training by hand left of a round
+            given = self.names.given
+            parameters = {name: one for name, one in parameters.items() if name in self.known or given(one) == name}
         if event.inputs is not None:
             asked = {id(tensor) for tensor in event.inputs}
             parameters = {name: tensor for name, tensor in parameters.items() if id(tensor) in asked}
@@ -56,7 +61,6 @@ class Surroundings:
         }
         says = self._says(site, frames) if site.started > 1 else ""
         examination = Examination(self._recording, event, parameters, outputs, site.location, says)
-        self.examined = True
         self.numbers |= {
             number for tensor in parameters.values() if (number := self._recording.number(tensor)) is not None
         }
