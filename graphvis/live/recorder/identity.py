@@ -146,6 +146,10 @@ class Identities:
         self._storages[key] = (weakref.ref(storage), number)
         return number
 
+    def living(self) -> set[int]:
+        """The storages that somebody holds."""
+        return {number for reference, number in self._storages.values() if reference() is not None}
+
     def export(self, tensor: Any, call: int) -> None:
         """Note that another library may hold the memory of `tensor` too, since that call."""
         storage = tensor.untyped_storage()

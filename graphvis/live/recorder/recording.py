@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -273,7 +273,7 @@ class Recording(TorchFunctionMode):
             self._tell_backward(event)
             raise
         if _frees(function, args, kwargs):
-            tape.keeping.stakes.release()
+            tape.keeping.stakes.release(self._numbers(event.roots), self._numbers(event.inputs or ()))
         with torch._C.DisableTorchFunction():
             outputs, results = tape.number(result, tensors, inputs, False)
         if outputs:
@@ -281,6 +281,11 @@ class Recording(TorchFunctionMode):
         event.done = True
         self._tell_backward(event)
         return result
+
+    def _numbers(self, tensors: Iterable[Any]) -> frozenset[int]:
+        """Those of the tensors that were seen."""
+        found = (self.number(tensor) for tensor in tensors if isinstance(tensor, _Tensor))
+        return frozenset(number for number in found if number is not None)
 
     def _tell_backward(self, event: BackwardEvent) -> None:
         self.pause()

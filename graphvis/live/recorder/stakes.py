@@ -17,7 +17,8 @@ from graphvis.live.recorder.raw import RawCall
 ALIASING = frozenset({"Tensor.data", "Tensor.data.__set__", "Tensor.set_"})
 """What gives a tensor memory of another and a version counter of its own; views share that counter."""
 _IN_A_FORWARD = 4  # of RawCall.modes
-_WRITES = RawCall._fields.index("writes")
+_OUTPUTS, _RESULTS, _MODES, _WRITES = map(RawCall._fields.index, ("outputs", "results", "modes", "writes"))
+_MOST_OPEN = 5_000  # calls that no backward has come to that are followed, the latest
 
 
 class Stakes:
@@ -36,11 +37,21 @@ class Stakes:
         self._storages: set[int] = set()
         self._looked = 0  # so many calls were looked at
         self._since = 0  # the first call after the last backward
+        # Backwards that were not looked at: before which call, from where, how far.
+        self._freed: list[tuple[int, frozenset[int], frozenset[int]]] = []
+        self._begin = 0  # the first call after the last backward that was looked at
+        self._open: list[int] = []  # calls before the last backward that none has come to, the latest first
 
-    def release(self) -> None:
-        """Note that a backward has freed what it needed."""
+    def release(self, roots: frozenset[int], ends: frozenset[int]) -> None:
+        """Note that a backward has freed what it needed.
+
+        Args:
+            roots: the numbers of the tensors that it started from.
+            ends: of those whose gradients were asked for, behind which it did not go; empty for all leaves.
+        """
         self._storages.clear()
         self._since = len(self._calls)
+        self._freed.append((self._since, roots, ends))
 
     def may_lose(self, function: Function) -> bool:
         """Whether a call may write past a version counter, as far as its function tells."""
@@ -75,15 +86,14 @@ class Stakes:
 
     def _look(self) -> None:
         """Look at the calls that have come since it was last done."""
+        if self._freed:
+            self._leave_open()
+            self._storages.update(self._still_needed())
         first = self._looked if self.aliasing else max(self._looked, self._since)
         for index in range(first, len(self._calls)):
             function, inputs, _, outputs, results, modes = self._calls[index][:6]
             if index >= self._since and (modes & _IN_A_FORWARD or _has_history(results)):
-                needed = (*inputs, *outputs)
-                if self._functions[function].writes == "statistics":  # what it updates itself it does not save
-                    updated = {number for number, *_ in self._calls[index][_WRITES]}
-                    needed = tuple(number for number in needed if number not in updated)
-                self._storages.update(map(self._memory, needed))
+                self._storages.update(self._needed_by(index))
             if self.aliasing:
                 aliasing = self._functions[function].name in ALIASING
                 if aliasing and inputs and self._memory(inputs[0]) in self._storages:  # whatever it lies in now
@@ -91,6 +101,61 @@ class Stakes:
                 self._follow(aliasing, inputs, outputs)
         self._looked = len(self._calls)
         self._storages.discard(-1)
+
+    def _needed_by(self, index: int) -> set[int]:
+        """The memory of what a call may have saved."""
+        call = RawCall._make(self._calls[index])
+        # What a normalisation updates itself it does not save.
+        updates = self._functions[call.function].writes == "statistics"
+        updated = {number for number, *_ in call.writes} if updates else ()
+        return {self._memory(number) for number in (*call.inputs, *call.outputs) if number not in updated}
+
+    def _leave_open(self) -> None:
+        """Find the calls that no backward has come to: a graph of theirs may live on, and need what it needs."""
+        for end, roots, ends in self._freed:
+            came, memories = set(roots), set(map(self._memory, roots))
+            left: list[int] = []
+            apply = False
+            for index in (*range(end - 1, self._begin - 1, -1), *self._open):
+                call = self._calls[index]
+                outputs, modes, writes = call[_OUTPUTS], call[_MODES], call[_WRITES]
+                if modes & _IN_A_FORWARD:  # of the Function whose apply comes next
+                    reached, history = apply, True
+                else:
+                    reached = not came.isdisjoint(outputs)
+                    if writes and not reached:  # perhaps to a view of what it came to
+                        reached = any(self._memory(number) in memories for number, *_ in writes)
+                    apply, history = reached, _has_history(call[_RESULTS])
+                if reached:
+                    further = [number for number in _connected(call) if number not in ends]
+                    came.update(further)
+                    memories.update(map(self._memory, further))
+                elif history:
+                    left.append(index)
+            self._begin, self._open = end, left[:_MOST_OPEN]
+        self._freed.clear()
+
+    def _still_needed(self) -> set[int]:
+        """What the graphs need that no backward has come to, as far as somebody holds what they gave."""
+        alive = self._identities.living()
+        held: set[int] = set()
+        found: set[int] = set()
+        kept: list[int] = []
+        apply = False
+        for index in self._open:  # whatever goes on from a call's results comes before it
+            call = self._calls[index]
+            if not call[_MODES] & _IN_A_FORWARD:
+                results = call[_RESULTS]
+                apply = any(
+                    number in held or (results >> 2 * place & REQUIRES_GRAD and self._memory(number) in alive)
+                    for place, number in enumerate(call[_OUTPUTS])
+                )
+            if apply:
+                kept.append(index)
+                found |= self._needed_by(index)
+                held.update(_connected(call))
+        self._open = kept
+        return found
 
     def _follow(self, aliasing: bool, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
         """Note which of what came out of a call has, or shares, a version counter beside that of the memory's owner."""
@@ -100,6 +165,12 @@ class Stakes:
             self._aliases.update(
                 number for number in outputs if number not in inputs and (aliasing or tensors[number][3] in known)
             )
+
+
+def _connected(call: tuple[Any, ...]) -> list[int]:
+    """The inputs of a call to which an edge leads."""
+    _, inputs, flags, *_ = call
+    return [number for place, number in enumerate(inputs) if flags >> 2 * place & REQUIRES_GRAD]
 
 
 def _has_history(results: int) -> bool:

@@ -139,6 +139,23 @@ def clipped_critic() -> None:
         makers.step()
 
 
+def measured_on_the_way() -> None:
+    model = network()
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    total = torch.zeros(())
+    for x in batches():
+        optimizer.zero_grad()
+        out = model(x)
+        view = out[1:]
+        loss = out.square().mean()
+        total = total + loss  # as people do it: it holds all the losses
+        share = out.softmax(1)
+        loss.backward()
+        optimizer.step()
+        assert view.shape == (4, 2)
+        assert share.requires_grad
+
+
 def carried_state() -> None:
     cell, state = nn.GRUCell(4, 4), torch.zeros(5, 4)
     for x in batches():
@@ -150,7 +167,7 @@ def carried_state() -> None:
 
 ORDINARY = [
     moving_average, target_network, descent_by_hand, fused(torch.optim.SGD), fused(torch.optim.AdamW), in_place,
-    first_values, normalised, clipped_critic, carried_state,
+    first_values, normalised, clipped_critic, carried_state, measured_on_the_way,
 ]  # fmt: skip
 
 
@@ -337,6 +354,73 @@ def test_what_a_checkpoint_reads_again(reentrant: bool, write: Callable[[Tensor]
 
     found, _ = told(step)
     assert {certain for certain, _ in found} == {True}
+
+
+def waiting_loss(kind: type[torch.optim.Optimizer], kept: bool) -> tuple[Tensor, nn.Sequential]:
+    """A loss whose graph needs weights that a fused step has changed since, after the backward of another."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
+    optimizer = kind(model.parameters(), lr=0.1, fused=True)  # type: ignore[call-arg]
+    first, second = batches(2)
+    one = model(first).sum()
+    one = one if kept else one.detach().clone()
+    model(second).square().sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return one, model
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
+def test_a_fused_step_before_the_backward_of_another_loss(kind: type[torch.optim.Optimizer]) -> None:
+    with record() as trace:
+        loss, model = waiting_loss(kind, kept=True)
+    conflicts = diagnose(loss, trace, model, probe=True).conflicts
+    assert [(one.effect, one.certain, one.modified_at.text) for one in conflicts] == [
+        ("wrong gradient", True, "optimizer.step()")
+    ]
+    # PyTorch's own word: the same loss, with the weights that it was computed with, has another gradient.
+    loss.backward()
+    wrong = model[0].weight.grad
+    torch.manual_seed(0)
+    fresh = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
+    fresh(next(batches())).sum().backward()
+    assert not torch.equal(wrong, fresh[0].weight.grad)
+
+
+def test_a_graph_that_nobody_holds_needs_nothing(copies: list[Tensor]) -> None:
+    with record():
+        waiting_loss(torch.optim.SGD, kept=False)
+    assert copies == []
+
+
+def test_a_graph_that_is_kept_while_another_is_freed(copies: list[Tensor]) -> None:
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    with record():
+        h, k = a.exp(), b.exp()
+        one, other = h.sum(), k.sum()
+        one.backward(retain_graph=True)
+        other.backward()
+        k.data.mul_(2)
+        assert copies == []
+        h.data.mul_(2)
+        assert len(copies) == 1
+        one.backward()
+        h.data.mul_(2)
+    assert len(copies) == 1
+
+
+def test_what_lies_behind_a_gradient_that_was_asked_for_is_not_freed(copies: list[Tensor]) -> None:
+    a = leaf(1.0, 2.0)
+    with record():
+        h = a.exp()
+        k = h.exp()
+        loss = k.sum()
+        (gradient,) = torch.autograd.grad(loss, h)
+        k.data.mul_(2)
+        assert copies == []
+        h.data.mul_(2)
+    assert len(copies) == 1
+    assert gradient is not None
 
 
 def test_beyond_the_limit_nothing_of_a_call_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
