@@ -22,12 +22,14 @@ class Exits:
 
     Attributes:
         chains: by call, the places of the frames in which the value left, innermost first.
+        elsewhere: the calls by which values went where nobody looks: to another process, into others' memory.
         scalars: by id, each float that left and the call it left by; kept so that its id stays its own.
     """
 
     def __init__(self, identities: Identities, frames: Frames) -> None:
         self._identities, self._frames = identities, frames
         self.chains: dict[int, tuple[int, ...]] = {}
+        self.elsewhere: set[int] = set()
         self.scalars: dict[int, tuple[float, int]] = {}
 
     def leave(self, call: int, function: Function, tensor: Any, result: Any, frame: FrameType) -> None:

@@ -48,7 +48,8 @@ _STEERING = _words(
 _MEMORY = _words("Tensor.numpy Tensor.__array__ Tensor.__dlpack__")
 _JOINING = _words("cat concat concatenate stack")
 _ENTRIES = _words(
-    "torch.as_tensor torch.asarray torch.tensor torch.frombuffer Tensor.new_tensor torch.sparse_coo_tensor"
+    """torch.as_tensor torch.asarray torch.tensor torch.frombuffer torch.from_file Tensor.new_tensor
+    torch.sparse_coo_tensor"""
 )
 
 

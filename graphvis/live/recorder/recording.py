@@ -18,7 +18,7 @@ from graphvis.live.recorder.exits import may_be_known
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
 from graphvis.live.recorder.raw import RawCall
-from graphvis.live.recorder.tape import Tape
+from graphvis.live.recorder.tape import UNSEEN_BYTES, Tape
 
 if TYPE_CHECKING:
     from graphvis.model import Location, Trace
@@ -200,6 +200,8 @@ class Recording(TorchFunctionMode):
             self._after(index, function, args, looked, result)
         if kept:
             self.tape.keeping.keep(len(self.tape.calls) - 1, function, args, kept)
+        if writes and self.tape.exposures.shared:
+            self.tape.note_shared_writes(sys._getframe(1))
         return result
 
     def _before(self, function: Function, args: Any, kwargs: Any) -> tuple[Any, ...]:
@@ -235,6 +237,9 @@ class Recording(TorchFunctionMode):
             elif special == "entry" and isinstance(result, _Tensor):
                 entries = tape.exits.adopt(result, entries)
                 source = args[0] if args else None
+                if isinstance(source, (torch.UntypedStorage, torch.TypedStorage)):
+                    tape.note_unseen(UNSEEN_BYTES)
+                source = None if isinstance(source, str) else source  # the name of a file
                 tape.exposures.take_in(result, source)
                 if not entries and may_be_known(source) and tape.identities.claim(result):
                     more, said = tape.under(outputs[0])

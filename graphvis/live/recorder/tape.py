@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
@@ -24,6 +25,8 @@ from graphvis.live.recorder.stakes import ALIASING
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
+UNSEEN_BYTES = "Bytes of memory were read or copied: whose values came along was not seen."
+_WRITES = RawCall._fields.index("writes")
 _MOST_TENSORS = 256  # of one memory that are looked at, the newest, and the first
 _MOST_CALLS = 10_000  # that are looked at for the last that handed out a tensor
 
@@ -146,7 +149,7 @@ class Tape:
 
     def note_call(
         self, name: str, inputs: list[Any], outputs: Any, before: int, frame: FrameType, own: tuple[int, ...] = (),
-        entries: tuple[tuple[int, bool], ...] = (),
+        entries: tuple[tuple[int, bool], ...] = (), written: Iterable[Any] = (),
     ) -> None:  # fmt: skip
         """Write down a call that PyTorch does not report, after it ran.
 
@@ -158,23 +161,36 @@ class Tape:
             frame: where it was made; frames of ours are passed over.
             own: numbers of tensors that went in and are not among `inputs`.
             entries: the exits whose values come back with it, as (call, certain).
+            written: the live tensors that it wrote to, seen by their version counters.
         """
         with torch._C.DisableTorchFunction():
             numbers, flags = self.identities.see_all(inputs)
             found, results = self.number(outputs, inputs, numbers, False)
             self.append(
                 self.named(name), numbers + own, flags, found, results, self.modes(), before, _get_sequence_nr(),
-                frame, (), entries, len(own),
+                frame, tuple((self.identities.see(tensor), True, None) for tensor in written), entries, len(own),
             )  # fmt: skip
 
     def note_mode(self, name: str, on: bool, frame: FrameType, given: list[Any] | None = None) -> None:
         """Write down that a mode is entered or left; `given` are the tensors that it keeps."""
         self.note_call(f"{name} ({on})", given or [], (), _get_sequence_nr(), frame)
 
-    def note_exit(self, name: str, tensor: Any, frame: FrameType) -> None:
-        """Write down that a value leaves."""
+    def note_exit(self, name: str, tensor: Any, frame: FrameType, elsewhere: bool = False) -> None:
+        """Write down that a value leaves, and whether it goes where nobody looks."""
         self.note_call(name, [tensor], (), _get_sequence_nr(), frame)
         self.exits.chains[len(self.calls) - 1] = self.frames.chain(frame)
+        if elsewhere:
+            self.exits.elsewhere.add(len(self.calls) - 1)
+
+    def note_shared_writes(self, frame: FrameType) -> None:
+        """Write down that what the last call has written others see too, by whose memory it lies in."""
+        now = _get_sequence_nr()
+        for number, *_ in self.calls[-1][_WRITES]:
+            if self.identities.tensors[number][3] in self.exposures.shared:
+                self.exits.elsewhere.add(len(self.calls))
+                self.append(
+                    self.named("memory.write"), (number,), self._said(number), (), 0, self.modes(), now, now, frame
+                )
 
     def note_entry(self, name: str, tensor: Any, source: Any, before: int, frame: FrameType) -> None:
         """Write down that another library's memory came in as a tensor."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import concurrent.futures
+import copy
 import inspect
 import multiprocessing.pool
+import pickle
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -130,10 +133,12 @@ def asked_of_the_worker(h: Tensor) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def workers() -> None:
+def workers() -> Iterator[None]:
     """Threads that run before any recording."""
     executor.submit(int).result()
     threading.Thread(target=work, daemon=True).start()
+    yield
+    pool.terminate()
 
 
 @pytest.mark.usefixtures("workers")
@@ -154,3 +159,104 @@ def test_what_a_thread_computes_that_was_there_before_is_not_known(step: Step) -
     assert found.verdicts["w"].status in ("unused", "unreached")
     assert not found.verdicts["w"].certain
     assert any("was not seen" in note or "makes of it" in note for note in found.notes)
+
+
+def through_an_array_of_its_own(h: Tensor) -> Tensor:
+    array = np.zeros(3, np.float32)
+    torch.from_numpy(array).copy_(h.detach())
+    return torch.from_numpy(array)
+
+
+def through_bytes(h: Tensor) -> Tensor:
+    memory = bytearray(12)
+    torch.frombuffer(memory, dtype=torch.float32).copy_(h.detach())
+    return torch.frombuffer(memory, dtype=torch.float32)
+
+
+def by_bytes_of_a_storage(h: Tensor) -> Tensor:
+    made: list[int] = h.detach().mul(0.1).untyped_storage().tolist()
+    return torch.tensor(made[:3]).float()
+
+
+def of_a_storage(h: Tensor) -> Tensor:
+    return torch.tensor(h.detach().storage())
+
+
+def of_a_storage_that_was_copied(h: Tensor) -> Tensor:
+    return torch.tensor([]).set_(h.untyped_storage().clone())
+
+
+def pickled(h: Tensor) -> Tensor:
+    made = pickle.loads(pickle.dumps(h.detach()))
+    assert isinstance(made, Tensor)
+    return made
+
+
+def copied(h: Tensor) -> Tensor:
+    return copy.deepcopy(h.detach())
+
+
+def functional(h: Tensor) -> Tensor:
+    return torch.func.functionalize(lambda a: a.detach() * 2)(h)
+
+
+def by_a_pipe(h: Tensor) -> Tensor:
+    one, other = multiprocessing.Pipe()
+    one.send(h.detach())
+    made = other.recv()
+    assert isinstance(made, Tensor)
+    return made
+
+
+@torch.library.custom_op("graphvis_tests::halve_into", mutates_args=("into",))
+def halve_into(of: Tensor, into: Tensor) -> None:
+    into.copy_(of.detach() / 2)
+
+
+def by_an_operator_that_writes(h: Tensor) -> Tensor:
+    made = torch.zeros(3)
+    halve_into(h, made)
+    return made
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "step",
+    [through_an_array_of_its_own, through_bytes, by_bytes_of_a_storage, of_a_storage, of_a_storage_that_was_copied,
+     pickled, copied, functional, by_a_pipe, by_an_operator_that_writes],
+    ids=lambda step: step.__name__,
+)  # fmt: skip
+def test_what_comes_back_out_of_sight_is_never_surely_unused(step: Step) -> None:
+    found, gradient = asked(step)
+    assert gradient is None
+    verdict = found.verdicts["w"]
+    assert verdict.status == "cut" or not verdict.certain
+
+
+def test_a_deep_copy_is_no_secret() -> None:
+    found, _ = asked(lambda h: copy.deepcopy(torch.ones(3)) + 0 * h.detach().size(0))
+    assert (found.verdicts["w"].status, found.verdicts["w"].certain, found.notes) == ("unused", True, ())
+
+
+class Loaded(torch.utils.data.Dataset[Tensor]):
+    def __init__(self, values: Tensor) -> None:
+        self.values = {"rows": [values]}
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.values["rows"][index]
+
+
+@pytest.mark.parametrize("made_of_it", [True, False])
+def test_a_worker_process_takes_values_along(made_of_it: bool) -> None:
+    def step(h: Tensor) -> Tensor:
+        loader = torch.utils.data.DataLoader(Loaded(h.detach() if made_of_it else torch.ones(3)), num_workers=1)
+        (batch,) = loader
+        return batch
+
+    found, gradient = asked(step)
+    assert gradient is None
+    verdict = found.verdicts["w"]
+    assert (verdict.status == "unused" and verdict.certain) == (not made_of_it)

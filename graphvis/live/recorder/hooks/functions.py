@@ -36,6 +36,9 @@ def _wrap_apply(original: Callable[[Any], Any]) -> Any:
         if not told:
             return original(cls)(*args, **kwargs)
         before = _get_sequence_nr()
+        inputs = tensors_in([*args, *kwargs.values()])
+        with torch._C.DisableTorchFunction():
+            versions = [-1 if tensor.is_inference() else tensor._version for tensor in inputs]
         for recording in told:
             recording.tape.depth += 1
         try:
@@ -43,7 +46,8 @@ def _wrap_apply(original: Callable[[Any], Any]) -> Any:
         finally:
             for recording in told:
                 recording.tape.depth -= 1
-        inputs = tensors_in([*args, *kwargs.values()])
+        # An operator that writes to its arguments returns nothing.
+        moved = () if result is not None else _moved(inputs, versions)
         for recording in told:
             with torch._C.DisableTorchFunction():
                 own = tuple(
@@ -52,10 +56,18 @@ def _wrap_apply(original: Callable[[Any], Any]) -> Any:
                     if not any(output is tensor for tensor in inputs)
                     and (number := recording.tape.identities.find(output)) is not None
                 )
-            recording.tape.note_call(f"Function.apply ({cls.__name__})", inputs, result, before, sys._getframe(1), own)
+            recording.tape.note_call(
+                f"Function.apply ({cls.__name__})", inputs, result, before, sys._getframe(1), own, written=moved
+            )
         return result
 
     return apply
+
+
+def _moved(tensors: list[Any], versions: list[int]) -> list[Any]:
+    """The tensors that were written to since they had these versions; -1 for those that have none."""
+    with torch._C.DisableTorchFunction():
+        return [one for one, version in zip(tensors, versions, strict=True) if 0 <= version != one._version]
 
 
 def _wrap_scripted() -> None:

@@ -13,7 +13,9 @@ from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder.hooks.places import listening, noting, replace, telling, tensors_in
 from graphvis.live.recorder.images import bytes_of
-from graphvis.live.recorder.tape import Tape
+from graphvis.live.recorder.tape import UNSEEN_BYTES, Tape
+
+_MOST_FRAMES = 8  # between Tensor.__deepcopy__ and the copying of its storage
 
 
 def wrap() -> None:
@@ -33,7 +35,13 @@ def wrap() -> None:
     replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
     for name in ("fill_", "copy_", "__setitem__"):
         replace(torch.UntypedStorage, name, _wrap_storage_write(getattr(torch.UntypedStorage, name), name))
+    replace(torch.UntypedStorage, "__getitem__", telling(torch.UntypedStorage.__getitem__, _tell_bytes))
+    replace(torch.UntypedStorage, "tolist", telling(torch.UntypedStorage.tolist, _tell_bytes))
     _wrap_swap()
+
+
+def _tell_bytes(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+    tape.note_unseen(UNSEEN_BYTES)
 
 
 def _wrap_storage_write(original: Any, name: str) -> Any:
@@ -47,13 +55,24 @@ def _wrap_storage_write(original: Any, name: str) -> Any:
         result = original(self, *args, **kwargs)
         if start < stop:
             for recording in told:
-                if name == "copy_":
-                    recording.tape.note_unseen("Bytes of memory were copied: whose values came along was not seen.")
+                if name == "copy_" and not _deep_copies(sys._getframe(1)):
+                    recording.tape.note_unseen(UNSEEN_BYTES)
                 was, frame = old if recording in keep else None, sys._getframe(1)
                 recording.tape.note_storage_write(f"UntypedStorage.{name}", self, start, stop, was, frame)
         return result
 
     return wrapper
+
+
+def _deep_copies(frame: FrameType | None) -> bool:
+    """Whether a storage is copied for a tensor that is: that call is written down."""
+    for _ in range(_MOST_FRAMES):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "__deepcopy__" and frame.f_code.co_filename == torch._tensor.__file__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _written(storage: Any, index: Any) -> tuple[int, int]:

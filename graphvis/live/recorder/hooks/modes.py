@@ -68,7 +68,9 @@ def _wrap_checkpoint() -> None:
 def _wrap_wrapping() -> None:
     """vmap and grad put tensors into wrappers and take them out again; the value is the same."""
     for module, name in ((vmap, "_add_batch_dim"), (vmap, "_remove_batch_dim"),
-                         (eager_transforms, "_wrap_for_grad"), (eager_transforms, "_unwrap_for_grad")):  # fmt: skip
+                         (eager_transforms, "_wrap_for_grad"), (eager_transforms, "_unwrap_for_grad"),
+                         (eager_transforms, "_wrap_functional_tensor"),
+                         (eager_transforms, "_unwrap_functional_tensor")):  # fmt: skip
         original = getattr(module, name, None)
         if original is not None:
             replace(module, name, noting(original, "torch.func", slice(2)))  # beside the tensor stands a level

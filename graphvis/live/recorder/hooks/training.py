@@ -115,7 +115,8 @@ def _noting_exits(original: Any, handed: Callable[[Any], Any]) -> Any:
         for tensor in _tensors_within(handed(args)) if told else ():
             for recording in told:
                 if recording.tape.identities.find(tensor) is not None:
-                    recording.tape.note_exit(f"{type(args[0]).__name__}.{original.__name__}", tensor, sys._getframe(1))
+                    name = f"{type(args[0]).__name__}.{original.__name__}"
+                    recording.tape.note_exit(name, tensor, sys._getframe(1), elsewhere=True)
         return original(*args, **kwargs)
 
     return wrapper
