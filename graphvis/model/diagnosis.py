@@ -51,7 +51,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         status: ``gradient``: backward gives it one; ``zero``: one that is exactly zero; ``cut``: its
             value reaches the output and every path is severed; ``unused``: its value does not reach
             the output; ``frozen``: it does, and it requires no grad; ``unreached``: no gradient
-            reaches it and there is no trace to say why.
+            reaches it, and there is no trace to say why, or its value may have gone where nobody saw it.
         cuts: the cuts on the paths with the fewest.
         certain: False where the run had corners that could not be seen and the truth may lie there.
         at: for ``frozen`` the line that froze it, for ``zero`` the line of the operation that made

@@ -110,6 +110,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         writes: the in-place writes that it made.
         inner: whether it ran inside a ``Function``'s forward: its gradient is judged at apply.
         entries: the values that came back into PyTorch with this call.
+        untold: for a call by which a value left, whether it went where neither the recording nor the source tells of
+            it: then it may have come back with any later call.
         forwarded: for ``Function.apply``, how many of the last inputs are not arguments but the
             results that its forward handed over.
         dim: for ``torch.cat`` and ``torch.stack`` the dimension along which they join.
@@ -129,6 +131,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     writes: tuple[Write, ...] = ()
     inner: bool = False
     entries: tuple[Entry, ...] = ()
+    untold: bool = False
     forwarded: int = 0
     dim: int = 0
 

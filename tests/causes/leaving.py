@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import logging
 import math
 import statistics
+import threading
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ BACK: list[Case] = []
 """The value of `w` comes back into the loss, and a line that it left by is marked."""
 ASIDE: list[Case] = []
 """The value of `w` leaves, is printed, kept or compared, and reaches no loss."""
+UNSEEN: list[Case] = []
+"""The value of `w` comes into the loss by a way that nobody sees."""
 
 
 def back(step: Step) -> Step:
@@ -29,6 +33,12 @@ def back(step: Step) -> Step:
 def aside(step: Step) -> Step:
     """Register a program where `w` is unused."""
     ASIDE.append(Case(step, weights("w", "v"), {"w": "unused", "v": "gradient"}))
+    return step
+
+
+def unseen(step: Step) -> Step:
+    """Register a program where nobody can tell what becomes of `w`."""
+    UNSEEN.append(Case(step, weights("w", "v"), {"w": "cut", "v": "gradient"}, marks=marks(step)))
     return step
 
 
@@ -150,7 +160,7 @@ def dict_of_items(m):
 def appended(m):
     numbers = []
     for v in h(m):
-        numbers.append(v.item())  # CUT
+        numbers.append(v.item())  # noqa: PERF401  # CUT
     return (m.v * statistics.fmean(numbers)).sum()
 
 
@@ -171,8 +181,8 @@ def _norm(values):
 
 
 def _half(number):
-    halved = number / 2
-    return halved
+    half = number / 2
+    return half if half else 1.0
 
 
 @back
@@ -279,3 +289,56 @@ def described(m):
     words = f"{h(m)} {h(m).sum():.2f}"
     assert len(words) > 3
     return rest(m)
+
+
+@aside
+def given_away_for_good(m):
+    shelf = configparser.ConfigParser()
+    shelf.read_dict({"norm": {"w": h(m).norm().item()}})
+    return rest(m)
+
+
+@aside
+def told_after_the_loss(m):
+    loss = rest(m)
+    m.apply(lambda module: str(h(m).sum().item()))
+    return loss
+
+
+def _double(t: torch.Tensor) -> torch.Tensor:
+    return t.detach() * 2
+
+
+@unseen
+def scripted(m):
+    return (torch.jit.script(_double)(h(m)) * m.v).sum()
+
+
+@unseen
+def traced(m):
+    example = torch.zeros(4, dtype=torch.float64)
+    return (torch.jit.trace(_double, example)(h(m)) * m.v).sum()
+
+
+@unseen
+def computed_in_a_thread(m):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(h(m).detach()))
+    thread.start()
+    thread.join()
+    return (found[0] * m.v).sum()
+
+
+@unseen
+def kept_by_an_object_of_another_library(m):
+    shelf = configparser.ConfigParser()
+    shelf.read_dict({"norms": {"w": h(m).norm().item()}})  # LEFT
+    return (m.v * shelf.getfloat("norms", "w")).sum()
+
+
+@unseen
+def given_to_a_function_that_was_handed_in(m, keep=None):
+    kept = {}
+    keep = keep or kept.setdefault
+    keep("norm", h(m).norm().item() + 1)  # LEFT
+    return (m.v * kept["norm"]).sum()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from graphvis.picture.report import write
 from tests.causes import leaving
 from tests.causes.asking import ask
 from tests.causes.case import Case, measure
-from tests.causes.leaving import ASIDE, BACK
+from tests.causes.leaving import ASIDE, BACK, UNSEEN
 
 NAME = {"ids": lambda case: case.name}
 
 
-@pytest.mark.parametrize("case", [*BACK, *ASIDE], **NAME)
+@pytest.mark.parametrize("case", [*BACK, *ASIDE, *UNSEEN], **NAME)
 def test_the_claims_of_a_program_are_pytorchs(case: Case) -> None:
     assert measure(case) == dict(case.verdicts)
 
@@ -34,3 +35,18 @@ def test_a_value_that_is_only_printed_or_kept_is_no_cut(case: Case, capsys: pyte
     diagnosis = ask(case.step, case.build)
     assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
     assert not diagnosis.cuts
+    assert diagnosis.verdicts["w"].certain
+
+
+@pytest.mark.parametrize("case", UNSEEN, **NAME)
+def test_what_cannot_be_seen_is_said_and_never_called_unused(case: Case) -> None:
+    diagnosis = ask(case.step, case.build)
+    verdict = diagnosis.verdicts["w"]
+    assert (verdict.status, verdict.certain, verdict.cuts) == ("unreached", False, ())
+    assert diagnosis.verdicts["v"].status == "gradient"
+    for line in case.marks.get("LEFT", ()):
+        assert any(f"leaving.py:{line}" in note for note in diagnosis.notes)
+    assert diagnosis.notes
+    report = write(diagnosis)
+    assert "warning[unreached]: w gets no gradient" in report
+    assert "nothing that this backward starts from" not in report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from graphvis.analysis.diagnosing.flow import Blame, Flow
@@ -12,9 +12,11 @@ from graphvis.model import Trace
 # Calls that are to blame, and whether one of the ways that they lie on is known, not inferred.
 Blames = dict[Blame, bool]
 
-# These take a value out only to steer Python by it, to print it, or to write it to a file.
-_STEERING = ("Tensor.__bool__", "Tensor.is_nonzero", "torch.is_nonzero", "Tensor.__contains__", "Tensor.__format__",
-             "Tensor.equal", "torch.equal", "Tensor.allclose", "torch.allclose", "Tensor.__reduce_ex__")  # fmt: skip
+# These take a value out only to steer Python by it, or to write it to a file.
+_STEERING = frozenset(
+    """Tensor.__bool__ Tensor.is_nonzero torch.is_nonzero Tensor.__contains__ Tensor.equal torch.equal Tensor.allclose
+    torch.allclose Tensor.__reduce_ex__""".split()
+)
 
 
 class Arrival:
@@ -57,9 +59,12 @@ class Arrival:
         """Whether the value of one of these nodes reaches the outputs."""
         return any(paths.reach(nodes) for paths in self._all)
 
-    def left(self, nodes: Collection[int]) -> bool:
-        """Whether the value of one of these nodes left PyTorch, to who knows where."""
-        return not self._made_from.isdisjoint(nodes)
+    def lost(self, nodes: Collection[int]) -> list[int]:
+        """The calls by which the value of one of these nodes left PyTorch to who knows where.
+
+        Only those after which it may have come back into the outputs.
+        """
+        return [call for call, made_from in self._lost.items() if not made_from.isdisjoint(nodes)]
 
     def by_checkpoint(self, nodes: Collection[int]) -> bool:
         """Whether a gradient goes to one of these nodes through a checkpoint, where no walk sees it."""
@@ -82,15 +87,19 @@ class Arrival:
         return found
 
     @cached_property
-    def _made_from(self) -> set[int]:
-        """The nodes whose value left."""
-        found: set[int] = set()
-        stack = [
-            edge.maker
+    def _lost(self) -> dict[int, set[int]]:
+        """By the calls by which values left to who knows where, the nodes whose value did."""
+        last = max((call for paths in self._all for call in paths.reached_calls()), default=-1)
+        return {
+            call: self._behind(edge.maker for edge in edges)
             for call, edges in self._flow.exits.items()
-            if self._calls[call].function not in _STEERING
-            for edge in edges
-        ]
+            if call < last and self._calls[call].untold and self._calls[call].function not in _STEERING
+        }
+
+    def _behind(self, nodes: Iterable[int]) -> set[int]:
+        """These nodes and all that they were made of."""
+        found: set[int] = set()
+        stack = list(nodes)
         while stack:
             node = stack.pop()
             if node not in found:

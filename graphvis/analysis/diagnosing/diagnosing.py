@@ -55,6 +55,7 @@ def diagnose(
         judgement = Judgement(subjects, trace, seen, _checkpoints(graph, calls), stop)
         findings, cuts = judgement.findings, judgement.cuts
         known = {cut.call for cut in cuts}
+        notes += dict.fromkeys(_left(trace, call) for call in sorted(judgement.lost))
         notes += [_constant(trace, call) for call in without_gradient(trace, seen, stop) if call not in known]
     else:
         findings = after_the_fact(subjects)
@@ -77,6 +78,14 @@ def _checkpoints(graph: Graph, calls: Mapping[int, int]) -> set[int]:
     """The reentrant checkpoints among the calls that a backward comes to."""
     nodes = (node for node, name in enumerate(graph.names) if name == _CHECKPOINT and node in graph.reached)
     return {calls[node] for node in nodes if node in calls}
+
+
+def _left(trace: Trace, index: int) -> str:
+    where = trace.locations[trace.calls[index].location]
+    return (
+        f"A value leaves PyTorch by `{where.text}` at {PurePath(where.file).name}:{where.line}, and where it goes "
+        "from there was not seen: it may come back."
+    )
 
 
 def _constant(trace: Trace, index: int) -> str:

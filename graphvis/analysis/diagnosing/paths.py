@@ -26,6 +26,7 @@ class Paths:
         """
         self.distance = [-1] * len(ways.calls)
         self.certain = certain
+        self._made_by = ways.calls
         self._blames: list[Blame] = []
         self._sets = [0] * len(ways.calls)
         self._known: dict[Blame, int] = {}
@@ -40,6 +41,10 @@ class Paths:
     def reach(self, nodes: Iterable[int]) -> bool:
         """Whether the value of one of these nodes reaches the outputs."""
         return any(self.distance[node] >= 0 for node in nodes)
+
+    def reached_calls(self) -> Iterable[int]:
+        """The calls that made what the outputs' value is made of; -1 for what was there before."""
+        return (call for call, distance in zip(self._made_by, self.distance, strict=True) if distance >= 0)
 
     def cuts(self, nodes: Iterable[int]) -> tuple[int, list[Blame]]:
         """The paths with the fewest cuts from one of these nodes to the outputs: how many, and which.

@@ -23,6 +23,7 @@ class Judgement:
     Attributes:
         findings: one for each subject, in order.
         cuts: each cut once, in the order of their calls.
+        lost: the calls by which values left that may have come back unseen.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Judgement:
         """
         self.findings: tuple[Finding, ...] = ()
         self.cuts: tuple[Cut, ...] = ()
+        self.lost: dict[int, None] = {}
         self._subjects = subjects
         self._trace = trace
         self._roots = roots
@@ -109,8 +111,11 @@ class Judgement:
         if subject.requires_grad and self._arrival.by_checkpoint(nodes):
             return _finding(subject, "gradient"), {}
         if not self._arrival.arrives(nodes):
-            known = not trace.unseen and not self._arrival.left(nodes)
-            return _finding(subject, "unused", certain=known), {}
+            lost = self._arrival.lost(nodes)
+            self.lost.update(dict.fromkeys(lost))
+            if lost or trace.unseen:  # it may have come back by a way that nobody saw
+                return _finding(subject, "unreached", certain=False), {}
+            return _finding(subject, "unused"), {}
         if not subject.requires_grad:
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         blames = self._arrival.cuts(nodes)

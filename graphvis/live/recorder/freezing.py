@@ -9,7 +9,8 @@ import torch
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
 from graphvis.live.recorder.frames import locate
 from graphvis.live.recorder.raw import Part, RawCall, RawTensor
-from graphvis.live.recorder.returns import COMPREHENSIONS, Returns, expression_at, operand_of
+from graphvis.live.recorder.returns import Returns
+from graphvis.live.recorder.source import COMPREHENSIONS, expression_at, operand_of
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ def freeze(tape: Tape) -> Trace:
     hollow = _hollow_views(tape, raws)
     _name_what_is_cut(tape, raws)
     tensors = tuple(_tensor(tape, number, hollow) for number in range(len(tape.identities.tensors)))
-    entries = _entries(tape, raws)
-    calls = tuple(_call(tape, raw, tensors, places, paths, hollow, entries.get(i, ())) for i, raw in enumerate(raws))
+    entries, untold = _entries(tape, raws)
+    calls = tuple(
+        _call(tape, raw, tensors, places, paths, hollow, entries.get(i, ()), i in untold) for i, raw in enumerate(raws)
+    )
     return Trace(
         torch=str(torch.__version__),
         calls=calls,
@@ -42,8 +45,8 @@ def freeze(tape: Tape) -> Trace:
     )
 
 
-def _entries(tape: Tape, raws: list[RawCall]) -> dict[int, tuple[Entry, ...]]:
-    """The values that came back with each call: those that are known, and those that the source tells of."""
+def _entries(tape: Tape, raws: list[RawCall]) -> tuple[dict[int, tuple[Entry, ...]], set[int]]:
+    """The values that came back with each call, known or told by the source; and the calls by which others left."""
     adopted = tape.identities.adopted
     found: dict[int, dict[int, bool]] = {}
     for call, raw in enumerate(raws):
@@ -57,18 +60,18 @@ def _entries(tape: Tape, raws: list[RawCall]) -> dict[int, tuple[Entry, ...]]:
     for call, chain in tape.exits.chains.items():
         if chain:
             chains.setdefault(chain, []).append(call)
-    if chains:
-        _infer(tape, raws, chains, found)
+    untold = _infer(tape, raws, chains, found) if chains else set()
     return {
         call: tuple(Entry(exit=left, certain=certain) for left, certain in sorted(lefts.items()))
         for call, lefts in found.items()
-    }
+    }, untold | tape.exits.elsewhere
 
 
 def _infer(
     tape: Tape, raws: list[RawCall], chains: dict[tuple[int, ...], list[int]], found: dict[int, dict[int, bool]]
-) -> None:
-    """Add what the source tells of the values that left by each chain of frames."""
+) -> set[int]:
+    """Add what the source tells of the values that left by each chain of frames; those that it does not tell all of."""
+    untold: set[int] = set()
     first_seen = _first_seen(raws)
     places = tape.frames.places
     made: dict[int, list[int]] = {}
@@ -87,6 +90,9 @@ def _infer(
                 for left in exits[-_MOST_EXITS:]:
                     if left < call:
                         found.setdefault(call, {}).setdefault(left, certain)
+        if returns.untold:
+            untold.update(exits)
+    return untold
 
 
 def _first_seen(raws: list[RawCall]) -> set[int]:
@@ -134,6 +140,7 @@ def _call(
     paths: list[int],
     hollow: set[int],
     entries: tuple[Entry, ...],
+    untold: bool,
 ) -> Call:
     function = tape.functions[raw.function]
     joins = function.special == "join"
@@ -152,6 +159,7 @@ def _call(
         sequence=(raw.before, raw.after),
         writes=tuple(_write(tape, tensors, function.special == "item", *write) for write in raw.writes),
         entries=entries,
+        untold=untold,
         forwarded=0 if joins else raw.forwarded,
         dim=raw.forwarded if joins else 0,
     )

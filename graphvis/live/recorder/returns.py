@@ -8,20 +8,34 @@ call's expression holds such a name. What is found so is inferred, never certain
 from __future__ import annotations
 
 import ast
-import linecache
+import builtins
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
-from itertools import islice
-from types import CodeType
 
-Place = tuple[CodeType, int]
-_Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
-COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
-"""Expressions that are no tensor, whatever call is made where they stand."""
+from graphvis.live.recorder.source import (
+    COMPREHENSIONS,
+    Def,
+    Place,
+    Scope,
+    called,
+    expression_at,
+    functions_of,
+    imported_by,
+    owner_of,
+    readers_of,
+    scope_of,
+    statements,
+)
+
 _CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 # The object that these write is their first argument; what it is written to comes second.
 _SAVING = frozenset({"save", "dump"})
 _GATHERING = frozenset({"append", "extend", "add", "insert", "update", "put", "appendleft", "setdefault"})
+# What is given to these is shown to somebody, whoever they belong to.
+_SHOWING = frozenset(
+    """debug info warning warn error exception critical write print log log_dict log_metric log_metrics logkv record
+    add_scalar add_scalars add_text add_histogram set_postfix set_postfix_str set_description""".split()
+)
+_BUILTINS = frozenset(vars(builtins))
 
 
 class Returns:
@@ -29,6 +43,7 @@ class Returns:
 
     Attributes:
         constructed: whether a tensor constructor took it out, which hands it straight on.
+        untold: whether it went where the source cannot be followed, as far as was asked until now.
     """
 
     def __init__(self, chain: Sequence[Place], traced: Collection[int]) -> None:
@@ -40,43 +55,69 @@ class Returns:
                 from there on the recording knows more than the source.
         """
         self._traced = traced
-        self._names: dict[int, set[str]] = {}
-        self._texts: dict[str, set[str]] = {}
+        self._names: dict[int, set[str]] = {}  # by the scope whose variables they are
+        self._words: set[str] = set()  # all of these
+        self._texts: dict[str, set[str]] = {}  # by file, the attributes that hold it
+        self._attributes: set[str] = set()  # their last names
+        self._given: dict[str, set[str]] = {}  # by file, objects of others that were given it, and may keep it
+        self._entered: dict[int, tuple[Def, str]] = {}  # functions that it went into, and were not left by return
         self._seeds: set[int] = set()
-        self.constructed = False
+        self.constructed = self.untold = False
         for level, place in enumerate(chain):
             scope, node = scope_of(place[0]), expression_at(*place)
             if scope is None or node is None:
-                break
+                self.untold = True
+                return
             if level == 0 and isinstance(node, ast.Call):
-                self.constructed = _called(node) in _CONSTRUCTORS
+                self.constructed = called(node) in _CONSTRUCTORS
             self._seeds.add(id(node))
-            if isinstance(node, ast.Call) and _called(node) in _SAVING:
+            if isinstance(node, ast.Call) and called(node) in _SAVING:
                 for argument in node.args[1:]:
                     self._bind(scope, place[0].co_filename, argument)
             if not self._spread(scope, place[0].co_filename, {id(node)}):
-                break
+                return
+        self.untold = True
 
     def reach(self, place: Place) -> bool:
         """Whether the expression of a later call holds the value."""
-        scope, node = scope_of(place[0]), expression_at(*place)
+        scope, node, file = scope_of(place[0]), expression_at(*place), place[0].co_filename
         if scope is None or node is None or id(node) in self._seeds:
             return False
         if isinstance(node, COMPREHENSIONS):  # what it goes over was asked for its elements
-            return self._holds(scope, place[0].co_filename, node.generators[0].iter, self._seeds)
-        return self._holds(scope, place[0].co_filename, node, self._seeds, inside=True)
+            return self._holds(scope, file, node.generators[0].iter, self._seeds)
+        if self._holds(scope, file, node, self._seeds, inside=True):
+            return True
+        self.untold = self.untold or self._may_hold(file, node)
+        return False
 
-    def _spread(self, scope: _Scope, file: str, seeds: set[int]) -> bool:
+    def _may_hold(self, file: str, node: ast.AST) -> bool:
+        """Whether an expression reads what may hold the value: what was given it, or an attribute of that name."""
+        given = self._given.get(file, ())
+        if not given and not self._attributes:
+            return False
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Attribute) and inner.attr in self._attributes:
+                return True
+            if given and isinstance(inner, (ast.Name, ast.Attribute)) and ast.unparse(inner) in given:
+                return True
+        return False
+
+    def _spread(self, scope: Scope, file: str, seeds: set[int]) -> bool:
         """Bind what the value goes to within a function, until nothing new comes; whether the function returns it."""
         returned = False
         before = -1
         while before != self._size():
             before = self._size()
-            for node in _statements(scope):
+            for node in statements(scope):
                 returned |= self._step(scope, file, node, seeds)
+            for function, its_file in tuple(self._entered.values()):
+                for node in statements(function):
+                    self._step(function, its_file, node, seeds)
+        if isinstance(scope, ast.Lambda):
+            returned |= self._holds(scope, file, scope.body, seeds)
         return returned
 
-    def _step(self, scope: _Scope, file: str, node: ast.AST, seeds: set[int]) -> bool:
+    def _step(self, scope: Scope, file: str, node: ast.AST, seeds: set[int]) -> bool:
         value = getattr(node, "value", None)
         if isinstance(node, (ast.Return, ast.Yield)):
             return value is not None and self._holds(scope, file, value, seeds)
@@ -91,34 +132,58 @@ class Returns:
             self._call(scope, file, node, seeds)
         return False
 
-    def _call(self, scope: _Scope, file: str, node: ast.Call, seeds: set[int]) -> None:
+    def _call(self, scope: Scope, file: str, node: ast.Call, seeds: set[int]) -> None:
         """What it is appended to holds it; a function of the same file that it is given to holds it by a name."""
         handed = [i for i, argument in enumerate(node.args) if self._holds(scope, file, argument, seeds)]
-        named = [word.arg for word in node.keywords if word.arg and self._holds(scope, file, word.value, seeds)]
+        named = [word.arg for word in node.keywords if self._holds(scope, file, word.value, seeds)]
         if not handed and not named:
             return
-        if isinstance(node.func, ast.Attribute) and node.func.attr in _GATHERING:
-            keeper = node.func.value
-            if not (isinstance(keeper, ast.Name) and keeper.id in _imported(file)):  # torch.add is no set's add
-                self._bind(scope, file, keeper)
-                return
-        for function in _functions(file).get(_called(node) or "", ()):
-            positional = [*function.args.posonlyargs, *function.args.args]
-            skip = (
-                1 if isinstance(node.func, ast.Attribute) and positional and positional[0].arg in ("self", "cls") else 0
-            )
-            own = self._names.setdefault(id(function), set())
-            own.update(positional[i + skip].arg for i in handed if i + skip < len(positional))
-            own.update(name for name in named if any(name == a.arg for a in [*positional, *function.args.kwonlyargs]))
-            if own:
-                self._spread_once(function, file)
+        functions = functions_of(file).get(called(node) or "")
+        if functions is None and isinstance(node.func, ast.Attribute):
+            self._give(scope, file, node.func)
+        elif functions is None and isinstance(node.func, ast.Name):
+            known = node.func.id in _BUILTINS and node.func.id != "setattr"
+            self.untold = self.untold or not (known or node.func.id in imported_by(file))
+        for function in functions or ():
+            self._enter(function, file, node, handed, named)
 
-    def _spread_once(self, function: _Scope, file: str) -> None:
-        for inner in _statements(function):
-            if not isinstance(inner, ast.Call):
-                self._step(function, file, inner, set())
+    def _give(self, scope: Scope, file: str, function: ast.Attribute) -> None:
+        """A method that cannot be read was given the value: its object may keep it."""
+        keeper: ast.AST = function.value
+        root = keeper
+        while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call)):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        if isinstance(root, ast.Name) and root.id in imported_by(file):  # torch.add is no set's add
+            return
+        if function.attr in _GATHERING:
+            self._bind(scope, file, keeper)
+        elif function.attr in _SHOWING or not isinstance(root, ast.Name):
+            return
+        elif isinstance(keeper, ast.Name) and keeper.id in ("self", "cls"):
+            self.untold = True
+        else:
+            self._given.setdefault(file, set()).add(ast.unparse(keeper))
 
-    def _bind(self, scope: _Scope, file: str, target: ast.AST) -> None:
+    def _enter(self, function: Def, file: str, node: ast.Call, handed: list[int], named: list[str | None]) -> None:
+        """Its parameters hold what they are given."""
+        arguments = function.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        bound = isinstance(node.func, ast.Attribute) or function.name != called(node)  # the class was called
+        skip = 1 if bound and positional and positional[0].arg in ("self", "cls") else 0
+        places = [i + skip for i in handed]
+        own = {positional[i].arg for i in places if i < len(positional)}
+        if arguments.vararg is not None and any(i >= len(positional) for i in places):
+            own.add(arguments.vararg.arg)
+        known = {argument.arg for argument in [*positional, *arguments.kwonlyargs]}
+        own.update(name for name in named if name in known)
+        if arguments.kwarg is not None and not known.issuperset(named):
+            own.add(arguments.kwarg.arg)
+        if own:
+            self._names.setdefault(id(function), set()).update(own)
+            self._words |= own
+            self._entered.setdefault(id(function), (function, file))
+
+    def _bind(self, scope: Scope, file: str, target: ast.AST) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
             for element in target.elts:
                 self._bind(scope, file, element)
@@ -127,24 +192,37 @@ class Returns:
             self._bind(scope, file, target.value)
             return
         if isinstance(target, ast.Attribute):
-            self._texts.setdefault(file, set()).add(ast.unparse(target))
+            self._bind_attribute(file, target)
             return
         written = isinstance(target, ast.Subscript)
         while isinstance(target, (ast.Subscript, ast.Call, ast.Attribute)):
             inner = target.func if isinstance(target, ast.Call) else target.value
             if isinstance(target, ast.Subscript) and isinstance(inner, ast.Attribute):
-                self._texts.setdefault(file, set()).add(ast.unparse(inner))
+                self._bind_attribute(file, inner)
                 return
             target = inner
         if isinstance(target, ast.Name):
-            self._names.setdefault(id(scope), set()).add(target.id)
+            self._bind_name(scope, file, target.id)
             if written:
                 for root in _memory_of(scope, target.id):
-                    self._names[id(scope)].add(root)
+                    self._bind_name(scope, file, root)
 
-    def _holds(self, scope: _Scope, file: str, node: ast.AST, seeds: set[int], inside: bool = False) -> bool:
+    def _bind_attribute(self, file: str, target: ast.Attribute) -> None:
+        self._texts.setdefault(file, set()).add(ast.unparse(target))
+        self._attributes.add(target.attr)
+
+    def _bind_name(self, scope: Scope, file: str, name: str) -> None:
+        owner = owner_of(name, scope, file)
+        names = self._names.setdefault(id(owner), set())
+        if name not in names:
+            names.add(name)
+            self._words.add(name)
+            for function in readers_of(name, owner, file):
+                self._entered.setdefault(id(function), (function, file))
+
+    def _holds(self, scope: Scope, file: str, node: ast.AST, seeds: set[int], inside: bool = False) -> bool:
         """Whether an expression holds the value; with `inside` its own result is not looked at, only what goes in."""
-        names, texts = self._names.get(id(scope), ()), self._texts.get(file, ())
+        texts = self._texts.get(file, ())
         stack = list(ast.iter_child_nodes(node)) if inside else [node]
         while stack:
             inner = stack.pop()
@@ -152,160 +230,35 @@ class Returns:
                 return True
             if id(inner) in self._traced:
                 continue
-            if isinstance(inner, ast.Name) and inner.id in names and isinstance(inner.ctx, ast.Load):
-                return True
-            if texts and isinstance(inner, ast.Attribute) and ast.unparse(inner) in texts:
+            if isinstance(inner, ast.Name):
+                if (
+                    inner.id in self._words
+                    and isinstance(inner.ctx, ast.Load)
+                    and inner.id in self._names.get(id(owner_of(inner.id, scope, file)), ())
+                ):
+                    return True
+            elif texts and isinstance(inner, ast.Attribute) and ast.unparse(inner) in texts:
                 return True
             stack.extend(ast.iter_child_nodes(inner))
         return False
 
     def _size(self) -> int:
-        return sum(map(len, self._names.values())) + sum(map(len, self._texts.values()))
+        held = (*self._names.values(), *self._texts.values(), *self._given.values())
+        return sum(map(len, held)) + len(self._entered)
 
 
-def _memory_of(scope: _Scope, name: str) -> Iterable[str]:
+def _memory_of(scope: Scope, name: str) -> Iterable[str]:
     """The names of the tensors whose memory an array of that name is: ``array = tensor.numpy()``."""
-    for node in _statements(scope):
+    for node in statements(scope):
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
             value = node.value
             shared = False
             while isinstance(value, (ast.Call, ast.Attribute, ast.Subscript)):
                 if isinstance(value, ast.Attribute) and value.attr == "numpy":
                     shared = True
-                if isinstance(value, ast.Call) and _called(value) == "asarray" and value.args:
+                if isinstance(value, ast.Call) and called(value) == "asarray" and value.args:
                     shared, value = True, value.args[0]
                 else:
                     value = value.func if isinstance(value, ast.Call) else value.value
             if shared and isinstance(value, ast.Name):
                 yield value.id
-
-
-def _called(node: ast.Call) -> str | None:
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr
-    return node.func.id if isinstance(node.func, ast.Name) else None
-
-
-def _statements(scope: _Scope) -> Iterable[ast.AST]:
-    """What runs in a scope, without the functions that it only defines."""
-    body = scope.body if isinstance(scope.body, list) else [scope.body]
-    stack: list[ast.AST] = list(reversed(body))
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node is not scope:
-            continue
-        yield node
-        stack.extend(reversed(list(ast.iter_child_nodes(node))))
-
-
-@lru_cache(maxsize=256)
-def _parse(file: str) -> ast.Module | None:
-    source = "".join(linecache.getlines(file))
-    if not source:
-        return None
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-
-
-@lru_cache(maxsize=256)
-def _functions(file: str) -> dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]]:
-    found: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
-    tree = _parse(file)
-    for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.setdefault(node.name, []).append(node)
-    return found
-
-
-@lru_cache(maxsize=256)
-def _imported(file: str) -> frozenset[str]:
-    tree = _parse(file)
-    return frozenset(
-        (name.asname or name.name).split(".")[0]
-        for node in (ast.walk(tree) if tree is not None else ())
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for name in node.names
-    )
-
-
-@lru_cache(maxsize=1024)
-def scope_of(code: CodeType) -> _Scope | None:
-    """The source of a function; of the function around it for a comprehension; None where it cannot be read."""
-    tree = _parse(code.co_filename)
-    if tree is None or code.co_name == "<module>":
-        return tree
-    around: _Scope = tree
-    for node in ast.walk(tree):  # breadth first: inner functions come after outer ones
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            if node.name == code.co_name and first == code.co_firstlineno:
-                return node
-            if first <= code.co_firstlineno <= (node.end_lineno or first):
-                around = node
-        if isinstance(node, ast.Lambda) and code.co_name == "<lambda>" and node.lineno == code.co_firstlineno:
-            return node
-    return around if code.co_name in ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>") else None
-
-
-@lru_cache(maxsize=1024)
-def _spans(code: CodeType) -> dict[tuple[int | None, ...], ast.AST]:
-    scope = scope_of(code)
-    found: dict[tuple[int | None, ...], ast.AST] = {}
-    for node in _statements(scope) if scope is not None else ():
-        if isinstance(node, (ast.expr, ast.stmt)):  # of a statement and its expression the expression stays
-            found[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = node
-    return found
-
-
-@lru_cache(maxsize=4096)
-def expression_at(code: CodeType, offset: int) -> ast.AST | None:
-    """The expression that an instruction belongs to; None where the source cannot be read."""
-    span = next(islice(code.co_positions(), offset // 2, None), None)
-    if span is None:
-        return None
-    line, end_line, column, end_column = span
-    return _spans(code).get((line, end_line, column, end_column))
-
-
-@lru_cache(maxsize=256)
-def _modules(file: str) -> frozenset[str]:
-    tree = _parse(file)
-    return frozenset({"torch", "F", "nn", "np"}).union(
-        (name.asname or name.name).split(".")[0]
-        for node in (ast.walk(tree) if tree is not None else ())
-        if isinstance(node, ast.Import)
-        for name in node.names
-    )
-
-
-def _is_module(node: ast.AST, file: str) -> bool:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name) and node.id in _modules(file)
-
-
-def operand_of(node: ast.AST, file: str) -> str | None:
-    """What a call's first operand is called: ``h`` for ``h.detach()``, ``torch.detach(h)`` and ``h @ w``.
-
-    Args:
-        node: the expression.
-        file: the file that it stands in.
-    """
-    first: ast.AST | None = None
-    if isinstance(node, ast.Call):
-        first = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if _called(node) == "checkpoint":
-            first = node.args[1] if len(node.args) > 1 else None  # behind what is run
-        elif node.args and (first is None or _is_module(first, file)):
-            first = node.args[0]
-    elif isinstance(node, ast.BinOp):
-        first = node.left
-    elif isinstance(node, (ast.Subscript, ast.Attribute)):
-        first = node.value
-    if isinstance(first, ast.Name) and first.id != "self":
-        return first.id
-    if isinstance(first, ast.Attribute):
-        return ast.unparse(first).removeprefix("self.")
-    return None

@@ -19,6 +19,10 @@ _USE = (
     "nothing that this backward starts from was computed with them: use them in the loss, leave them out of the model, "
     "or set requires_grad_(False) on them"
 )
+_UNSEEN = (
+    "not a line of what was seen takes them to what this backward starts from, and the notes say what was not seen: "
+    "their values may have gone that way, and no gradient comes back by it"
+)
 _RECORD = (
     "to learn which line cut them, record the forward pass: `with graphvis.record() as trace: loss = ...`, then "
     "graphvis.diagnose(loss, trace, parameters=model); or run the script with `graphvis run`"
@@ -205,26 +209,19 @@ def _tried(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> li
 
 
 def _unused(page: Page, diagnosis: Diagnosis, found: list[Finding], mild: bool) -> list[str]:
-    sure = all(finding.certain for finding in found)
     verb = "is" if len(found) == 1 else "are"
     says = f"{_whose(found, diagnosis)} {verb} not used by {_backward(diagnosis)}"
-    level = "error" if sure and not mild else "warning"
-    told = [head(page, level, "unused", says if sure else f"{says}, as far as was seen")]
+    told = [head(page, "warning" if mild else "error", "unused", says)]
     told += field(page, "names", _names(page, found, diagnosis))
     return told + prose(page, "help", _USE)
 
 
 def _unreached(page: Page, diagnosis: Diagnosis, found: list[Finding], mild: bool) -> list[str]:
-    told = [
-        head(
-            page,
-            "warning" if mild else "error",
-            "unreached",
-            f"{_whose(found, diagnosis)} {_gets(found)} no gradient from {_backward(diagnosis)}",
-        )
-    ]
+    sure = all(finding.certain for finding in found)
+    says = f"{_whose(found, diagnosis)} {_gets(found)} no gradient from {_backward(diagnosis)}"
+    told = [head(page, "error" if sure and not mild else "warning", "unreached", says)]
     told += field(page, "names", _names(page, found, diagnosis))
-    return told + prose(page, "help", _RECORD)
+    return told + prose(page, "help", _RECORD if not diagnosis.traced else _UNSEEN)
 
 
 def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding], mild: bool) -> list[str]:
@@ -286,6 +283,8 @@ def _summary(page: Page, diagnosis: Diagnosis) -> list[str]:
     head = "diagnosis" if where is None else f"backward at {page.place(where)}: {_backward(diagnosis)}"
     order = ("gradient", "cut", "zero", "unused", "frozen") if diagnosis.traced else ("gradient", "frozen", "unreached")
     counts = {status: sum(finding.status == status for finding in diagnosis.findings) for status in order}
+    if diagnosis.traced and (unseen := sum(finding.status == "unreached" for finding in diagnosis.findings)):
+        counts["unreached"] = unseen
     told = "   ".join(f"{count} {status}" for status, count in counts.items())
     cuts, writes = len(diagnosis.cuts), len(diagnosis.conflicts)
     if diagnosis.traced:

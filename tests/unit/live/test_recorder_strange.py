@@ -175,4 +175,4 @@ def test_bytes_that_are_copied_leave_nothing_certain() -> None:
         return (made @ v).sum()
 
     verdict = diagnosed(step)[0].verdicts["w"]
-    assert (verdict.status, verdict.certain) == ("unused", False)
+    assert (verdict.status, verdict.certain) == ("unreached", False)
