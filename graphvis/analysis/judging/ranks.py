@@ -51,7 +51,11 @@ def nearest(diagnosis: Diagnosis) -> list[Finding]:
     """
     cut = [finding for finding in diagnosis.findings if finding.status == "cut"]
     if not cut:
-        return [finding for finding in diagnosis.findings if finding.status == "unused"]
+        return [
+            finding
+            for finding in diagnosis.findings
+            if finding.status == "unused" or (finding.status == "unreached" and not finding.certain)
+        ]
     lines = [frozenset(_line(diagnosis, i) for i in finding.cuts) for finding in cut]
     sets = set(lines)
     return [finding for finding, mine in zip(cut, lines, strict=True) if not any(other < mine for other in sets)]
