@@ -32,6 +32,7 @@ class Alike:
         self._severed: dict[int, set[int]] = {}
         for source, target in whole.cuts:
             self._severed.setdefault(target, set()).add(source)
+        self._rows: dict[int, list[list[int]]] = {}
         self._members: dict[int, list[int]] = {}
 
     def members(self, module: int) -> list[int]:
@@ -42,23 +43,55 @@ class Alike:
 
     def rows(self, children: Sequence[int]) -> list[list[int]]:
         """Siblings in rows of alike ones that follow each other by number; the others in rows of one."""
+        around = self._modules.parents[children[0]] if children else NONE
+        if around not in self._rows:
+            self._rows[around] = self._grouped(children) if children else []
+        return self._rows[around]
+
+    def _grouped(self, children: Sequence[int]) -> list[list[int]]:
         modules = self._modules
         numbered = [child for child in children if modules.number(child) >= 0]
         numbered.sort(key=lambda child: (modules.family(child), modules.number(child)))
         rows: list[list[int]] = []
-        last: tuple[int, ...] = ()
+        known: dict[tuple[int, ...], list[int]] = {}
+        apart: frozenset[int] | None = None
         for child in numbered:
             signature = self._signature(child) if len(numbered) > 1 else ()
+            row = known.get(signature) if signature else None
             # What stands between two with a gap of numbers would have to go back and forth.
-            follows = bool(rows) and modules.number(child) == modules.number(rows[-1][-1]) + 1
-            if signature and signature == last and (follows or modules.is_round(child)):
-                rows[-1].append(child)
-            else:
-                rows.append([child])
-            last = signature
+            if row is not None and not (row is rows[-1] and self._follows(child, row[-1])):
+                apart = self._apart(children) if apart is None else apart
+                row = row if child in apart and row[-1] in apart else None
+            if row is None:
+                rows.append(row := [])
+            row.append(child)
+            known[signature] = row
         place = {row[0]: row for row in rows}
         inside = {child for row in rows for child in row[1:]}
         return [place.get(child, [child]) for child in children if child not in inside]
+
+    def _follows(self, child: int, last: int) -> bool:
+        modules = self._modules
+        return modules.is_round(child) or modules.number(child) == modules.number(last) + 1
+
+    def _apart(self, children: Sequence[int]) -> frozenset[int]:
+        """Those of some siblings that take nothing from another, on whatever way through the module around them."""
+        modules = self._modules
+        around = modules.parents[children[0]]
+        owners = {unit: child for child in children for unit in modules.units(child)}
+        units = sorted([*owners, *modules.own[around]], key=self._ranks.__getitem__)
+        came: dict[int, int] = {}
+        dependent: set[int] = set()
+        for unit in units:
+            origins = {came[one] for one in self._whole.inputs[unit] if one in came}
+            owner = owners.get(unit)
+            if owner is not None:
+                if origins - {owner}:
+                    dependent.add(owner)
+                came[unit] = owner
+            elif origins:
+                came[unit] = min(origins) if len(origins) == 1 else NONE
+        return frozenset(children) - dependent
 
     def _signature(self, module: int) -> tuple[int, ...]:
         inputs, looks, homes, severed = self._whole.inputs, self._looks, self._modules.homes, self._severed

@@ -36,10 +36,11 @@ class Box:
         units: what it holds, of the exemplar alone where it stands for several.
         mask: the classes of these.
         fixed: whether it must stay by itself.
+        held: whether that is for more than a cut: what cannot be computed is in it.
         silent: whether it only moves values.
     """
 
-    __slots__ = ("fixed", "frame", "home", "kind", "mask", "modules", "names", "silent", "times", "units")
+    __slots__ = ("fixed", "frame", "held", "home", "kind", "mask", "modules", "names", "silent", "times", "units")
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Box:
         self.units = deque(units)
         self.mask = 0
         self.fixed = False
+        self.held = False
         self.silent = False
 
 
@@ -98,7 +100,7 @@ class Boxes:
                     stack.append((first, *self._frame(first, frame, base), times, seat))
                 else:
                     paths = [self._modules.paths[member] for member in row]
-                    name = _within(frame, words.row(*(path.removeprefix(base) for path in (paths[0], paths[-1]))))
+                    name = _within(frame, words.row([path.removeprefix(base) for path in paths]))
                     members = [self._opening.members(member) for member in row]
                     self._twins.append((members[0], members[1:]))
                     stack.append((first, name, paths[0] + ".", times * len(row), self._seat(row, seat)))
@@ -127,7 +129,7 @@ class Boxes:
     def _take_closed(self, row: list[int], home: int, frame: str, base: str, times: int) -> None:
         paths = [self._modules.paths[member] for member in row]
         names = [path.removeprefix(base) for path in paths]
-        name = self._spoken(row[0], names[0]) if len(row) == 1 else words.row(names[0], names[-1])
+        name = self._spoken(row[0], names[0]) if len(row) == 1 else words.row(names)
         units = [unit for member in row for unit in self._modules.units(member)]
         kind: FoldKind = "blocks" if len(row) > 1 else "module"
         if all(self._whole.kinds[unit] != "function" for unit in units):
@@ -165,6 +167,7 @@ class Boxes:
             self.of[unit] = number
             box.mask |= classes[unit]
         box.fixed = not self._shown.isdisjoint(box.units)
+        box.held = not self._whole.held.isdisjoint(box.units)
         self.boxes.append(box)
 
     def merge(self, one: int, into: int, *, silently: bool = False) -> None:

@@ -88,8 +88,36 @@ def _prepend(
             own_prefix = next((found[one] for one in inputs if one in found), None)
         if own_prefix is not None:
             found[unit] = own_prefix
+    owned = {leaf: next((p for p in prefixes if p and f"{owner}.".startswith(p)), "") for leaf, owner in owners.items()}
+    _enclose(whole, order, labels, found, {leaf: prefix for leaf, prefix in owned.items() if prefix})
     for unit, prefix in found.items():
-        labels[unit] = prefix + labels[unit]
+        labels[unit] = (prefix + labels[unit]).removesuffix(".")
+
+
+def _enclose(
+    whole: Whole, order: Sequence[int], labels: Sequence[str], found: dict[int, str], before: dict[int, str]
+) -> None:
+    """A model's own functions, which a recording gives no path, lie between functions of modules inside it.
+
+    `found` has for each function of which that is known what its model's path begins with, and gains more; `before`
+    has the same for parameters, and is changed.
+    """
+    behind: dict[int, str] = {}
+    for unit in reversed(order):
+        prefix = found.get(unit) or behind.get(unit)
+        if prefix is not None:
+            for one in whole.inputs[unit]:
+                behind[one] = prefix
+    for unit in order:
+        prefix = found.get(unit)
+        if prefix is None and whole.kinds[unit] == "function":
+            near = {before[one] for one in whole.inputs[unit] if one in before}
+            after = behind.get(unit)
+            prefix = after if after in near else min(near, default=None)
+            if not labels[unit] and after is not None and near == {after}:
+                found[unit] = after
+        if prefix is not None:
+            before[unit] = prefix
 
 
 def _infer(whole: Whole, order: Sequence[int], owners: Mapping[int, str], labels: list[str]) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Callable, Collection
 
 import msgspec
 
 from graphvis.analysis.folding.alike import Alike
 from graphvis.analysis.folding.applying import Folding, Part
 from graphvis.analysis.folding.boxes import Boxes
+from graphvis.analysis.folding.breadth import burden, is_wide
 from graphvis.analysis.folding.calls import number_calls
 from graphvis.analysis.folding.labels import label
 from graphvis.analysis.folding.loose import Loose
 from graphvis.analysis.folding.opening import Opening, forced
 from graphvis.analysis.folding.selecting import keep, select
-from graphvis.analysis.folding.squeezing import squeeze, tidy
+from graphvis.analysis.folding.squeezing import join_peers, squeeze, tidy
 from graphvis.analysis.folding.steps import number_steps
 from graphvis.analysis.folding.tree import Modules, dissolve
 from graphvis.analysis.folding.whole import Whole
@@ -27,6 +29,10 @@ _ENOUGH = 20
 """Boxes that are never too many."""
 _MOST_LINKS = 80
 """Links that an eye can follow, among as many boxes as a picture has."""
+_BURDEN = 1000.0
+"""Width, and what stands for links, that the eye takes in at once."""
+_SHARES = ((1.0, 0.0), (0.6, 0.0), (0.35, 0.0), (0.35, 0.6), (0.35, 0.35))
+"""Shares of the boxes that are wanted, tried one after the other: how many are opened, and into how many these go."""
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +65,7 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
     order = whole.order()
     depth, focus, most = wishes.depth, wishes.focus, wishes.most
     asked = depth is not None or focus is not None or bool(wishes.expand)
-    if len(order) <= min(FEW, most) and not asked:
+    if len(order) <= min(FEW, most) and not asked and not is_wide(whole, order):
         return None
     labels = label(whole, order)
     if len(order) <= most and not asked and not any(labels):
@@ -74,21 +80,50 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
         ranks[unit] = rank
     alike = Alike(whole, modules, ranks, selection.modules)
     must = forced(whole, modules, selection.modules)
-    opening = Opening(whole, modules, alike, Loose(whole, modules.homes), must)
-    if depth is None:
-        opening.choose(wishes.least, most)
-    else:
+    loose = Loose(whole, modules.homes)
+    if depth is not None:
+        opening = Opening(whole, modules, alike, loose, must)
         opening.deepen(lambda module: modules.level(module) < depth)
-    boxes = _tidied(whole, modules, opening)
-    if depth is None:
-        shown = 0
-        while boxes.count < wishes.least and opening.boxes > shown:  # tidying takes away some of what was opened
-            shown = opening.boxes
-            opening.choose(shown + wishes.least - boxes.count, most)
-            boxes = _tidied(whole, modules, opening)
-        squeeze(boxes, most)
-        _thin(boxes)
+        boxes = _tidied(whole, modules, opening)
+    else:
+
+        def choose(least: int) -> Boxes:
+            return _chosen(whole, modules, Opening(whole, modules, alike, loose, must), least, most)
+
+        boxes = _clearest(choose, wishes.least)
     return _freeze(whole, modules, boxes, keep(whole, selection.units) if focus else None)
+
+
+def _clearest(choose: Callable[[int], Boxes], least: int) -> Boxes:
+    """The most boxes that are not too many side by side; where they always are, the narrowest choice."""
+    lightest, best = math.inf, None
+    for count, squeezed in ((least, 0), *((round(least * share), least * part) for share, part in _SHARES)):
+        boxes = choose(count)
+        heavy = burden(boxes)
+        if heavy > _BURDEN and lightest < math.inf:
+            join_peers(boxes)
+            if squeezed:
+                squeeze(boxes, round(squeezed))
+            heavy = burden(boxes)
+        if heavy < lightest:
+            lightest, best = heavy, boxes
+        if lightest <= _BURDEN:
+            break
+    assert best is not None
+    return best
+
+
+def _chosen(whole: Whole, modules: Modules, opening: Opening, least: int, most: int) -> Boxes:
+    opening.choose(least, most)
+    boxes = _tidied(whole, modules, opening)
+    shown = 0
+    while boxes.count < least and opening.boxes > shown:  # tidying takes away some of what was opened
+        shown = opening.boxes
+        opening.choose(shown + least - boxes.count, most)
+        boxes = _tidied(whole, modules, opening)
+    squeeze(boxes, most)
+    _thin(boxes)
+    return boxes
 
 
 def _tidied(whole: Whole, modules: Modules, opening: Opening) -> Boxes:

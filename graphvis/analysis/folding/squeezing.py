@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphvis.analysis.folding.boxes import Box, Boxes
+from graphvis.analysis.folding.breadth import ranks_of
 
 
 def tidy(boxes: Boxes) -> None:
@@ -35,6 +36,26 @@ def squeeze(boxes: Boxes, most: int) -> None:
     flows.contract(most)
     flows.gather(most)
     flows.bundle(most)
+    boxes.settle()
+
+
+def join_peers(boxes: Boxes) -> None:
+    """Put boxes together that do the same at the same height, then what stands side by side between the same others."""
+    places: dict[object, int] = {}
+    joined = False
+    for number, rank in ranks_of(boxes).items():
+        box = boxes.boxes[number]
+        assert box is not None
+        # What is at one height has no way from one to the other, so that no cut comes to be inside of a box.
+        if not box.held:
+            key = (box.home, box.mask, box.times, box.kind, box.fixed, tuple(dict.fromkeys(box.names)), rank)
+            first = places.setdefault(key, number)
+            if first != number:
+                boxes.merge(number, first)
+                joined = True
+    if joined:
+        boxes.settle()
+    _Flows(boxes).gather(1)
     boxes.settle()
 
 

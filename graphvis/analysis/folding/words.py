@@ -61,10 +61,14 @@ def title(parts: Iterable[str]) -> str:
     return ", ".join(told if len(told) <= _TELLING else [*told[: _TELLING - 1], "…", told[-1]])
 
 
-def row(first: str, last: str) -> str:
-    """``h.0–11`` for h.0 to h.11, ``step 1–199``; of what is named in another way the first and the last."""
-    outer, _, number = last.rpartition(" " if " " in last.rpartition(".")[2] else ".")
-    start, _, begun = first.rpartition(" " if " " in first.rpartition(".")[2] else ".")
-    if outer == start and number.isdigit() and begun.isdigit():
-        return f"{first}–{number}"
-    return f"{first} … {number if outer == start else '.'.join(last.split('.')[-2:])}"
+def row(names: Sequence[str]) -> str:
+    """``h.0–11`` for h.0 to h.11, ``step 1–199``, ``heads.0, 3, …, 27``; of others the first and the last."""
+    first, last = names[0], names[-1]
+    split = [name.rpartition(" " if " " in name.rpartition(".")[2] else ".") for name in names]
+    outer, _, number = split[-1]
+    if split[0][0] == outer and number.isdigit() and split[0][2].isdigit():
+        numbers = [found[2] for found in split]
+        if int(number) - int(numbers[0]) == len(names) - 1 or not all(map(str.isdigit, numbers)):
+            return f"{first}–{number}"
+        return ", ".join([first, *numbers[1:]] if len(names) <= _TELLING else [first, numbers[1], "…", number])
+    return f"{first} … {number if split[0][0] == outer else '.'.join(last.split('.')[-2:])}"
