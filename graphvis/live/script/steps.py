@@ -161,14 +161,18 @@ class Steps:
 
     def _receive(self, held: Held, optimizer: Any) -> None:
         """Note what a later execution of a line gave: layers that one loop trains in turn share the line."""
-        by_id = {id(tensor): name for name, tensor in self.surroundings.find().items()}
+        if any(self.surroundings.names.given(parameter) is None for parameter in parameters_of(optimizer)):
+            self.surroundings.find()
         known, missing = self.learning | held.given, set[str]()
         with torch.no_grad(), torch._C.DisableTorchFunction():
             for parameter in parameters_of(optimizer):
-                name, gradient = by_id.get(id(parameter)), parameter.grad
-                if name is not None and gradient is None:
+                name, gradient = self.surroundings.names.given(parameter), parameter.grad
+                if name is None:
+                    continue  # no leaf
+                held.names.add(name)
+                if gradient is None:
                     missing.add(name)
-                elif name is not None and name not in known and count(gradient):
+                elif name not in known and count(gradient):
                     held.given.add(name)
         # A closure makes gradients within the step, and some optimizers let them go there.
         held.without = missing if held.without is None else held.without & missing
