@@ -113,7 +113,7 @@ class Stakes:
     def _leave_open(self) -> None:
         """Find the calls that no backward has come to: a graph of theirs may live on, and need what it needs."""
         for end, roots, ends in self._freed:
-            came, memories = set(roots), set(map(self._memory, roots))
+            came = set(roots)
             left: list[int] = []
             apply = False
             for index in (*range(end - 1, self._begin - 1, -1), *self._open):
@@ -122,14 +122,14 @@ class Stakes:
                 if modes & _IN_A_FORWARD:  # of the Function whose apply comes next
                     reached, history = apply, True
                 else:
-                    reached = not came.isdisjoint(outputs)
-                    if writes and not reached:  # perhaps to a view of what it came to
+                    history = _has_history(call[_RESULTS])
+                    reached = history and not came.isdisjoint(outputs)
+                    if writes and history and not reached:  # perhaps to a view of what it came to
+                        memories = set(map(self._memory, came))
                         reached = any(self._memory(number) in memories for number, *_ in writes)
-                    apply, history = reached, _has_history(call[_RESULTS])
+                    apply = reached
                 if reached:
-                    further = [number for number in _connected(call) if number not in ends]
-                    came.update(further)
-                    memories.update(map(self._memory, further))
+                    came.update(number for number in _connected(call) if number not in ends)
                 elif history:
                     left.append(index)
             self._begin, self._open = end, left[:_MOST_OPEN]
