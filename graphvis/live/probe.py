@@ -149,7 +149,9 @@ class Watch:
             gone = [handed_on[slot] if slot < len(handed_on) else None for slot in slots]
             if all(count is None for count in gone) if missing else not any(c is not None and int(c) for c in gone):
                 node = self._nodes[number]
-                here = Zeroing(_name_of(node), node._sequence_nr(), isinstance(node, _CUSTOM))
+                custom = isinstance(node, _CUSTOM)
+                partly = custom and None in came
+                here = Zeroing(_name_of(node), node._sequence_nr(), custom, partly)
                 if best is None or here.sequence > best.sequence:
                     best = here
         return best or Zeroing("", -1, False)

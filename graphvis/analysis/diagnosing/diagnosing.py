@@ -56,6 +56,7 @@ def diagnose(
         findings, cuts = judgement.findings, judgement.cuts
         known = {cut.call for cut in cuts}
         notes += dict.fromkeys(_left(trace, call) for call in sorted(judgement.lost))
+        notes += dict.fromkeys(_partly(trace, call) for call in sorted(judgement.partly))
         notes += [_constant(trace, call) for call in without_gradient(trace, seen, stop) if call not in known]
     else:
         findings = after_the_fact(subjects)
@@ -85,6 +86,14 @@ def _left(trace: Trace, index: int) -> str:
     return (
         f"A value leaves PyTorch by `{where.text}` at {PurePath(where.file).name}:{where.line}, and where it goes "
         "from there was not seen: it may come back."
+    )
+
+
+def _partly(trace: Trace, index: int) -> str:
+    where = trace.locations[trace.calls[index].location]
+    return (
+        f"The backward of `{where.text}` at {PurePath(where.file).name}:{where.line} gives some inputs None, and some "
+        "of its outputs got no gradient: whether it needs those outputs for these inputs was not seen."
     )
 
 

@@ -12,11 +12,13 @@ class Zeroing(msgspec.Struct, frozen=True):
         node: its name.
         sequence: its sequence number.
         custom: whether it is that of a custom Function.
+        partly: whether some of its outputs took in no gradient: then it may be right to hand none on.
     """
 
     node: str
     sequence: int
     custom: bool = False
+    partly: bool = False
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):

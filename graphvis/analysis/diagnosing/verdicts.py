@@ -24,6 +24,7 @@ class Judgement:
         findings: one for each subject, in order.
         cuts: each cut once, in the order of their calls.
         lost: the calls by which values left that may have come back unseen.
+        partly: the calls of Functions that gave no gradient, perhaps because one of their outputs is not used.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Judgement:
         self.findings: tuple[Finding, ...] = ()
         self.cuts: tuple[Cut, ...] = ()
         self.lost: dict[int, None] = {}
+        self.partly: dict[int, None] = {}
         self._subjects = subjects
         self._trace = trace
         self._roots = roots
@@ -99,6 +101,9 @@ class Judgement:
             return _finding(subject, "cut"), {Blame("detach_", subject.withdrawn, number): True}
         if subject.missing is not None:
             call = _call_of(trace, subject.missing.sequence)
+            if subject.missing.partly and call is not None:
+                self.partly[call] = None
+                return _finding(subject, "unreached", certain=False, node=subject.missing.node), {}
             kind: CutKind = "function" if subject.missing.custom else "non_differentiable"
             return _finding(subject, "cut"), {} if call is None else {Blame(kind, call, None): True}
         if subject.zero is not None:

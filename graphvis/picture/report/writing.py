@@ -20,8 +20,8 @@ _USE = (
     "or set requires_grad_(False) on them"
 )
 _UNSEEN = (
-    "not a line of what was seen takes them to what this backward starts from, and the notes say what was not seen: "
-    "their values may have gone that way, and no gradient comes back by it"
+    "whether what this backward starts from was computed with them is not known: the notes say what was not seen. If "
+    "it was, then by a way that no gradient comes back"
 )
 _RECORD = (
     "to learn which line cut them, record the forward pass: `with graphvis.record() as trace: loss = ...`, then "

@@ -324,7 +324,7 @@ def test_without_a_trace() -> None:
     assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == {
         "w": "unreached", "v": "gradient", "u": "frozen"
     }  # fmt: skip
-    assert "graphvis.record()" in diagnosis.notes[-1]
+    assert "record()" in diagnosis.notes[-1]
     assert len(diagnosis.notes[-1].splitlines()) == 1
 
 
@@ -385,3 +385,29 @@ def test_a_function_that_drops_one_argument() -> None:
     assert probed.verdicts["v"].status == "gradient"
     loss.backward()
     assert given["w"].grad is None
+
+
+class _TwoOutputs(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a, b):
+        ctx.set_materialize_grads(False)
+        return a * 2, b * 3
+
+    @staticmethod
+    def backward(ctx, grad_a, grad_b):
+        return None if grad_a is None else grad_a * 2, None if grad_b is None else grad_b * 3
+
+
+def test_a_function_that_gives_none_for_an_output_that_is_not_used_is_not_blamed() -> None:
+    a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    with record() as trace:
+        used, _ = _TwoOutputs.apply(a, b)
+        loss = used.sum()
+    diagnosis = diagnose(loss, trace, parameters={"a": a, "b": b}, probe=True)
+    assert [diagnosis.verdicts[name].status for name in "ab"] == ["gradient", "unreached"]
+    assert not diagnosis.verdicts["b"].certain
+    assert not diagnosis.cuts
+    assert any("_TwoOutputs.apply(a, b)" in note for note in diagnosis.notes)
+    loss.backward()
+    assert a.grad is not None
+    assert b.grad is None
