@@ -14,7 +14,7 @@ longer than before, since a node's edges hold the same nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import accumulate, chain
 from typing import Any
 
@@ -75,12 +75,12 @@ def _keep(structure: Structure, edges: Iterable[tuple[int, int]]) -> None:
             gap = gaps[target] + 1
 
 
-def _from_below(structure: Structure) -> Iterator[tuple[int, int]]:
+def _from_below(structure: Structure) -> Iterable[tuple[int, int]]:
     """Source and target of each edge, those of each node after those of all that its edges lead to."""
     starts, targets = _starts(structure), structure.targets
-    for node in reversed(_from_above(starts, targets)):
-        for target in targets[starts[node] : starts[node + 1]]:
-            yield node, target
+    order = _from_above(starts, targets)
+    order.reverse()
+    return [(node, target) for node in order for target in targets[starts[node] : starts[node + 1]]]
 
 
 def _starts(structure: Structure) -> list[int]:

@@ -113,7 +113,7 @@ class Structure:
         live, functions, leaves, class_names = self.live, self._functions, self._leaves, self._class_names
         kinds, names, sources, slots = self.kinds, self.names, self.sources, self.slots
         targets, output_nrs = self.targets, self.output_nrs
-        leaf_rows, function_rows = leaves.rows, functions.rows
+        leaf_rows, function_rows, rows, numbers = leaves.rows, functions.rows, self._rows, self._tensor_numbers
         ahead = enumerate(islice(live, len(kinds), None), len(kinds))  # live grows meanwhile
         for i, node in ahead:
             kind = type(node)
@@ -138,7 +138,12 @@ class Structure:
                 continue
             name = class_names.get(kind)
             if name is None:
-                if i in self._rows or leaves.get(id(node)) == i:
+                if leaves.get(id(node)) == i and i not in rows:
+                    kinds.append("leaf")
+                    names.append("")
+                    numbers.append(i)
+                    continue
+                if i in rows:
                     row = self._pass_leaves(i)
                     next(islice(ahead, row - 1, row - 1), None)  # the iterator moves on by so many
                     continue
@@ -196,8 +201,8 @@ class Structure:
         return len(row)
 
     def _pass_leaves(self, i: int) -> int:
-        """What :meth:`spread` does for a leaf, for the whole row that begins at `i`; how many."""
-        row = self._rows.get(i, 1)
+        """What :meth:`spread` does for a leaf, for all that stand in a row from `i`; how many."""
+        row = self._rows[i]
         self.kinds.extend(repeat("leaf", row))
         self.names.extend(repeat("", row))
         self._tensor_numbers.extend(range(i, i + row))
