@@ -106,7 +106,7 @@ def classify(trace: Trace, index: int) -> CutKind | None:
         return (_mode(call) or ("checkpoint" if is_checkpoint(call) else "function")) if closes else None
     if name in _ALWAYS or kind in ("item", "numpy", "rewrap"):
         return kind
-    if not call.outputs or all(call.results):
+    if not call.outputs or all(call.results) or (name == "grad" and _within_a_transform(trace, index)):
         return None
     if kind is not None:
         return kind
@@ -130,6 +130,28 @@ def closes_over(trace: Trace, index: int) -> bool:
             return True
         at -= 1
     return False
+
+
+def _within_a_transform(trace: Trace, index: int) -> bool:
+    """Whether what a gradient is taken of has a history only within a transform as ``torch.func.jacrev``.
+
+    What the transform was given had none, and so what comes out of it has none.
+    """
+    call = trace.calls[index]
+    needed = {number for number, on in zip(call.inputs, call.connected, strict=False) if on}
+    found = False
+    for at in range(index - 1, -1, -1):
+        if not needed or any(trace.tensors[number].leaf for number in needed):
+            break
+        call = trace.calls[at]
+        if needed.isdisjoint(call.outputs) or call.outputs == call.inputs[:1]:
+            continue
+        needed.difference_update(call.outputs)
+        came = {number for number, on in zip(call.inputs, call.connected, strict=False) if on}
+        if call.function == "torch.func":
+            found = True
+        needed |= came
+    return found and not needed
 
 
 def cut_by_name(call: Call) -> CutKind | None:

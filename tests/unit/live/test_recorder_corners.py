@@ -411,3 +411,24 @@ def test_a_function_that_gives_none_for_an_output_that_is_not_used_is_not_blamed
     loss.backward()
     assert a.grad is not None
     assert b.grad is None
+
+
+@pytest.mark.parametrize("transform", [torch.func.jacrev, torch.func.hessian])
+def test_a_jacobian_of_what_was_detached_is_cut_by_the_detach_alone(transform: Callable[..., Any]) -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        return (transform(lambda at: (at**3).sum())(w[0].detach() * 2) @ v).sum()
+
+    found = verdicts(step, "w", "v")
+    assert [found[name].status for name in "wv"] == ["cut", "gradient"]
+    assert kinds(found["w"]) == {"detach"}
+
+
+def test_a_gradient_taken_as_a_value_is_a_cut_beside_a_transform() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        h = w * 2
+        (taken,) = torch.autograd.grad((h**3).sum(), h)
+        return (torch.func.jacrev(lambda at: at**2)(taken).sum() * v).sum()
+
+    found = verdicts(step, "w", "v")
+    assert [found[name].status for name in "wv"] == ["cut", "gradient"]
+    assert kinds(found["w"]) == {"grad"}

@@ -67,4 +67,6 @@ class Blaming:
             if number == result.number and connected:
                 return None
             return Blame("inference_mode" if call.inference else "no_grad", index, number)
-        return None if connected else Blame(kind or "non_differentiable", index, number)
+        if connected or (kind is None and cut_by_name(call) == "grad"):
+            return None
+        return Blame(kind or "non_differentiable", index, number)
