@@ -18,7 +18,7 @@ _APART = 24.0
 _LANE = 30.0
 """Room that a link takes where it passes boxes."""
 _PAGE = 720.0
-_FOLLOWED = 43
+_FOLLOWED = 38
 _TANGLE = 14.0
 """For each link more than an eye follows."""
 

@@ -89,14 +89,12 @@ def _prepend(
         if own_prefix is not None:
             found[unit] = own_prefix
     owned = {leaf: next((p for p in prefixes if p and f"{owner}.".startswith(p)), "") for leaf, owner in owners.items()}
-    _enclose(whole, order, labels, found, {leaf: prefix for leaf, prefix in owned.items() if prefix})
+    _enclose(whole, order, found, {leaf: prefix for leaf, prefix in owned.items() if prefix})
     for unit, prefix in found.items():
         labels[unit] = (prefix + labels[unit]).removesuffix(".")
 
 
-def _enclose(
-    whole: Whole, order: Sequence[int], labels: Sequence[str], found: dict[int, str], before: dict[int, str]
-) -> None:
+def _enclose(whole: Whole, order: Sequence[int], found: dict[int, str], before: dict[int, str]) -> None:
     """A model's own functions, which a recording gives no path, lie between functions of modules inside it.
 
     `found` has for each function of which that is known what its model's path begins with, and gains more; `before`
@@ -114,7 +112,7 @@ def _enclose(
             near = {before[one] for one in whole.inputs[unit] if one in before}
             after = behind.get(unit)
             prefix = after if after in near else min(near, default=None)
-            if not labels[unit] and after is not None and near == {after}:
+            if after is not None and near == {after}:
                 found[unit] = after
         if prefix is not None:
             before[unit] = prefix

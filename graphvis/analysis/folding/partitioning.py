@@ -29,10 +29,13 @@ _ENOUGH = 20
 """Boxes that are never too many."""
 _MOST_LINKS = 80
 """Links that an eye can follow, among as many boxes as a picture has."""
-_BURDEN = 1000.0
+_BURDEN = 960.0
 """Width, and what stands for links, that the eye takes in at once."""
-_SHARES = ((1.0, 0.0), (0.6, 0.0), (0.35, 0.0), (0.35, 0.6), (0.35, 0.35))
-"""Shares of the boxes that are wanted, tried one after the other: how many are opened, and into how many these go."""
+_TRIES = (
+    (1.0, False, 0.0), (0.7, False, 0.0), (1.0, True, 0.0), (0.6, True, 0.0), (0.35, True, 0.0),
+    (0.35, True, 0.6), (0.35, True, 0.35),
+)  # fmt: skip
+"""One after the other: the share of the wanted boxes that is opened, whether peers are joined, the share that stays."""
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,14 +100,13 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
 def _clearest(choose: Callable[[int], Boxes], least: int) -> Boxes:
     """The most boxes that are not too many side by side; where they always are, the narrowest choice."""
     lightest, best = math.inf, None
-    for count, squeezed in ((least, 0), *((round(least * share), least * part) for share, part in _SHARES)):
-        boxes = choose(count)
-        heavy = burden(boxes)
-        if heavy > _BURDEN and lightest < math.inf:
+    for share, joined, squeezed in _TRIES:
+        boxes = choose(round(least * share))
+        if joined:
             join_peers(boxes)
-            if squeezed:
-                squeeze(boxes, round(squeezed))
-            heavy = burden(boxes)
+        if squeezed:
+            squeeze(boxes, round(least * squeezed))
+        heavy = burden(boxes)
         if heavy < lightest:
             lightest, best = heavy, boxes
         if lightest <= _BURDEN:
