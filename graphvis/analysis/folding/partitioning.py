@@ -31,6 +31,8 @@ _MOST_LINKS = 80
 """Links that an eye can follow, among as many boxes as a picture has."""
 _BURDEN = 960.0
 """Width, and what stands for links, that the eye takes in at once."""
+_STRETCH = 1.5
+"""How bad it is to be twice too wide, where it is 1 to tell nothing: a third too wide is as bad as half the boxes."""
 _TRIES = (
     (1.0, False, 0.0), (0.7, False, 0.0), (1.0, True, 0.0), (0.6, True, 0.0), (0.35, True, 0.0),
     (0.35, True, 0.6), (0.35, True, 0.35),
@@ -98,7 +100,7 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
 
 
 def _clearest(choose: Callable[[int], Boxes], least: int) -> Boxes:
-    """The most boxes that are not too many side by side; where they always are, the narrowest choice."""
+    """The first choice that is neither too wide nor tells too little; where none is, the one that is least so."""
     lightest, best = math.inf, None
     for share, joined, squeezed in _TRIES:
         boxes = choose(round(least * share))
@@ -106,10 +108,10 @@ def _clearest(choose: Callable[[int], Boxes], least: int) -> Boxes:
             join_peers(boxes)
         if squeezed:
             squeeze(boxes, round(least * squeezed))
-        heavy = burden(boxes)
-        if heavy < lightest:
-            lightest, best = heavy, boxes
-        if lightest <= _BURDEN:
+        fault = _STRETCH * max(0.0, burden(boxes) / _BURDEN - 1) + max(0.0, 1 - boxes.count / _ENOUGH)
+        if fault < lightest:
+            lightest, best = fault, boxes
+        if not fault:
             break
     assert best is not None
     return best
