@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import math
+import sys
 import weakref
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -28,6 +30,7 @@ MOST_BYTES = 1 << 18
 """Of one tensor that go into a checksum; of a larger one that many, in pieces that are spread over it."""
 _PIECE = 1 << 12
 _MOST_KEPT = 1 << 26  # bytes of values, where they are kept
+_OWN_REFERENCES = 3  # to an array that a tensor lies in: the tensor's, a variable's, and an argument's
 _MOST_TENSORS = 64  # of one memory that get a checksum when it is handed out
 
 
@@ -72,8 +75,23 @@ class Exposures:
         self._pieces: dict[int, list[tuple[int, int]]] = {}  # by tensor: the bytes that go into its checksum
         self._in_storage: dict[int, list[int]] = {}
         self._indexed = 0
+        self._sources: dict[int, weakref.ref[Any]] = {}  # the arrays in whose memory tensors lie
 
     # -- what is shared
+
+    def come_from(self, tensor: Any, source: Any) -> None:
+        """Note that a tensor lies in the memory of an array, to which nothing else may lead now."""
+        if getattr(source, "__array_interface__", None) is not None and getattr(source, "base", None) is None:
+            with suppress(TypeError):
+                self._sources[self._identities.storage_of(tensor.untyped_storage())] = weakref.ref(source)
+
+    def read_by_others(self, storage: int) -> bool:
+        """Whether anybody beside the tensors in it may read a memory that is shared, for all that is known."""
+        if storage not in self.shared or storage in self._identities.windows:
+            return False  # what lies in a tensor's own memory is followed by that memory
+        source = self._sources.get(storage)
+        array = None if source is None else source()
+        return array is None or sys.getrefcount(array) > _OWN_REFERENCES
 
     def hand_out(self, tensor: Any, array: Any) -> None:
         """Note that the call that is being written down gave `tensor`'s memory to `array`."""
@@ -81,6 +99,7 @@ class Exposures:
         if storage.device.type != "cpu" or not _lies_in(array, storage):
             return
         number = self._identities.storage_of(storage)
+        self._sources.pop(number, None)
         self._share(number, storage, array)
         for known in self.known_in(number)[-_MOST_TENSORS:]:
             self._sum(known, len(self._calls))

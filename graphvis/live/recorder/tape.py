@@ -186,7 +186,7 @@ class Tape:
         """Write down that what the last call has written others see too, by whose memory it lies in."""
         now = _get_sequence_nr()
         for number, *_ in self.calls[-1][_WRITES]:
-            if self.identities.tensors[number][3] in self.exposures.shared:
+            if self.exposures.read_by_others(self.identities.tensors[number][3]):
                 self.exits.elsewhere.add(len(self.calls))
                 self.append(
                     self.named("memory.write"), (number,), self._said(number), (), 0, self.modes(), now, now, frame
@@ -197,6 +197,7 @@ class Tape:
         with torch._C.DisableTorchFunction():
             entries = self.exits.adopt(tensor)
             self.exposures.take_in(tensor)
+            self.exposures.come_from(tensor, source)
             if not entries and may_be_known(source) and self.identities.claim(tensor):
                 number = self.identities.add(tensor)
                 inputs, flags = self.under(number)

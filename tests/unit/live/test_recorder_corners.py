@@ -432,3 +432,23 @@ def test_a_gradient_taken_as_a_value_is_a_cut_beside_a_transform() -> None:
     found = verdicts(step, "w", "v")
     assert [found[name].status for name in "wv"] == ["cut", "gradient"]
     assert kinds(found["w"]) == {"grad"}
+
+
+def test_what_is_written_into_an_array_that_nobody_has_is_not_lost_sight_of() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        torch.from_numpy(np.sin(w.detach().numpy())).sin_()
+        torch.from_numpy((w * 2).detach().numpy()).tanh_()
+        return v.sin().sum()
+
+    found = verdicts(step, "w", "v")
+    assert (found["w"].status, found["w"].certain) == ("unused", True)
+
+
+def test_what_is_written_into_an_array_that_somebody_has_may_come_back() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        array = np.zeros((4, 4), dtype=np.float32)
+        torch.from_numpy(array).copy_(w.detach())
+        return (v * float(array.sum())).sum()
+
+    found = verdicts(step, "w", "v")
+    assert found["w"].status in ("cut", "unreached")
