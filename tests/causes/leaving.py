@@ -342,3 +342,11 @@ def given_to_a_function_that_was_handed_in(m, keep=None):
     keep = keep or kept.setdefault
     keep("norm", h(m).norm().item() + 1)  # LEFT
     return (m.v * kept["norm"]).sum()
+
+
+@aside
+def scaling_what_is_not_used_any_more(m):
+    number = m.w.sum().item()
+    m.w.data.mul_(number)
+    torch.zeros(2, dtype=torch.float64).add_(number)
+    return rest(m)

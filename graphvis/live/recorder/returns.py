@@ -136,7 +136,7 @@ class Returns:
         """What it is appended to holds it; a function of the same file that it is given to holds it by a name."""
         handed = [i for i, argument in enumerate(node.args) if self._holds(scope, file, argument, seeds)]
         named = [word.arg for word in node.keywords if self._holds(scope, file, word.value, seeds)]
-        if not handed and not named:
+        if id(node) in self._traced or not (handed or named):
             return
         functions = functions_of(file).get(called(node) or "")
         if functions is None and isinstance(node.func, ast.Attribute):
