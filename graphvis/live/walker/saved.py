@@ -139,7 +139,7 @@ class SavedReader:
             storage=storage,
             saved_version=version if finding.state == "intact" else finding.expected,
             version=version,
-            leaf=tensor.is_leaf and tensor.requires_grad,
+            leaf=_is_leaf(tensor),
             memory=None if self._memory is None else self._memory(tensor),
         )
 
@@ -151,6 +151,14 @@ def _slots_of(kind: type) -> tuple[_Slot, ...]:
         return (_Slot("tensors", base["_raw_saved_tensors"].__get__, base["saved_tensors"].__get__),)
     names = sorted(key.removeprefix(_RAW) for key in vars(kind) if key.startswith(_RAW))
     return tuple(_Slot(name, attrgetter(_RAW + name), attrgetter(_CHECKED + name)) for name in names)
+
+
+def _is_leaf(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is a leaf that requires grad."""
+    try:
+        return tensor.is_leaf and tensor.requires_grad
+    except RuntimeError:  # one of several views that came out of one call, and what they show was written to since
+        return False
 
 
 def _ask(checked: Callable[..., Any], *arguments: Any) -> tuple[_Finding, Any]:

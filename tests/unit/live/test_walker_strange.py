@@ -254,3 +254,17 @@ def test_tokens_by_trace_number() -> None:
     _, second = walk_with_tokens(torch.ones(3), identity=identity)
 
     assert first == second
+
+
+def test_a_saved_view_that_pytorch_has_given_up_is_read() -> None:
+    weight = torch.ones(2, 4, requires_grad=True)
+    first, _ = weight.chunk(2, 1)
+    loss = first.sin().sum()
+    with torch.no_grad():
+        weight.mul_(2)
+    with pytest.raises(RuntimeError, match="is a view"):
+        _ = first.is_leaf
+    (saved,) = (one for kept in walk(loss).saved.values() for one in kept)
+    assert not saved.leaf
+    with pytest.raises(RuntimeError):
+        loss.backward()
