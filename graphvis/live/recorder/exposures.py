@@ -81,7 +81,7 @@ class Exposures:
 
     def come_from(self, tensor: Any, source: Any) -> None:
         """Note that a tensor lies in the memory of an array, to which nothing else may lead now."""
-        if getattr(source, "__array_interface__", None) is not None and getattr(source, "base", None) is None:
+        if tensor.layout is torch.strided and _is_array(source) and getattr(source, "base", None) is None:
             with suppress(TypeError):
                 self._sources[self._identities.storage_of(tensor.untyped_storage())] = weakref.ref(source)
 
@@ -215,6 +215,10 @@ class Exposures:
             if value != now:
                 yield Change(tensor=number, after=after, until=call, shared=shared)
             after = call
+
+
+def _is_array(source: Any) -> bool:
+    return getattr(source, "__array_interface__", None) is not None
 
 
 def _lies_in(array: Any, storage: Any) -> bool:

@@ -438,6 +438,7 @@ def test_what_is_written_into_an_array_that_nobody_has_is_not_lost_sight_of() ->
     def step(w: Tensor, v: Tensor) -> Tensor:
         torch.from_numpy(np.sin(w.detach().numpy())).sin_()
         torch.from_numpy((w * 2).detach().numpy()).tanh_()
+        torch.as_tensor(np.asarray(w.detach()) + 1).cos_()
         return v.sin().sum()
 
     found = verdicts(step, "w", "v")
