@@ -13,7 +13,6 @@ import sys
 import weakref
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -30,7 +29,6 @@ MOST_BYTES = 1 << 18
 """Of one tensor that go into a checksum; of a larger one that many, in pieces that are spread over it."""
 _PIECE = 1 << 12
 _MOST_KEPT = 1 << 26  # bytes of values, where they are kept
-_OWN_REFERENCES = 3  # to an array that a tensor lies in: the tensor's, a variable's, and an argument's
 _MOST_TENSORS = 64  # of one memory that get a checksum when it is handed out
 
 
@@ -75,23 +73,33 @@ class Exposures:
         self._pieces: dict[int, list[tuple[int, int]]] = {}  # by tensor: the bytes that go into its checksum
         self._in_storage: dict[int, list[int]] = {}
         self._indexed = 0
-        self._sources: dict[int, weakref.ref[Any]] = {}  # the arrays in whose memory tensors lie
+        # By storage, the arrays in whose memory tensors lie; None for one that nobody can ask after.
+        self._arrays: dict[int, list[weakref.ref[Any] | None]] = {}
 
     # -- what is shared
 
     def come_from(self, tensor: Any, source: Any) -> None:
-        """Note that a tensor lies in the memory of an array, to which nothing else may lead now."""
-        if tensor.layout is torch.strided and _is_array(source) and getattr(source, "base", None) is None:
-            with suppress(TypeError):
-                self._sources[self._identities.storage_of(tensor.untyped_storage())] = weakref.ref(source)
+        """Note that a tensor lies in the memory of an array."""
+        if tensor.layout is torch.strided:
+            self._hold(self._identities.storage_of(tensor.untyped_storage()), source)
+
+    def _hold(self, storage: int, array: Any) -> None:
+        """Note an array in whose memory tensors lie, and the one that it is a part of."""
+        held = self._arrays.setdefault(storage, [])
+        try:
+            held.append(weakref.ref(array))
+            if (whole := getattr(array, "base", None)) is not None and _is_array(whole):
+                held.append(weakref.ref(whole))
+        except TypeError:  # a capsule, which anybody may have read
+            held.append(None)
 
     def read_by_others(self, storage: int) -> bool:
-        """Whether anybody beside the tensors in it may read a memory that is shared, for all that is known."""
-        if storage not in self.shared or storage in self._identities.windows:
-            return False  # what lies in a tensor's own memory is followed by that memory
-        source = self._sources.get(storage)
-        array = None if source is None else source()
-        return array is None or sys.getrefcount(array) > _OWN_REFERENCES
+        """Whether anybody beside tensors may read a memory that is shared: whether an array that lies in it is held."""
+        storage = self._identities.windows.get(storage, (storage, 0))[0]  # where it is a tensor's own, that tensor's
+        if storage not in self.shared:
+            return False
+        held = self._arrays.get(storage, [None])
+        return any(known is None or _references(known) > _OF_ONE for known in held)
 
     def hand_out(self, tensor: Any, array: Any) -> None:
         """Note that the call that is being written down gave `tensor`'s memory to `array`."""
@@ -99,7 +107,7 @@ class Exposures:
         if storage.device.type != "cpu" or not _lies_in(array, storage):
             return
         number = self._identities.storage_of(storage)
-        self._sources.pop(number, None)
+        self._hold(number, array)
         self._share(number, storage, array)
         for known in self.known_in(number)[-_MOST_TENSORS:]:
             self._sum(known, len(self._calls))
@@ -215,6 +223,16 @@ class Exposures:
             if value != now:
                 yield Change(tensor=number, after=after, until=call, shared=shared)
             after = call
+
+
+def _references(known: weakref.ref[Any]) -> int:
+    """To what is left of an array, with those that asking makes; 0 if it has died."""
+    array = known()
+    return 0 if array is None else sys.getrefcount(array)
+
+
+_KEPT_BY_ONE = {1}
+_OF_ONE = _references(weakref.ref(_KEPT_BY_ONE))  # what a tensor that lies in an array has of it
 
 
 def _is_array(source: Any) -> bool:

@@ -439,6 +439,11 @@ def test_what_is_written_into_an_array_that_nobody_has_is_not_lost_sight_of() ->
         torch.from_numpy(np.sin(w.detach().numpy())).sin_()
         torch.from_numpy((w * 2).detach().numpy()).tanh_()
         torch.as_tensor(np.asarray(w.detach()) + 1).cos_()
+        torch.from_numpy((np.ones(16, dtype=np.float32) * w[0].sum().item()).reshape(4, 4)).add_(w.detach())
+        own = (w * 3).detach()
+        shown = torch.from_numpy(own.numpy())
+        own.add_(w.detach())
+        shown.add_(w.detach())
         return v.sin().sum()
 
     found = verdicts(step, "w", "v")
@@ -451,5 +456,16 @@ def test_what_is_written_into_an_array_that_somebody_has_may_come_back() -> None
         torch.from_numpy(array).copy_(w.detach())
         return (v * float(array.sum())).sum()
 
-    found = verdicts(step, "w", "v")
-    assert found["w"].status in ("cut", "unreached")
+    def through_the_memory_of_a_tensor(w: Tensor, v: Tensor) -> Tensor:
+        array = torch.zeros(4, 4).numpy()
+        torch.from_numpy(array).copy_(w.detach())
+        return (v * float(array.sum())).sum()
+
+    def through_a_part(w: Tensor, v: Tensor) -> Tensor:
+        array = np.zeros((4, 4), dtype=np.float32)
+        torch.from_numpy(array[:2]).copy_(w.detach()[:2])
+        return (v * float(array.sum())).sum()
+
+    for run in (step, through_the_memory_of_a_tensor, through_a_part):
+        found = verdicts(run, "w", "v")
+        assert found["w"].status in ("cut", "unreached"), run
