@@ -79,9 +79,9 @@ class Exposures:
     # -- what is shared
 
     def come_from(self, tensor: Any, source: Any) -> None:
-        """Note that a tensor lies in the memory of an array."""
-        if tensor.layout is torch.strided:
-            self._hold(self._identities.storage_of(tensor.untyped_storage()), source)
+        """Note the array in whose memory a tensor lies; what was copied is nobody else's."""
+        if tensor.layout is torch.strided and _lies_in(source, storage := tensor.untyped_storage()):
+            self._hold(self._identities.storage_of(storage), source)
 
     def _hold(self, storage: int, array: Any) -> None:
         """Note an array in whose memory tensors lie, and the one that it is a part of."""

@@ -440,6 +440,7 @@ def test_what_is_written_into_an_array_that_nobody_has_is_not_lost_sight_of() ->
         torch.from_numpy((w * 2).detach().numpy()).tanh_()
         torch.as_tensor(np.asarray(w.detach()) + 1).cos_()
         torch.from_numpy((np.ones(16, dtype=np.float32) * w[0].sum().item()).reshape(4, 4)).add_(w.detach())
+        torch.from_numpy(torch.tensor([w.sum(), w.sum()]).numpy()).data.copy_(w.detach()[0, :2])
         own = (w * 3).detach()
         shown = torch.from_numpy(own.numpy())
         own.add_(w.detach())
