@@ -100,12 +100,7 @@ def _enclose(whole: Whole, order: Sequence[int], found: dict[int, str], before: 
     `found` has for each function of which that is known what its model's path begins with, and gains more; `before`
     has the same for parameters, and is changed.
     """
-    behind: dict[int, str] = {}
-    for unit in reversed(order):
-        prefix = found.get(unit) or behind.get(unit)
-        if prefix is not None:
-            for one in whole.inputs[unit]:
-                behind[one] = prefix
+    behind = _labels_behind(whole, order, found)
     for unit in order:
         prefix = found.get(unit)
         if prefix is None and whole.kinds[unit] == "function":
