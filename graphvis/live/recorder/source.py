@@ -10,8 +10,8 @@ from itertools import islice
 from types import CodeType
 
 Place = tuple[CodeType, int]
-Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module
 Def = ast.FunctionDef | ast.AsyncFunctionDef
+Scope = Def | ast.Lambda | ast.Module
 COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
 """Expressions that are no tensor, whatever call is made where they stand."""
 
@@ -119,13 +119,14 @@ def owner_of(name: str, scope: Scope, file: str) -> Scope:
 @lru_cache(maxsize=256)
 def imported_by(file: str) -> frozenset[str]:
     """The names that a file imports."""
+    return frozenset(_imported(file, (ast.Import, ast.ImportFrom)))
+
+
+def _imported(file: str, kinds: tuple[type[ast.Import | ast.ImportFrom], ...]) -> Iterable[str]:
     tree = parse(file)
-    return frozenset(
-        (name.asname or name.name).split(".")[0]
-        for node in (ast.walk(tree) if tree is not None else ())
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for name in node.names
-    )
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, kinds):
+            yield from ((name.asname or name.name).split(".")[0] for name in node.names)
 
 
 @lru_cache(maxsize=1024)
@@ -136,7 +137,7 @@ def scope_of(code: CodeType) -> Scope | None:
         return tree
     around: Scope = tree
     for node in ast.walk(tree):  # breadth first: inner functions come after outer ones
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        if isinstance(node, Def):
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             if node.name == code.co_name and first == code.co_firstlineno:
                 return node
@@ -169,13 +170,7 @@ def expression_at(code: CodeType, offset: int) -> ast.AST | None:
 
 @lru_cache(maxsize=256)
 def _modules(file: str) -> frozenset[str]:
-    tree = parse(file)
-    return frozenset({"torch", "F", "nn", "np"}).union(
-        (name.asname or name.name).split(".")[0]
-        for node in (ast.walk(tree) if tree is not None else ())
-        if isinstance(node, ast.Import)
-        for name in node.names
-    )
+    return frozenset({"torch", "F", "nn", "np"}).union(_imported(file, (ast.Import,)))
 
 
 def _is_module(node: ast.AST, file: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Iterable
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -214,7 +215,8 @@ class Tape:
         base = self._base(number)[0]
         known = self.exposures.known_in(base)
         found: list[int] = []
-        for other in [*known[:-_MOST_TENSORS][:1], *known[-_MOST_TENSORS:]][::-1]:
+        first_of_many = known[:1] if len(known) > _MOST_TENSORS else []
+        for other in [*first_of_many, *known[-_MOST_TENSORS:]][::-1]:
             first, last = self._span(other)
             if other != number and max(start, first) < min(stop, last):
                 found.append(other)
@@ -239,7 +241,7 @@ class Tape:
 
     def _said(self, number: int) -> int:
         """The flags of a tensor after the last call that handed it out."""
-        for raw in reversed(self.calls[-_MOST_CALLS:]):
+        for raw in islice(reversed(self.calls), _MOST_CALLS):
             _, _, _, outputs, results, *_ = raw
             if number in outputs:
                 return int(results >> 2 * outputs.index(number) & 3)
