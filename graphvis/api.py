@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -211,10 +210,11 @@ def run_script(
 
 def _not_met(lines: Sequence[Location], modes: Sequence[counterfactual.WithoutCuts]) -> list[str]:
     """The lines that were to be run without their cut, and had none."""
-    places = [
-        f"{os.path.basename(line.file)}:{line.line}" for line, mode in zip(lines, modes, strict=True) if not mode.met
+    return [
+        f"nothing was taken out at {line.short}: no cut that can be taken out was met there"
+        for line, mode in zip(lines, modes, strict=True)
+        if not mode.met
     ]
-    return [f"nothing was taken out at {place}: no cut that can be taken out was met there" for place in places]
 
 
 def _explained(classes: Sequence[str], issues: Sequence[Issue]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 import msgspec
 
 
@@ -19,3 +21,8 @@ class Location(msgspec.Struct, frozen=True):
     line: int
     function: str = ""
     text: str = ""
+
+    @property
+    def short(self) -> str:
+        """``train.py:42``: its file without folders, and the line."""
+        return f"{PurePath(self.file).name}:{self.line}"

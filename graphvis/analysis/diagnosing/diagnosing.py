@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 
 from graphvis.analysis.attributing import calls_of_nodes
 from graphvis.analysis.diagnosing.conflicts import find_overwritten
@@ -84,7 +83,7 @@ def _checkpoints(graph: Graph, calls: Mapping[int, int]) -> set[int]:
 def _left(trace: Trace, index: int) -> str:
     where = trace.locations[trace.calls[index].location]
     return (
-        f"A value leaves PyTorch by `{where.text}` at {PurePath(where.file).name}:{where.line}, and where it goes "
+        f"A value leaves PyTorch by `{where.text}` at {where.short}, and where it goes "
         "from there was not seen: it may come back."
     )
 
@@ -92,7 +91,7 @@ def _left(trace: Trace, index: int) -> str:
 def _partly(trace: Trace, index: int) -> str:
     where = trace.locations[trace.calls[index].location]
     return (
-        f"The backward of `{where.text}` at {PurePath(where.file).name}:{where.line} gives some inputs None, and some "
+        f"The backward of `{where.text}` at {where.short} gives some inputs None, and some "
         "of its outputs got no gradient: whether it needs those outputs for these inputs was not seen."
     )
 
@@ -101,5 +100,5 @@ def _constant(trace: Trace, index: int) -> str:
     where = trace.locations[trace.calls[index].location]
     return (
         f"A term of the loss trains nothing: it is computed from the gradient that `{where.text}` takes at "
-        f"{PurePath(where.file).name}:{where.line}, which without create_graph=True is a constant."
+        f"{where.short}, which without create_graph=True is a constant."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import PurePath
 
 from graphvis.analysis.judging.holders import Holder, some
 from graphvis.analysis.judging.ranks import may_learn
@@ -57,4 +56,4 @@ class Change:
 
 
 def _place(what: str, at: Location) -> str:
-    return f"{what} at {PurePath(at.file).name}:{at.line}"
+    return f"{what} at {at.short}"

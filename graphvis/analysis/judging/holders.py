@@ -16,8 +16,8 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         stepped: whether it had stepped when the recording ended.
         backwards: the diagnoses of those backwards that ran between the step before, of whichever optimizer, and its
             own first step: it is they that it takes its gradients from.
-        given: parameters that had a gradient at its first step, whatever the backwards that were diagnosed gave: each
-            line that starts one is diagnosed once, and may start another for other parameters.
+        given: parameters that had a gradient at its first step, whatever the backwards that were diagnosed gave: not
+            every execution of a line that starts one is diagnosed.
         without: parameters that had none at its first step: what ``autograd.grad`` gave for them went elsewhere.
     """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import PurePath
 from types import FrameType
 
 import torch
@@ -85,7 +84,7 @@ class Surroundings:
         known = self._recording.tape.frames
         called = (locate(known.places[known.place(frame)]) for frame in frames)
         by = next((one for one in called if (one.file, one.line) != (site.location.file, site.location.line)), None)
-        where = "" if by is None else f", called from {PurePath(by.file).name}:{by.line}"
+        where = "" if by is None else f", called from {by.short}"
         return f"this is run {site.started} of that line{where}"
 
     def _frames(self) -> list[FrameType]:

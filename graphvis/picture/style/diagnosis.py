@@ -19,7 +19,7 @@ from graphvis.picture.report.ways_out import ways_out
 from graphvis.picture.scene import Entry, Finding, Half, Scene
 from graphvis.picture.style.drawing import picture_of
 from graphvis.picture.style.side import Side
-from graphvis.picture.style.words import cut_label, place, shape_words
+from graphvis.picture.style.words import cut_label, shape_words
 
 _HEADINGS = {
     "unused": "Not used by this backward",
@@ -71,7 +71,7 @@ def title_of(diagnosis: Diagnosis) -> str:
     raising = [conflict for conflict in diagnosis.conflicts if conflict.effect == "raises"]
     if raising:
         one = raising[0]
-        where = f": {place(one.modified_at)} overwrites what {one.node} saved" if one.modified_at else ""
+        where = f": {one.modified_at.short} overwrites what {one.node} saved" if one.modified_at else ""
         return f"backward() will raise{where}"
     lost = [finding for finding in diagnosis.findings if finding.status in ("cut", "unused", "unreached")]
     if not lost:
@@ -81,7 +81,7 @@ def title_of(diagnosis: Diagnosis) -> str:
     whose = lost[0].parameter if len(lost) == 1 else f"{len(lost)} of {total} parameters"
     verb = "gets" if len(lost) == 1 else "get"
     cuts = [diagnosis.cuts[i] for finding in lost for i in finding.cuts]
-    why = f": {cut_label(cuts[0], _called(cuts[0]))[0]} at {place(groups.line_of(cuts[0]))}" if cuts else ""
+    why = f": {cut_label(cuts[0], _called(cuts[0]))[0]} at {groups.line_of(cuts[0]).short}" if cuts else ""
     return f"{whose} {verb} no gradient{why}"
 
 
@@ -126,7 +126,7 @@ def _code(location: Location, span: tuple[int, int] | None) -> Iterator[Entry]:
 
 def _where(location: Location) -> str:
     inside = f", in {location.function}" if location.function and location.function != "<module>" else ""
-    return f"{place(location)}{inside}"
+    return f"{location.short}{inside}"
 
 
 def _cut(diagnosis: Diagnosis, group: groups.Severed) -> Iterator[Finding]:

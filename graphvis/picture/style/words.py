@@ -33,19 +33,14 @@ def cut_label(cut: Cut, called: str = "", scenario: str = "") -> tuple[str, ...]
     if not cut.location.line:
         return (word,)
     own = PurePath(cut.location.file).stem == scenario
-    return word, f"line {cut.location.line}" if own else place(cut.location)
-
-
-def place(location: Location) -> str:
-    """``model.py:42``."""
-    return f"{PurePath(location.file).name}:{location.line}"
+    return word, f"line {cut.location.line}" if own else cut.location.short
 
 
 def source_line(location: Location | None) -> str:
     """A tooltip: the source text and where it stands."""
     if location is None:
         return ""
-    return f"{location.text}  ({place(location)})" if location.text else place(location)
+    return f"{location.text}  ({location.short})" if location.text else location.short
 
 
 def shape_words(shape: tuple[int, ...]) -> str:
