@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -51,8 +52,11 @@ def test_wheel_holds_the_scenarios_inside_the_package_and_nothing_else_on_top(wh
 
 
 def test_installed_program_works_from_another_folder(installed: Path, tmp_path: Path) -> None:
+    elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
     def run(*command: str | Path) -> str:
-        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+        done = subprocess.run(command, cwd=tmp_path, env=elsewhere, check=True, capture_output=True, text=True)
+        return done.stdout
 
     listed = json.loads(run(installed / "bin" / "graphvis", "list", "--json"))
     assert sorted(scenario["name"] for scenario in listed) == SCENARIOS

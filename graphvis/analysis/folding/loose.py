@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, groupby, pairwise
 
 from graphvis.analysis.folding.whole import NEUTRAL, Whole
 from graphvis.analysis.folding.words import is_silent
@@ -53,6 +53,8 @@ class Loose:
             pieces = self._layers(functions)
         if len(pieces) == 1:
             pieces = self._operations(functions)
+            if len(pieces) > most:
+                pieces = self._repeated(pieces)
         if len(pieces) > most:
             pieces = self._parts(pieces, most)
         return [*pieces, *self._parameters(others, pieces)] if 1 < len(pieces) <= most else [group]
@@ -108,6 +110,12 @@ class Loose:
             of[unit] = into
             pieces.setdefault(into, []).append(unit)
         return [piece[::-1] for piece in reversed(pieces.values())]
+
+    def _repeated(self, pieces: Sequence[Group]) -> list[Group]:
+        """Neighbours that do the same as one: where an operation comes again and again, no border tells anything."""
+        spoken = self._whole.spoken
+        alike = groupby(pieces, lambda piece: [spoken(unit) for unit in piece])
+        return [list(chain.from_iterable(found)) for _, found in alike]
 
     def _parts(self, runs: Sequence[Group], most: int) -> list[Group]:
         """Neighbouring runs of one class put together, parted where the fewest values pass."""

@@ -108,10 +108,11 @@ def _clearest(choose: Callable[[int], Boxes], least: int) -> Boxes:
             join_peers(boxes)
         if squeezed:
             squeeze(boxes, round(least * squeezed))
-        fault = _STRETCH * max(0.0, burden(boxes) / _BURDEN - 1) + max(0.0, 1 - boxes.count / _ENOUGH)
+        excess = max(0.0, burden(boxes) / _BURDEN - 1)
+        fault = _STRETCH * excess + max(0.0, 1 - boxes.count / _ENOUGH)
         if fault < lightest:
             lightest, best = fault, boxes
-        if not fault:
+        if not excess:  # those that follow show less
             break
     assert best is not None
     return best

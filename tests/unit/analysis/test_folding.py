@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import time
-
 import pytest
 import torch
 from msgspec.structs import replace
@@ -311,17 +308,19 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
     assert fold(graph).to_json() == fold(Graph.from_json(graph.to_json())).to_json()
 
 
-def test_fifty_thousand_nodes_take_less_than_a_glance() -> None:
+def test_fifty_thousand_nodes_are_folded_like_any() -> None:
     graph = models.gpt(900, traced=False)
     assert len(graph.kinds) > 45_000
-    gc.collect()
-    times = []
-    for _ in range(3):
-        began = time.process_time()
-        folded = fold(graph)
-        times.append(time.process_time() - began)
-    assert drawn(folded) <= 60
-    assert min(times) < 1.0  # about 0.35 s on a quiet machine
+    assert drawn(fold(graph)) <= 60
+
+
+def test_an_operation_over_and_over_is_one_box() -> None:
+    y = x = torch.ones(3, requires_grad=True)
+    for _ in range(500):
+        y = y.sin()
+    folded = fold(walker.walk(y.sum(), {"x": x}))
+    assert [fold.functions for fold in folded.folds.values()] == [500]
+    assert drawn(folded) == 3
 
 
 def test_an_episode_whose_steps_are_cut_off_from_what_came_before_is_one_step_of_each_loop() -> None:
