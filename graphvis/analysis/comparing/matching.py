@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
 
+from graphvis.analysis.comparing.aligning import align
 from graphvis.model import Graph, Trace
 
 
@@ -47,7 +47,8 @@ def match_by_calls(before: Graph, after: Graph, trace_before: Trace, trace_after
     pairs: dict[int, int] = {}
     nodes_after = _nodes_by_call(after)
     nodes_before = _nodes_by_call(before)
-    for call_before, call_after in _align(trace_before, trace_after).items():
+    functions = ([call.function for call in trace.calls] for trace in (trace_before, trace_after))
+    for call_before, call_after in align(*functions).items():
         made = zip(nodes_before.get(call_before, ()), nodes_after.get(call_after, ()), strict=False)
         pairs.update(made)
     _match_results(before, after, pairs)
@@ -100,11 +101,8 @@ def _add(pairs: dict[int, int], more: Mapping[int, int]) -> None:
 
 def _match_names(before: Graph, after: Graph) -> dict[int, int]:
     """Leaves and tensors of the same name, where the name is not used twice."""
-    return {
-        index: other
-        for name, index in _unique_names(before).items()
-        if (other := _unique_names(after).get(name)) is not None
-    }
+    others = _unique_names(after)
+    return {index: others[name] for name, index in _unique_names(before).items() if name in others}
 
 
 def _unique_names(graph: Graph) -> dict[str, int]:
@@ -174,12 +172,3 @@ def _nodes_by_call(graph: Graph) -> dict[int, list[int]]:
     for nodes in found.values():
         nodes.sort(key=lambda node: -(order[node] if node < len(order) else -1))
     return found
-
-
-def _align(before: Trace, after: Trace) -> dict[int, int]:
-    matcher = SequenceMatcher(
-        None, [call.function for call in before.calls], [call.function for call in after.calls], autojunk=False
-    )
-    return {
-        block.a + offset: block.b + offset for block in matcher.get_matching_blocks() for offset in range(block.size)
-    }
