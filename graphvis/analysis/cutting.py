@@ -35,8 +35,8 @@ _ALWAYS = frozenset(
 _DESCRIBED_FROM = {
     "zeros_like": 0, "ones_like": 0, "full_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0,
     "randint_like": 0, "new_zeros": 0, "new_ones": 0, "new_full": 0, "new_empty": 0, "new_empty_strided": 0,
-    "view_as": 1, "expand_as": 1, "type_as": 1, "reshape_as": 1, "resize_as_": 1, "size": 0, "dim": 0, "numel": 0,
-    "stride": 0, "__len__": 0, "broadcast_shapes": 0,
+    "view_as": 1, "expand_as": 1, "type_as": 1, "reshape_as": 1, "resize_as_": 1, "unflatten_dense_tensors": 1,
+    "size": 0, "dim": 0, "numel": 0, "stride": 0, "__len__": 0, "broadcast_shapes": 0,
 }  # fmt: skip
 # Whatever the first argument held is gone afterwards: its old value does not flow on.
 OVERWRITING = frozenset(

@@ -43,7 +43,9 @@ class Arrival:
         """
         self._checkpoints = checkpoints
         self._calls = trace.calls
-        self._flow = Flow(trace, parameters, turned_off, stop)
+        # Leaves that nobody asks for are stepped by optimizers too.
+        leaves = (number for number, tensor in enumerate(trace.tensors) if tensor.leaf)
+        self._flow = Flow(trace, {*parameters, *leaves}, turned_off, stop)
         self._ways = self._flow.ways
         outputs = [edge for root in roots for edge in self._flow.makers(root)]
         self._known = Paths(self._ways, outputs, certain=True)
@@ -58,6 +60,10 @@ class Arrival:
     def arrives(self, nodes: Collection[int]) -> bool:
         """Whether the value of one of these nodes reaches the outputs."""
         return any(paths.reach(nodes) for paths in self._all)
+
+    def tells(self, call: int) -> bool:
+        """Whether it is known of a Function's apply which of its arguments flow into which of its results."""
+        return self._flow.tells(call)
 
     def lost(self, nodes: Collection[int]) -> list[int]:
         """The calls by which the value of one of these nodes left PyTorch to who knows where.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -104,13 +105,15 @@ def within(one: Runs, other: Runs) -> Runs:
     return tuple(shared)
 
 
-def parts_of(whole: TracedTensor, parts: list[TracedTensor], dim: int, stacked: bool) -> list[Region] | None:
-    """Where the parts of a concatenation or a stack lie in it; None where it has gaps or a part was left out."""
-    if whole.strides or not whole.shape or 0 in whole.shape:
-        return None
-    dim %= len(whole.shape)
-    sizes = [1 if stacked else part.shape[dim] if len(part.shape) == len(whole.shape) else 0 for part in parts]
-    if sum(sizes) != whole.shape[dim]:
+def parts_of(whole: TracedTensor, sizes: Sequence[int], dim: int) -> list[Region] | None:
+    """Where parts that were joined along a dimension lie in the whole; None where it has gaps or one was left out.
+
+    Args:
+        whole: what they were joined to.
+        sizes: of each part along the dimension.
+        dim: the dimension of the whole.
+    """
+    if whole.strides or not whole.shape or 0 in whole.shape or sum(sizes) != whole.shape[dim]:
         return None
     itemsize = (whole.stop - whole.start) // math.prod(whole.shape)
     strides = [itemsize] * len(whole.shape)

@@ -10,7 +10,7 @@ import msgspec
 from graphvis.analysis.diagnosing.arrival import Arrival, Blames
 from graphvis.analysis.diagnosing.flow import Blame
 from graphvis.analysis.diagnosing.modes import turned_off
-from graphvis.analysis.diagnosing.subjects import Subject
+from graphvis.analysis.diagnosing.subjects import Subject, Zeroing
 from graphvis.model import Call, Cut, Finding, Location, Trace
 from graphvis.model.cut import CutKind
 
@@ -100,12 +100,7 @@ class Judgement:
             number = trace.calls[subject.withdrawn].inputs[0]
             return _finding(subject, "cut"), {Blame("detach_", subject.withdrawn, number): True}
         if subject.missing is not None:
-            call = _call_of(trace, subject.missing.sequence)
-            if subject.missing.partly and call is not None:
-                self.partly[call] = None
-                return _finding(subject, "unreached", certain=False, node=subject.missing.node), {}
-            kind: CutKind = "function" if subject.missing.custom else "non_differentiable"
-            return _finding(subject, "cut"), {} if call is None else {Blame(kind, call, None): True}
+            return self._of_missing(subject, subject.missing)
         if subject.zero is not None:
             call = _call_of(trace, subject.zero.sequence)
             at = None if call is None else trace.locations[trace.calls[call].location]
@@ -116,11 +111,7 @@ class Judgement:
         if subject.requires_grad and self._arrival.by_checkpoint(nodes):
             return _finding(subject, "gradient"), {}
         if not self._arrival.arrives(nodes):
-            lost = self._arrival.lost(nodes)
-            self.lost.update(dict.fromkeys(lost))
-            if lost or trace.unseen:  # it may have come back by a way that nobody saw
-                return _finding(subject, "unreached", certain=False), {}
-            return _finding(subject, "unused"), {}
+            return self._of_unused(subject, nodes)
         if not subject.requires_grad:
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         blames = self._arrival.cuts(nodes)
@@ -130,6 +121,31 @@ class Judgement:
         if self._connected.isdisjoint(subject.numbers):  # it was frozen when it was used
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         return _finding(subject, "unreached", certain=False), {}
+
+    def _of_unused(self, subject: Subject, nodes: Sequence[int]) -> tuple[Finding, Blames]:
+        """The verdict on a parameter whose value was not seen to arrive."""
+        lost = self._arrival.lost(nodes)
+        self.lost.update(dict.fromkeys(lost))
+        if lost or self._trace.unseen:  # it may have come back by a way that nobody saw
+            return _finding(subject, "unreached", certain=False), {}
+        return _finding(subject, "unused"), {}
+
+    def _of_missing(self, subject: Subject, missing: Zeroing) -> tuple[Finding, Blames]:
+        """The verdict on a parameter that gets none of the gradient that came to a node on the way to it."""
+        call = _call_of(self._trace, missing.sequence)
+        kind: CutKind = "function" if missing.custom else "non_differentiable"
+        blames: Blames = {} if call is None else {Blame(kind, call, None): True}
+        if call is None or not missing.custom:
+            return _finding(subject, "cut"), blames
+        nodes = self._arrival.nodes_of(subject.numbers)
+        if self._arrival.tells(call):  # by which of its results the value goes on, and so where to
+            if not self._arrival.arrives(nodes):
+                return self._of_unused(subject, nodes)
+            return _finding(subject, "cut"), self._arrival.cuts(nodes) or blames
+        if missing.partly:
+            self.partly[call] = None
+            return _finding(subject, "unreached", certain=False, node=missing.node), {}
+        return _finding(subject, "cut"), blames
 
     @cached_property
     def _connected(self) -> set[int]:

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 
 from graphvis.analysis.cutting import cut_by_name, flowing, short
 from graphvis.analysis.diagnosing.flow.blaming import Blaming
+from graphvis.analysis.diagnosing.flow.forwards import Forwards
+from graphvis.analysis.diagnosing.flow.joining import COPYING, JOINING, copied, parts
 from graphvis.analysis.diagnosing.flow.memory import Memory, Piece
 from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Result, Ways
-from graphvis.analysis.diagnosing.regions import Runs, parts_of, region_of, within
+from graphvis.analysis.diagnosing.regions import Runs, region_of, within
 from graphvis.model import Call, Entry, Trace
 
-_JOINING = frozenset({"cat", "concat", "concatenate", "stack"})
 _MARKING = frozenset({"detach_", "requires_grad_"})  # these change what a tensor is and not what it holds
 _EACH_ITS_OWN = frozenset({"broadcast_tensors", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d"})
 _UNSEEN = "alias"  # a tensor on known memory that no call was seen to make: what cut it lies somewhere before
@@ -43,6 +44,7 @@ class Flow:
         self.exits: dict[int, list[Edge]] = {}
         self._memory = Memory(trace, self.ways, sources)
         self._blaming = Blaming(trace, turned_off)
+        self._forwards = Forwards(trace, self.ways, self._memory, self.exits)
         self._backward: Sequence[int] = ()
         self._left: dict[int, list[list[Piece]]] = {}  # for each exit what its inputs were made of then
         for index in range(len(trace.calls) if stop is None else stop):
@@ -55,6 +57,10 @@ class Flow:
     def sources_of(self, numbers: Collection[int]) -> list[int]:
         """The nodes of tensors that were there before, of those that the calls used."""
         return [self._memory.of_source[number] for number in numbers if number in self._memory.of_source]
+
+    def tells(self, call: int) -> bool:
+        """Whether it is known of a Function's apply which of its arguments flow into which of its results."""
+        return call in self._forwards.told
 
     # -- one call
 
@@ -69,7 +75,7 @@ class Flow:
         if not call.outputs and not call.writes:
             self._leave(index, call)
             return
-        if name in _JOINING and self._take_parts(index, call, name):
+        if name in JOINING and self._take_parts(index, call, name):
             return
         if not call.writes:
             for place, number in enumerate(call.outputs):
@@ -105,7 +111,11 @@ class Flow:
     def _made(self, result: Result, call: Call, name: str) -> list[Piece]:
         """What a result is made of: of a view the parts that it shows, else one node."""
         places = _flowing(call, name, result.place)
+        if call.forwarded:
+            places = self._forwards.flowing(result, call, places)
         shown = None if result.written else self._shown(result, call, name, places)
+        if shown is None and not result.written and name in COPYING:
+            shown = self._copied(result, call, places)
         if shown is not None:
             return shown
         return [self._whole(result, self._edges(result, call, name, places))]
@@ -138,6 +148,20 @@ class Flow:
                     found.append((self.ways.behind(edge, blame, known), part))
         for entry in call.entries:
             found += self._entered(entry, storage, whole)
+        return found
+
+    def _copied(self, result: Result, call: Call, places: Sequence[int]) -> list[Piece] | None:
+        """What a copy is made of, each part of what that part of the tensor held; None for what is no plain copy."""
+        if len(places) != 1 or call.entries:
+            return None
+        (at,) = places
+        blame, tensors = self._blaming.of(result, at), self.trace.tensors
+        found: list[Piece] = []
+        for edge, rest in self._memory.pieces(call.inputs[at]):
+            lies = copied(rest, tensors[result.number], tensors[call.inputs[at]])
+            if lies is None:
+                return None
+            found.append((self.ways.behind(edge, blame), lies))
         return found
 
     def _edges(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Edge]:
@@ -180,16 +204,17 @@ class Flow:
 
     def _take_parts(self, index: int, call: Call, name: str) -> bool:
         """Take a concatenation part by part, so that a later slice of it comes only from the parts that it holds."""
-        if len(call.outputs) != 1 or call.writes:
+        if len(call.outputs) != 1 or any(write.tensor != call.outputs[0] for write in call.writes):
             return False
         (target,) = call.outputs
         tensors = self.trace.tensors
-        regions = parts_of(tensors[target], [tensors[number] for number in call.inputs], call.dim, name == "stack")
+        regions = parts(name, tensors[target], [tensors[number] for number in call.inputs], call.dim)
         if regions is None:
             return False
-        result = Result(index, 0, target, False)
+        result = Result(index, 0, target, bool(call.writes))  # out=
         edges = [self._edges(result, call, name, (at,)) for at in range(len(call.inputs))]
-        self._hold(index, call, target, [self._whole(result, [])])
+        if not result.written:
+            self._hold(index, call, target, [self._whole(result, [])])
         for region, come in zip(regions, edges, strict=True):
             self._memory.write(target, self.ways.add(index, come), region, index)
         return True

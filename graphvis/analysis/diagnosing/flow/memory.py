@@ -73,6 +73,10 @@ class Memory:
         """Whether it was asked before what a tensor is made of, or a call made it."""
         return number in self._pieces
 
+    def is_source(self, node: int) -> bool:
+        """Whether a node is that of a source."""
+        return node in self._sources_at
+
     def makers(self, number: int) -> list[Edge]:
         """The nodes that the value of a tensor is made of now."""
         return [edge for edge, _ in self.pieces(number)]

@@ -1,0 +1,250 @@
+"""Programs of whose values only a part goes on: Functions with several results, parameters joined to one vector."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+from torch.nn.utils import parameters_to_vector
+from torch.utils.checkpoint import checkpoint
+
+from tests.causes.case import Build, Case, Step, marks, weights
+from tests.causes.programs import x
+
+PARTS: list[Case] = []
+
+
+def parts(*kinds: str, build: Build | None = None, probe: bool = False, **verdicts: str):
+    """Register a program with its verdicts, and the kinds of its cuts."""
+
+    def register(step: Step) -> Step:
+        builder = build or weights(*verdicts)
+        PARTS.append(Case(step, builder, verdicts, frozenset(kinds), probe, marks(step)))
+        return step
+
+    return register
+
+
+# Functions
+
+
+class _DropsTheSecond(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, one, other):
+        return one.sin(), other.cos()
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        return grad, None
+
+
+class _AsTheyCame(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, *values):
+        ctx.set_materialize_grads(False)
+        return tuple(value * 2 for value in values)
+
+    @staticmethod
+    def backward(ctx, *grads):
+        return tuple(None if grad is None else grad * 2 for grad in grads)
+
+
+class _MarksTheSecond(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, one, other):
+        result = other * 3
+        ctx.mark_non_differentiable(result)
+        return one * 2, result
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        return grad * 2, None
+
+
+class _SetUp(torch.autograd.Function):
+    @staticmethod
+    def forward(one, other, spare):
+        return one * other, spare + 1
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad, _):
+        (other,) = ctx.saved_tensors
+        return grad * other, None, None
+
+
+class _HandsThemOn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, one, other):
+        return one, other.view_as(other)
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        return grad, None
+
+
+class _Around(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, one, other):
+        first, second = _AsTheyCame.apply(one, other)
+        return first + 0, second + 0
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        return grad * 2, None
+
+
+@parts("function", probe=True, w="gradient", v="cut")
+def both_results(m):
+    a, b = _DropsTheSecond.apply(m.w, m.v)  # CUT
+    return (a + b).sum()
+
+
+@parts(probe=True, w="gradient", v="unused")
+def the_result_that_has_a_gradient(m):
+    a, _ = _DropsTheSecond.apply(m.w, m.v)
+    return a.sum()
+
+
+@parts("function", probe=True, v="cut")
+def the_result_that_has_none(m):
+    _, b = _DropsTheSecond.apply(torch.ones_like(m.v, requires_grad=True), m.v)  # CUT
+    return b.sum()
+
+
+@parts(probe=True, w="gradient", v="unused", u="gradient")
+def a_result_of_three_that_is_not_used(m):
+    a, _, c = _AsTheyCame.apply(m.w, m.v, m.u)
+    return (a * c).sum()
+
+
+@parts("detach", probe=True, w="gradient", v="cut")
+def a_result_that_is_detached(m):
+    a, b = _AsTheyCame.apply(m.w, m.v)
+    b = b.detach()  # CUT
+    return (a * b).sum()
+
+
+@parts("function", probe=True, w="gradient", v="cut")
+def a_result_that_is_marked(m):
+    a, b = _MarksTheSecond.apply(m.w, m.v)  # CUT
+    return (a * b).sum()
+
+
+@parts("function", probe=True, w="gradient", v="cut", u="unused")
+def with_a_context_of_its_own(m):
+    a, _ = _SetUp.apply(m.w, m.v, m.u)  # CUT
+    return a.sum()
+
+
+@parts("function", probe=True, w="gradient", v="cut")
+def arguments_that_are_results(m):
+    a, b = _HandsThemOn.apply(m.w, m.v)  # CUT
+    return (a * b).sum()
+
+
+@parts(probe=True, w="gradient", v="unused")
+def an_argument_that_is_a_result_and_not_used(m):
+    a, _ = _HandsThemOn.apply(m.w, m.v)
+    return a.sum()
+
+
+@parts("function", probe=True, w="gradient", v="cut")
+def a_function_within_a_function(m):
+    a, b = _Around.apply(m.w, m.v)  # CUT
+    return (a * b).sum()
+
+
+@parts(probe=True, w="gradient", v="gradient", u="unused")
+def a_checkpoint_that_does_not_use_an_argument(m):
+    return checkpoint(lambda value, _: value @ m.v, x() @ m.w, m.u, use_reentrant=True).sum()
+
+
+@parts("detach", w="cut", v="unused", u="gradient")
+def cut_before_a_function(m):
+    a, _ = _AsTheyCame.apply(m.w.detach(), m.v.detach())  # CUT
+    return (a @ m.u).sum()
+
+
+# vectors of parameters
+
+
+def _second(vector: Tensor) -> Tensor:
+    return vector[16:].view(4, 4)
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def a_vector_of_parameters(m):
+    flat = parameters_to_vector([m.w, m.v]).detach()  # CUT
+    return (_second(flat) @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def a_copy_of_a_vector(m):
+    flat = parameters_to_vector([m.w, m.v]).clone()
+    flat = flat.detach().to(torch.float32).double()  # CUT
+    return (_second(flat) @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def a_flat_buffer(m):
+    flat = _flatten_dense_tensors([m.w, m.v]).detach()  # CUT
+    _, v = _unflatten_dense_tensors(flat, [m.w, m.v])
+    return (v @ m.u).sum()
+
+
+@parts("no_grad", w="unused", v="cut", u="gradient")
+def a_buffer_that_was_there(m):
+    flat = torch.empty(32, dtype=torch.float64)
+    with torch.no_grad():
+        torch.cat([m.w.view(-1), m.v.view(-1)], out=flat)  # CUT
+    return (_second(flat) @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def side_by_side(m):
+    both = torch.hstack([m.w, m.v]).detach()  # CUT
+    return (both[:, 4:] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def one_over_the_other(m):
+    both = torch.vstack([m.w[0], m.v]).detach()  # CUT
+    return (both[1:] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def one_behind_the_other(m):
+    both = torch.dstack([m.w, m.v]).detach()  # CUT
+    return (both[..., 1] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def as_columns(m):
+    both = torch.column_stack([m.w[:, 0], m.v]).detach()  # CUT
+    return (both[:, 1:] @ m.u).sum()
+
+
+@parts("detach", w="cut", v="cut", u="gradient")
+def a_vector_whose_parts_were_mixed(m):
+    flat = torch.cat([m.w.view(-1), m.v.view(-1)]).softmax(0).detach()  # CUT
+    return (_second(flat) @ m.u).sum()
+
+
+class _Opaque(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, one, other):
+        return one * 2, torch.from_numpy(other.numpy(force=True) * 2)
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        return grad * 2, None
+
+
+def opaque(model: nn.Module) -> Tensor:
+    """Of the second result nobody can tell what it was computed from."""
+    return _Opaque.apply(model.w, model.v)[0].sum()
