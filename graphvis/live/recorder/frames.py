@@ -12,9 +12,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from graphvis.live.recorder.instructions import Place, line_of
 from graphvis.model import Location
-
-Place = tuple[CodeType, int]
 
 
 def _folder(path: str) -> str:
@@ -195,12 +194,7 @@ def names_in(frame: FrameType) -> dict[str, Any]:
 
 def locate(place: Place) -> Location:
     """The source line of a place."""
-    code, offset = place
-    line = code.co_firstlineno
-    for start, stop, number in code.co_lines():
-        if start <= offset < stop and number is not None:
-            line = number
-            break
+    code, line = place[0], line_of(place)
     name = code.co_filename
     text = linecache.getline(name, line).strip()
     return Location(name if name.startswith("<") else os.path.abspath(name), line, code.co_qualname, text)

@@ -8,6 +8,7 @@ import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
 from graphvis.live.recorder.frames import locate
+from graphvis.live.recorder.holding import values_in
 from graphvis.live.recorder.raw import Part, RawCall, RawTensor
 from graphvis.live.recorder.returns import Returns
 from graphvis.live.recorder.source import COMPREHENSIONS, expression_at, operand_of
@@ -80,18 +81,17 @@ def _infer(
             made.setdefault(raw.place, []).append(call)
     expressions = [expression_at(*places[place]) for place in made]
     traced = {id(node) for node in expressions if node is not None and not isinstance(node, COMPREHENSIONS)}
-    for chain, exits in chains.items():
-        returns = Returns([places[place] for place in chain], traced)
-        for place, calls in made.items():
-            if not returns.reach(places[place]):
-                continue
+    returns = Returns([[places[place] for place in chain] for chain in chains], traced)
+    lefts = list(chains.values())
+    for place, calls in made.items():
+        for value in values_in(returns.reach(places[place])):
             for call in calls:
-                certain = returns.constructed and call in first_seen
-                for left in exits[-_MOST_EXITS:]:
+                certain = bool(returns.constructed >> value & 1) and call in first_seen
+                for left in lefts[value][-_MOST_EXITS:]:
                     if left < call:
                         found.setdefault(call, {}).setdefault(left, certain)
-        if returns.untold:
-            untold.update(exits)
+    for value in values_in(returns.untold):
+        untold.update(lefts[value])
     return untold
 
 

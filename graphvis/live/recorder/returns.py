@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from functools import reduce
+from operator import or_
 
+from graphvis.live.recorder.holding import Holding, Step, text_of, values_in
+from graphvis.live.recorder.instructions import Place
 from graphvis.live.recorder.source import (
     COMPREHENSIONS,
     Def,
-    Place,
     Scope,
     called,
     expression_at,
     functions_of,
     imported_by,
+    memory_of,
     owner_of,
     readers_of,
     scope_of,
-    statements,
 )
 
 _CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
@@ -39,226 +42,208 @@ _BUILTINS = frozenset(vars(builtins))
 
 
 class Returns:
-    """What the source says about one value that left.
+    """What the source says about the values that left. They are numbered as they are given; a set of them is an int.
 
     Attributes:
-        constructed: whether a tensor constructor took it out, which hands it straight on.
-        untold: whether it went where the source cannot be followed, as far as was asked until now.
+        constructed: those that a tensor constructor took out, which hands them straight on.
+        untold: those that went where the source cannot be followed, as far as was asked until now.
     """
 
-    def __init__(self, chain: Sequence[Place], traced: Collection[int]) -> None:
-        """Follow it.
+    def __init__(self, chains: Sequence[Sequence[Place]], traced: Collection[int]) -> None:
+        """Follow them.
 
         Args:
-            chain: the frames in which it left, innermost first.
+            chains: for each value the frames in which it left, innermost first.
             traced: the ``id`` of each expression whose value is a tensor that the recording saw being made:
                 from there on the recording knows more than the source.
         """
+        seeds = {id(expression_at(*place)) for chain in chains for place in chain}
+        self._holding = Holding(seeds, traced)
         self._traced = traced
-        self._names: dict[int, set[str]] = {}  # by the scope whose variables they are
-        self._words: set[str] = set()  # all of these
-        self._texts: dict[str, set[str]] = {}  # by file, the attributes that hold it
-        self._attributes: set[str] = set()  # their last names
-        self._given: dict[str, set[str]] = {}  # by file, objects of others that were given it, and may keep it
-        self._entered: dict[int, tuple[Def, str]] = {}  # functions that it went into, and were not left by return
-        self._seeds: set[int] = set()
-        self.constructed = self.untold = False
-        for level, place in enumerate(chain):
-            scope, node = scope_of(place[0]), expression_at(*place)
-            if scope is None or node is None:
-                self.untold = True
-                return
-            if level == 0 and isinstance(node, ast.Call):
-                self.constructed = called(node) in _CONSTRUCTORS
-            self._seeds.add(id(node))
-            if isinstance(node, ast.Call) and called(node) in _SAVING:
-                for argument in node.args[1:]:
-                    self._bind(scope, place[0].co_filename, argument)
-            if not self._spread(scope, place[0].co_filename, {id(node)}):
-                return
-        self.untold = True
+        self._all = (1 << len(chains)) - 1
+        self._attributes: dict[str, int] = {}  # by its last name, what an attribute holds
+        self._given: dict[str, dict[str, int]] = {}  # by file, objects of others that were given it, and may keep it
+        self._entered: dict[int, int] = {}  # by function, what went into it, and was not left by return
+        self._running: dict[int, int] = {}  # by scope, what left in it and is followed there now
+        self._seeds: dict[int, int] = {}  # by expression, what came out of it
+        self.constructed = self.untold = 0
+        going, level = self._all, 0
+        while going:
+            going = self._follow(chains, going, level)
+            level += 1
+        self._holding.put(self._seeds)
 
-    def reach(self, place: Place) -> bool:
-        """Whether the expression of a later call holds the value."""
+    def reach(self, place: Place) -> int:
+        """The values that the expression of a later call holds."""
         scope, node, file = scope_of(place[0]), expression_at(*place), place[0].co_filename
-        if scope is None or node is None or id(node) in self._seeds:
-            return False
+        if scope is None or node is None:
+            return 0
+        asked = self._all & ~self._seeds.get(id(node), 0)
         if isinstance(node, COMPREHENSIONS):  # what it goes over was asked for its elements
-            return self._holds(scope, file, node.generators[0].iter, self._seeds)
-        if self._holds(scope, file, node, self._seeds, inside=True):
-            return True
-        self.untold = self.untold or self._may_hold(file, node)
-        return False
+            return self._holding.hold(scope, file, [node.generators[0].iter]) & asked
+        found = self._holding.hold(scope, file, list(ast.iter_child_nodes(node))) & asked
+        self.untold |= self._may_hold(file, node) & asked & ~found
+        return found
 
-    def _may_hold(self, file: str, node: ast.AST) -> bool:
-        """Whether an expression reads what may hold the value: what was given it, or an attribute of that name."""
-        given = self._given.get(file, ())
+    def _may_hold(self, file: str, node: ast.AST) -> int:
+        """What an expression may hold because it reads what was given it, or an attribute of that name."""
+        given, found = self._given.get(file), 0
         if not given and not self._attributes:
-            return False
+            return 0
         for inner in ast.walk(node):
-            if isinstance(inner, ast.Attribute) and inner.attr in self._attributes:
-                return True
-            if given and isinstance(inner, (ast.Name, ast.Attribute)) and ast.unparse(inner) in given:
-                return True
-        return False
+            if isinstance(inner, ast.Attribute):
+                found |= self._attributes.get(inner.attr, 0)
+            if given and isinstance(inner, (ast.Name, ast.Attribute)):
+                found |= given.get(text_of(inner), 0)
+        return found
 
-    def _spread(self, scope: Scope, file: str, seeds: set[int]) -> bool:
-        """Bind what the value goes to within a function, until nothing new comes; whether the function returns it."""
-        returned = False
-        before = -1
-        while before != self._size():
-            before = self._size()
-            for node in statements(scope):
-                returned |= self._step(scope, file, node, seeds)
-            for function, its_file in tuple(self._entered.values()):
-                for node in statements(function):
-                    self._step(function, its_file, node, seeds)
-        if isinstance(scope, ast.Lambda):
-            returned |= self._holds(scope, file, scope.body, seeds)
+    def _follow(self, chains: Sequence[Sequence[Place]], going: int, level: int) -> int:
+        """Follow values in the frames of one level until nothing new comes; those that these hand on by return."""
+        seeds: dict[int, int] = {}
+        saved: list[tuple[Scope, str, ast.AST, int]] = []
+        scopes: dict[int, tuple[Scope, str]] = {}
+        self._running = {}
+        for value in values_in(going):
+            place = chains[value][level] if level < len(chains[value]) else None
+            scope, node = (None, None) if place is None else (scope_of(place[0]), expression_at(*place))
+            if place is None or scope is None or node is None:
+                self.untold |= 1 << value
+                continue
+            seeds[id(node)] = seeds.get(id(node), 0) | 1 << value
+            scopes[id(scope)] = (scope, place[0].co_filename)
+            self._running[id(scope)] = self._running.get(id(scope), 0) | 1 << value
+            if isinstance(node, ast.Call):
+                if level == 0 and called(node) in _CONSTRUCTORS:
+                    self.constructed |= 1 << value
+                if called(node) in _SAVING:
+                    saved += [(scope, place[0].co_filename, argument, 1 << value) for argument in node.args[1:]]
+        self._holding.put(seeds)
+        for seed, values in seeds.items():
+            self._seeds[seed] = self._seeds.get(seed, 0) | values
+        for scope, file, argument, values in saved:
+            self._bind(scope, file, argument, values)
+        for scope, file in scopes.values():
+            self._holding.enter(scope, file)
+        returned = 0
+        for step in self._holding.due():
+            returned |= self._step(step)
         return returned
 
-    def _step(self, scope: Scope, file: str, node: ast.AST, seeds: set[int]) -> bool:
-        value = getattr(node, "value", None)
+    def _step(self, step: Step) -> int:
+        """Bind what a step hands on within its function; what it hands on by return."""
+        node, value = step.node, getattr(step.node, "value", None)
         if isinstance(node, (ast.Return, ast.Yield)):
-            return value is not None and self._holds(scope, file, value, seeds)
+            return 0 if value is None else self._read(step, value) & self._running.get(id(step.scope), 0)
+        if isinstance(node, ast.Lambda):
+            return self._read(step, node.body) & self._running.get(id(step.scope), 0)
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
-            if value is not None and self._holds(scope, file, value, seeds):
+            if value is not None and (values := self._read(step, value)):
                 for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    self._bind(scope, file, target)
+                    self._bind(step.scope, step.file, target, values)
         elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
-            if self._holds(scope, file, node.iter, seeds):
-                self._bind(scope, file, node.target)
+            if values := self._read(step, node.iter):
+                self._bind(step.scope, step.file, node.target, values)
         elif isinstance(node, ast.Call):
-            self._call(scope, file, node, seeds)
-        return False
+            self._call(step, node)
+        return 0
 
-    def _call(self, scope: Scope, file: str, node: ast.Call, seeds: set[int]) -> None:
+    def _read(self, step: Step, node: ast.AST) -> int:
+        """What an expression holds of what is followed in its scope."""
+        scope = id(step.scope)
+        return self._holding.read(step, node) & (self._running.get(scope, 0) | self._entered.get(scope, 0))
+
+    def _call(self, step: Step, node: ast.Call) -> None:
         """What it is appended to holds it; a function of the same file that it is given to holds it by a name."""
-        handed = [i for i, argument in enumerate(node.args) if self._holds(scope, file, argument, seeds)]
-        named = [word.arg for word in node.keywords if self._holds(scope, file, word.value, seeds)]
-        if id(node) in self._traced or not (handed or named):
+        handed = [self._read(step, argument) for argument in node.args]
+        named = [(word.arg, self._read(step, word.value)) for word in node.keywords]
+        values = reduce(or_, [*handed, *(values for _, values in named)], 0)
+        if id(node) in self._traced or not values:
             return
-        functions = functions_of(file).get(called(node) or "")
+        functions = functions_of(step.file).get(called(node) or "")
         if functions is None and isinstance(node.func, ast.Attribute):
-            self._give(scope, file, node.func)
+            self._give(step, node.func, values)
         elif functions is None and isinstance(node.func, ast.Name):
             known = node.func.id in _BUILTINS and node.func.id != "setattr"
-            self.untold = self.untold or not (known or node.func.id in imported_by(file))
+            if not (known or node.func.id in imported_by(step.file)):
+                self.untold |= values
         for function in functions or ():
-            self._enter(function, file, node, handed, named)
+            self._enter(function, step.file, node, handed, named)
 
-    def _give(self, scope: Scope, file: str, function: ast.Attribute) -> None:
-        """A method that cannot be read was given the value: its object may keep it."""
+    def _give(self, step: Step, function: ast.Attribute, values: int) -> None:
+        """A method that cannot be read was given values: its object may keep them."""
         keeper: ast.AST = function.value
         root = keeper
         while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call)):
             root = root.func if isinstance(root, ast.Call) else root.value
-        if isinstance(root, ast.Name) and root.id in imported_by(file):  # torch.add is no set's add
+        if isinstance(root, ast.Name) and root.id in imported_by(step.file):  # torch.add is no set's add
             return
         if function.attr in _GATHERING:
-            self._bind(scope, file, keeper)
+            self._bind(step.scope, step.file, keeper, values)
         elif function.attr in _SHOWING or not isinstance(root, ast.Name):
             return
         elif isinstance(keeper, ast.Name) and keeper.id in ("self", "cls"):
-            self.untold = True
+            self.untold |= values
         else:
-            self._given.setdefault(file, set()).add(ast.unparse(keeper))
+            given = self._given.setdefault(step.file, {})
+            text = ast.unparse(keeper)
+            given[text] = given.get(text, 0) | values
 
-    def _enter(self, function: Def, file: str, node: ast.Call, handed: list[int], named: list[str | None]) -> None:
+    def _enter(
+        self, function: Def, file: str, node: ast.Call, handed: list[int], named: list[tuple[str | None, int]]
+    ) -> None:
         """Its parameters hold what they are given."""
         arguments = function.args
         positional = [*arguments.posonlyargs, *arguments.args]
         bound = isinstance(node.func, ast.Attribute) or function.name != called(node)  # the class was called
         skip = 1 if bound and positional and positional[0].arg in ("self", "cls") else 0
-        places = [i + skip for i in handed]
-        own = {positional[i].arg for i in places if i < len(positional)}
-        if arguments.vararg is not None and any(i >= len(positional) for i in places):
-            own.add(arguments.vararg.arg)
         known = {argument.arg for argument in [*positional, *arguments.kwonlyargs]}
-        own.update(name for name in named if name in known)
-        if arguments.kwarg is not None and not known.issuperset(named):
-            own.add(arguments.kwarg.arg)
-        if own:
-            self._names.setdefault(id(function), set()).update(own)
-            self._words |= own
-            self._entered.setdefault(id(function), (function, file))
+        given = [
+            *((positional[i].arg if i < len(positional) else None, arguments.vararg, values)
+              for i, values in enumerate(handed, skip)),
+            *((name if name in known else None, arguments.kwarg, values) for name, values in named),
+        ]  # fmt: skip
+        for name, others, values in given:
+            if name is None and others is not None:
+                name = others.arg
+            if name is not None and values:
+                self._look_into(function, file, values)
+                self._bind_owned(function, file, name, values)
 
-    def _bind(self, scope: Scope, file: str, target: ast.AST) -> None:
+    def _look_into(self, function: Def, file: str, values: int) -> None:
+        known = self._entered.get(id(function), 0)
+        if values & ~known:
+            self._entered[id(function)] = known | values
+            self._holding.enter(function, file)
+
+    def _bind(self, scope: Scope, file: str, target: ast.AST, values: int) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
             for element in target.elts:
-                self._bind(scope, file, element)
+                self._bind(scope, file, element, values)
             return
         if isinstance(target, ast.Starred):
-            self._bind(scope, file, target.value)
+            self._bind(scope, file, target.value, values)
             return
         if isinstance(target, ast.Attribute):
-            self._bind_attribute(file, target)
+            self._bind_attribute(file, target, values)
             return
         written = isinstance(target, ast.Subscript)
         while isinstance(target, (ast.Subscript, ast.Call, ast.Attribute)):
             inner = target.func if isinstance(target, ast.Call) else target.value
             if isinstance(target, ast.Subscript) and isinstance(inner, ast.Attribute):
-                self._bind_attribute(file, inner)
+                self._bind_attribute(file, inner, values)
                 return
             target = inner
         if isinstance(target, ast.Name):
-            self._bind_name(scope, file, target.id)
-            if written:
-                for root in _memory_of(scope, target.id):
-                    self._bind_name(scope, file, root)
+            roots = memory_of(scope).get(target.id, ()) if written else ()
+            for name in (target.id, *roots):
+                self._bind_owned(owner_of(name, scope, file), file, name, values)
 
-    def _bind_attribute(self, file: str, target: ast.Attribute) -> None:
-        self._texts.setdefault(file, set()).add(ast.unparse(target))
-        self._attributes.add(target.attr)
+    def _bind_attribute(self, file: str, target: ast.Attribute, values: int) -> None:
+        self._holding.bind_attribute(file, target, values)
+        self._attributes[target.attr] = self._attributes.get(target.attr, 0) | values
 
-    def _bind_name(self, scope: Scope, file: str, name: str) -> None:
-        owner = owner_of(name, scope, file)
-        names = self._names.setdefault(id(owner), set())
-        if name not in names:
-            names.add(name)
-            self._words.add(name)
+    def _bind_owned(self, owner: Scope, file: str, name: str, values: int) -> None:
+        """Have a variable of a scope hold values; the functions that read it take them in."""
+        if new := self._holding.bind(owner, name, values):
             for function in readers_of(name, owner, file):
-                self._entered.setdefault(id(function), (function, file))
-
-    def _holds(self, scope: Scope, file: str, node: ast.AST, seeds: set[int], inside: bool = False) -> bool:
-        """Whether an expression holds the value; with `inside` its own result is not looked at, only what goes in."""
-        texts = self._texts.get(file, ())
-        stack = list(ast.iter_child_nodes(node)) if inside else [node]
-        while stack:
-            inner = stack.pop()
-            if id(inner) in seeds:
-                return True
-            if id(inner) in self._traced:
-                continue
-            if isinstance(inner, ast.Name):
-                if (
-                    inner.id in self._words
-                    and isinstance(inner.ctx, ast.Load)
-                    and inner.id in self._names.get(id(owner_of(inner.id, scope, file)), ())
-                ):
-                    return True
-            elif texts and isinstance(inner, ast.Attribute) and ast.unparse(inner) in texts:
-                return True
-            stack.extend(ast.iter_child_nodes(inner))
-        return False
-
-    def _size(self) -> int:
-        held = (*self._names.values(), *self._texts.values(), *self._given.values())
-        return sum(map(len, held)) + len(self._entered)
-
-
-def _memory_of(scope: Scope, name: str) -> Iterable[str]:
-    """The names of the tensors whose memory an array of that name is: ``array = tensor.numpy()``."""
-    for node in statements(scope):
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-            value = node.value
-            shared = False
-            while isinstance(value, (ast.Call, ast.Attribute, ast.Subscript)):
-                if isinstance(value, ast.Attribute) and value.attr == "numpy":
-                    shared = True
-                if isinstance(value, ast.Call) and called(value) == "asarray" and value.args:
-                    shared, value = True, value.args[0]
-                else:
-                    value = value.func if isinstance(value, ast.Call) else value.value
-            if shared and isinstance(value, ast.Name):
-                yield value.id
+                self._look_into(function, file, new)

@@ -6,10 +6,11 @@ import ast
 import linecache
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from itertools import islice
 from types import CodeType
+from typing import NamedTuple
 
-Place = tuple[CodeType, int]
+from graphvis.live.recorder.instructions import Same
+
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = Def | ast.Lambda | ast.Module
 COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
@@ -100,12 +101,21 @@ def _free(scope: Scope) -> frozenset[str]:
     return frozenset(read - _own(scope))
 
 
+@lru_cache(maxsize=256)
+def _readers(file: str) -> dict[str, list[Def]]:
+    """By name, the functions of a file that read a variable of others so called."""
+    found: dict[str, list[Def]] = {}
+    for function in {id(function): function for some in functions_of(file).values() for function in some}.values():
+        for name in _free(function):
+            found.setdefault(name, []).append(function)
+    return found
+
+
 def readers_of(name: str, owner: Scope, file: str) -> Iterable[Def]:
     """The functions that read another scope's variable."""
-    for functions in functions_of(file).values():
-        for function in functions:
-            if name in _free(function) and owner_of(name, function, file) is owner:
-                yield function
+    for function in _readers(file).get(name, ()):
+        if owner_of(name, function, file) is owner:
+            yield function
 
 
 def owner_of(name: str, scope: Scope, file: str) -> Scope:
@@ -130,42 +140,94 @@ def _imported(file: str, kinds: tuple[type[ast.Import | ast.ImportFrom], ...]) -
 
 
 @lru_cache(maxsize=1024)
+def memory_of(scope: Scope) -> dict[str, list[str]]:
+    """By the names of arrays those of the tensors whose memory they are: ``array = tensor.numpy()``."""
+    found: dict[str, list[str]] = {}
+    for node in statements(scope):
+        if isinstance(node, ast.Assign) and (tensor := _shared_by(node.value)) is not None:
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(tensor)
+    return found
+
+
+def _shared_by(value: ast.expr) -> str | None:
+    """The name of the tensor whose memory an expression hands out."""
+    shared = False
+    while isinstance(value, (ast.Call, ast.Attribute, ast.Subscript)):
+        if isinstance(value, ast.Attribute) and value.attr == "numpy":
+            shared = True
+        if isinstance(value, ast.Call) and called(value) == "asarray" and value.args:
+            shared, value = True, value.args[0]
+        else:
+            value = value.func if isinstance(value, ast.Call) else value.value
+    return value.id if shared and isinstance(value, ast.Name) else None
+
+
+class _Scopes:
+    """The scopes of a file as code objects name them: by name and first line; of several the outermost."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.functions: dict[tuple[str, int], Def] = {}
+        self.lambdas: dict[int, ast.Lambda] = {}
+        self._spans: list[tuple[int, int, Def]] = []
+        for node in ast.walk(tree):  # breadth first: inner functions come after outer ones
+            if isinstance(node, Def):
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                self.functions.setdefault((node.name, first), node)
+                self._spans.append((first, node.end_lineno or first, node))
+            elif isinstance(node, ast.Lambda):
+                self.lambdas.setdefault(node.lineno, node)
+
+    def around(self, line: int) -> Def | None:
+        """The innermost function that a line lies in."""
+        found = [function for first, last, function in self._spans if first <= line <= last]
+        return found[-1] if found else None
+
+
+@lru_cache(maxsize=256)
+def _scopes(file: str) -> _Scopes | None:
+    tree = parse(file)
+    return None if tree is None else _Scopes(tree)
+
+
 def scope_of(code: CodeType) -> Scope | None:
     """The source of a function; of the function around it for a comprehension; None where it cannot be read."""
-    tree = parse(code.co_filename)
-    if tree is None or code.co_name == "<module>":
+    return _table(Same(code)).scope
+
+
+def _scope(code: CodeType) -> Scope | None:
+    tree, scopes = parse(code.co_filename), _scopes(code.co_filename)
+    if tree is None or scopes is None or code.co_name == "<module>":
         return tree
-    around: Scope = tree
-    for node in ast.walk(tree):  # breadth first: inner functions come after outer ones
-        if isinstance(node, Def):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            if node.name == code.co_name and first == code.co_firstlineno:
-                return node
-            if first <= code.co_firstlineno <= (node.end_lineno or first):
-                around = node
-        if isinstance(node, ast.Lambda) and code.co_name == "<lambda>" and node.lineno == code.co_firstlineno:
-            return node
-    return around if code.co_name in ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>") else None
+    if code.co_name == "<lambda>":
+        return scopes.lambdas.get(code.co_firstlineno)
+    if code.co_name in ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>"):
+        return scopes.around(code.co_firstlineno) or tree
+    return scopes.functions.get((code.co_name, code.co_firstlineno))
+
+
+class _Table(NamedTuple):
+    """The source of a code object, and the expression of each of its instructions."""
+
+    scope: Scope | None
+    expressions: list[ast.AST | None]
 
 
 @lru_cache(maxsize=1024)
-def _spans(code: CodeType) -> dict[tuple[int | None, ...], ast.AST]:
-    scope = scope_of(code)
+def _table(same: Same) -> _Table:
+    scope = _scope(same.code)
     found: dict[tuple[int | None, ...], ast.AST] = {}
     for node in statements(scope) if scope is not None else ():
         if isinstance(node, (ast.expr, ast.stmt)):  # of a statement and its expression the expression stays
             found[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = node
-    return found
+    return _Table(scope, [found.get(span) for span in same.code.co_positions()])
 
 
-@lru_cache(maxsize=4096)
 def expression_at(code: CodeType, offset: int) -> ast.AST | None:
     """The expression that an instruction belongs to; None where the source cannot be read."""
-    span = next(islice(code.co_positions(), offset // 2, None), None)
-    if span is None:
-        return None
-    line, end_line, column, end_column = span
-    return _spans(code).get((line, end_line, column, end_column))
+    expressions = _table(Same(code)).expressions
+    return expressions[offset // 2] if 0 <= offset // 2 < len(expressions) else None
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,93 @@
+"""Many values that leave PyTorch in one function: all are told, and each costs no more than when it is alone."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+import torch
+
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
+from graphvis.live.recorder.recording import Recording
+
+# A line of the function, many times over, and what it ends with.
+SHAPES = {
+    "added up": ("s = s + float(h[{i}].item())", "torch.tensor(s)"),
+    "by a name of their own": ("v_{i} = h[{i}].item() * 2", "torch.tensor([{names}])"),
+    "in attributes": ("kept.v_{i} = h[{i}].item() * 2", "torch.tensor([kept.v_0, kept.v_1]).sum()"),
+    "in an array": ("array[{i}] = h[{i}].item()", "torch.tensor(array)"),
+    "in a list": ("found.append(h[{i}].item() * 2)", "torch.tensor(found)"),
+    "through a function": ("found.append(double(h[{i}].item()))", "torch.tensor(found)"),
+    "given to somebody": ("somebody.note(h[{i}].item())", "torch.tensor(somebody.heard)"),
+}
+_HEAD = """
+import numpy as np
+import torch
+
+class Kept: pass
+
+class Somebody:
+    heard = 1.0
+
+    def __init__(self):
+        self.note = [].append
+
+def double(number):
+    return number * 2
+
+def step(w):
+    h, s, kept, array, found, somebody = w * 2, 0.0, Kept(), np.zeros({count}), [], Somebody()
+"""
+
+
+def recorded(folder: Path, shape: str, count: int) -> tuple[Recording, torch.Tensor, torch.Tensor]:
+    """A run with so many such lines: its recording, its weight and its loss."""
+    line, end = SHAPES[shape]
+    names = ", ".join(f"v_{i}" for i in range(count))
+    lines = [f"    {line.format(i=i)}\n" for i in range(count)]
+    file = folder / f"{shape}_{count}.py"
+    file.write_text(_HEAD.format(count=count) + "".join(lines) + f"    return {end.format(names=names)}.sum()\n")
+    step: Callable[[Any], Any] = runpy.run_path(str(file))["step"]
+    w = torch.ones(count, requires_grad=True)
+    with record() as trace:
+        loss = step(w)
+    return trace, w, loss
+
+
+def work_of(run: Callable[[], object]) -> int:
+    """How many lines of Python a call executes, loops counted as often as they go round."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_four_times_the_lines_are_four_times_the_work(shape: str, tmp_path: Path) -> None:
+    few, many = (work_of(recorded(tmp_path, shape, count)[0].freeze) for count in (60, 240))
+    assert many < 4.4 * few
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape not in ("in attributes", "given to somebody")])
+def test_each_of_many_lines_is_a_cut(shape: str, tmp_path: Path) -> None:
+    trace, w, loss = recorded(tmp_path, shape, 100)
+    found = diagnose(loss, trace, {"w": w})
+    assert not loss.requires_grad
+    assert found.verdicts["w"].status == "cut"
+    assert len({cut.location.line for cut in found.cuts}) == 100
