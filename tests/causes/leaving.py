@@ -311,20 +311,20 @@ def _double(t: torch.Tensor) -> torch.Tensor:
 
 @unseen
 def scripted(m):
-    return (torch.jit.script(_double)(h(m)) * m.v).sum()
+    return (torch.jit.script(_double)(h(m)) * m.v).sum()  # LEFT
 
 
 @unseen
 def traced(m):
     example = torch.zeros(4, dtype=torch.float64)
-    return (torch.jit.trace(_double, example)(h(m)) * m.v).sum()
+    return (torch.jit.trace(_double, example)(h(m)) * m.v).sum()  # LEFT
 
 
 @unseen
 def computed_in_a_thread(m):
     found = []
     thread = threading.Thread(target=lambda: found.append(h(m).detach()))
-    thread.start()
+    thread.start()  # LEFT
     thread.join()
     return (found[0] * m.v).sum()
 

@@ -40,10 +40,18 @@ def freeze(tape: Tape) -> Trace:
         tensors=tensors,
         locations=locations or (Location("<unknown>", 0),),
         modules=modules,
-        notes=tuple(tape.notes),
+        notes=tuple(what.format(_spell(tape, place)) for what, place in tape.notes),
         changes=tape.exposures.changes(),
         unseen=tape.unseen,
     )
+
+
+def _spell(tape: Tape, place: int) -> str:
+    """The line of a place, as it stands, and where."""
+    if place < 0:
+        return "a line that was not seen"
+    where = locate(tape.frames.places[place])
+    return f"`{where.text}` at {where.short}" if where.text else where.short
 
 
 def _entries(tape: Tape, raws: list[RawCall]) -> tuple[dict[int, tuple[Entry, ...]], set[int]]:

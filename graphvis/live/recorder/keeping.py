@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
+from torch._C import DisableTorchFunction
 
 from graphvis.analysis.diagnosing.overwritten import Overwritten
 from graphvis.analysis.diagnosing.regions import Region
@@ -71,7 +71,7 @@ class Keeping:
             return self._held(args[0])
         if not (self.everything or self.stakes.may_lose(function)):
             return []
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             targets = [one for one, _ in writing.targets(function, tensors_of(args, kwargs), args, kwargs)]
             if not self.everything:
                 self.stakes.evaluated |= function.writes == "statistics" and not targets

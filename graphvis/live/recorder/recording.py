@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 from torch.overrides import TorchFunctionMode
 
@@ -18,7 +19,7 @@ from graphvis.live.recorder.exits import may_be_known
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
 from graphvis.live.recorder.raw import RawCall
-from graphvis.live.recorder.tape import UNSEEN_BYTES, Tape
+from graphvis.live.recorder.tape import TURNED_OFF, UNSEEN_BYTES, Tape
 
 if TYPE_CHECKING:
     from graphvis.model import Location, Trace
@@ -53,6 +54,9 @@ class Recording(TorchFunctionMode):
         if not self._entered:
             self.thread = threading.get_ident()
             self.tape.frames.start(sys._getframe(1))
+            self.tape.bystanders.start()
+            if torch._C._is_torch_function_all_disabled():
+                self.tape.note_unseen(TURNED_OFF, sys._getframe(1))
             hooks.install(self)
         self._entered += 1
         try:
@@ -70,13 +74,14 @@ class Recording(TorchFunctionMode):
         # The names of the user's locals, and of the parameters of the modules among them.
         frame = self.tape.frames.users(sys._getframe(1))
         if frame is not None:
-            with torch._C.DisableTorchFunction():
+            with DisableTorchFunction():
                 self.name(names_in(frame))
 
     def _leave(self) -> None:
         self._entered -= 1
         if not self._entered:
             hooks.remove(self)
+            self.tape.note_bystanders()
             self.tape.frames.stop()
 
     def pause(self) -> None:
@@ -96,16 +101,18 @@ class Recording(TorchFunctionMode):
 
     def freeze(self) -> Trace:
         """What was recorded until now, as data."""
+        if self._entered:
+            self.tape.note_bystanders()
         return freezing.freeze(self.tape)
 
     def number(self, tensor: torch.Tensor) -> int | None:
         """The place of a live tensor in :attr:`Trace.tensors`; None if the recording did not see it."""
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             return self.tape.identities.find(tensor)
 
     def memory(self, tensor: torch.Tensor) -> tuple[int, int, int] | None:
         """Where a live tensor lies, in the trace's numbers: storage, first byte, one past the last."""
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             return self.tape.identities.memory(tensor)
 
     def location(self, place: int) -> Location:
@@ -164,7 +171,7 @@ class Recording(TorchFunctionMode):
         before = _get_sequence_nr()
         result = func(*args, **kwargs) if kwargs else func(*args)
         if type(result) is not _Tensor or id(result) in map(id, tensors):
-            with torch._C.DisableTorchFunction():
+            with DisableTorchFunction():
                 self._after(index, function, args, (tensors, inputs, flags, modes, (), (), before, kwargs), result)
             return result
         after = _get_sequence_nr()
@@ -188,13 +195,13 @@ class Recording(TorchFunctionMode):
         # The program's other modes and subclasses must not see us look.
         guarded = bool(types) or _other_modes() > 0
         if guarded:
-            with torch._C.DisableTorchFunction():
+            with DisableTorchFunction():
                 looked = self._before(function, args, kwargs)
         else:
             looked = self._before(function, args, kwargs)
         result = func(*args, **kwargs) if kwargs else func(*args)
         if guarded or type(result) is not _Tensor:
-            with torch._C.DisableTorchFunction():
+            with DisableTorchFunction():
                 self._after(index, function, args, looked, result)
         else:
             self._after(index, function, args, looked, result)
@@ -238,7 +245,7 @@ class Recording(TorchFunctionMode):
                 entries = tape.exits.adopt(result, entries)
                 source = args[0] if args else None
                 if isinstance(source, (torch.UntypedStorage, torch.TypedStorage)):
-                    tape.note_unseen(UNSEEN_BYTES)
+                    tape.note_unseen(UNSEEN_BYTES, frame)
                 source = None if isinstance(source, str) else source  # the name of a file
                 tape.exposures.take_in(result, source)
                 tape.exposures.come_from(result, source)
@@ -263,7 +270,7 @@ class Recording(TorchFunctionMode):
     def _run_backward(self, index: int, function: Function, func: Any, args: Any, kwargs: Any) -> Any:
         """Run a backward, before and after which others are told."""
         tape, frame, before = self.tape, sys._getframe(1), _get_sequence_nr()
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             tensors = tensors_of(args, kwargs)
             inputs, flags = tape.identities.see_all(tensors)
             call = len(tape.calls)
@@ -280,7 +287,7 @@ class Recording(TorchFunctionMode):
             raise
         if _frees(function, args, kwargs):
             tape.keeping.stakes.release(self._numbers(event.roots), self._numbers(event.inputs or ()))
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             outputs, results = tape.number(result, tensors, inputs, False)
         if outputs:
             tape.calls[call] = tuple(record._replace(outputs=outputs, results=results, after=_get_sequence_nr()))

@@ -10,9 +10,11 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, flag_within, tensors_of
+from graphvis.live.recorder.bystanders import Bystanders
 from graphvis.live.recorder.exits import Exits, may_be_known
 from graphvis.live.recorder.exposures import Exposures, region_of
 from graphvis.live.recorder.frames import Frames
@@ -26,7 +28,9 @@ from graphvis.live.recorder.stakes import ALIASING
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
-UNSEEN_BYTES = "Bytes of memory were read or copied: whose values came along was not seen."
+UNSEEN_BYTES = "Bytes of memory were read or copied by {}: whose values came along was not seen."
+TURNED_OFF = "What PyTorch tells of its calls was turned off by {}: what was computed there was not seen."
+_BYSTANDER = "A thread that was there before ran on at {}: what it computed was not seen."
 _WRITES = RawCall._fields.index("writes")
 _MOST_TENSORS = 256  # of one memory that are looked at, the newest, and the first
 _MOST_CALLS = 10_000  # that are looked at for the last that handed out a tensor
@@ -44,7 +48,8 @@ class Tape:
         modules: what ran them, seen from 1 on.
         names: of tensors, by number.
         module_names: of modules, by ``id``, where somebody knows better than the outermost module's paths.
-        notes: what the calls do not show, in words; in order, each once.
+        bystanders: threads that were there before.
+        notes: what the calls do not show, in words with a gap for the line, and the place of that; in order, each once.
         unseen: whether something ran that the calls do not show.
         depth: how many ``Function.forward`` are running.
 
@@ -55,6 +60,7 @@ class Tape:
     def __init__(self, values: bool = False) -> None:
         self.identities = Identities()
         self.frames = Frames()
+        self.bystanders = Bystanders(self.frames)
         self.exits = Exits(self.identities, self.frames)
         self.calls: list[tuple[Any, ...]] = []
         self.functions: list[Function] = []
@@ -64,7 +70,7 @@ class Tape:
         self.modules: list[weakref.ref[Any]] = []
         self.names: dict[int, str] = {}
         self.module_names: dict[int, str] = {}
-        self.notes: dict[str, None] = {}
+        self.notes: dict[tuple[str, int], None] = {}
         self.unseen = False
         self.depth = 0
         self.described: dict[Any, int] = {}
@@ -164,7 +170,7 @@ class Tape:
             entries: the exits whose values come back with it, as (call, certain).
             written: the live tensors that it wrote to, seen by their version counters.
         """
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             numbers, flags = self.identities.see_all(inputs)
             found, results = self.number(outputs, inputs, numbers, False)
             self.append(
@@ -195,7 +201,7 @@ class Tape:
 
     def note_entry(self, name: str, tensor: Any, source: Any, before: int, frame: FrameType) -> None:
         """Write down that another library's memory came in as a tensor."""
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             entries = self.exits.adopt(tensor)
             self.exposures.take_in(tensor)
             self.exposures.come_from(tensor, source)
@@ -258,7 +264,7 @@ class Tape:
 
     def note_storage_write(self, name: str, storage: Any, start: int, stop: int, old: Any, frame: FrameType) -> None:
         """Write down that bytes of a storage itself were written, which were `old`; None where that is not kept."""
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             alias = bytes_of(storage, start, stop)
             number = self.identities.add(alias)
             self.identities.drop(alias)
@@ -269,7 +275,7 @@ class Tape:
 
     def note_exchange(self, name: str, tensor: Any, inputs: list[Any], frame: FrameType) -> None:
         """Write down that a tensor's memory was exchanged for another."""
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             old, flag = self.identities.see(tensor), flag_of(tensor)
             self.identities.drop(tensor)
         self.note_call(name, inputs, tensor, _get_sequence_nr(), frame)
@@ -279,7 +285,20 @@ class Tape:
         taken, flags = (call.inputs, call.flags) if inputs else self.under(call.outputs[0])
         self.calls[-1] = tuple(call._replace(inputs=(old, *taken), flags=flags << 2 | flag))
 
-    def note_unseen(self, what: str) -> None:
-        """Note that something ran that the calls do not show."""
-        self.notes.setdefault(what)
+    def note_unseen(self, what: str, frame: FrameType) -> None:
+        """Note that something runs that the calls do not show.
+
+        Args:
+            what: a sentence, with ``{}`` where the line is named.
+            frame: where it was set going; frames of ours are passed over.
+        """
+        self._note(what, self.frames.find(frame)[0])
+
+    def note_bystanders(self) -> None:
+        """Note which threads that were there before have run since."""
+        for place in self.bystanders.ran():
+            self._note(_BYSTANDER, place)
+
+    def _note(self, what: str, place: int) -> None:
+        self.notes.setdefault((what, place))
         self.unseen = True

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder.hooks.places import listening, noting, replace, tensors_in
@@ -37,7 +38,7 @@ def _wrap_apply(original: Callable[[Any], Any]) -> Any:
             return original(cls)(*args, **kwargs)
         before = _get_sequence_nr()
         inputs = tensors_in([*args, *kwargs.values()])
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             versions = [-1 if tensor.is_inference() else tensor._version for tensor in inputs]
         for recording in told:
             recording.tape.depth += 1
@@ -49,7 +50,7 @@ def _wrap_apply(original: Callable[[Any], Any]) -> Any:
         # An operator that writes to its arguments returns nothing.
         moved = () if result is not None else _moved(inputs, versions)
         for recording in told:
-            with torch._C.DisableTorchFunction():
+            with DisableTorchFunction():
                 own = tuple(
                     number
                     for output in tensors_in(result if isinstance(result, (tuple, list)) else [result])
@@ -66,7 +67,7 @@ def _wrap_apply(original: Callable[[Any], Any]) -> Any:
 
 def _moved(tensors: list[Any], versions: list[int]) -> list[Any]:
     """The tensors that were written to since they had these versions; -1 for those that have none."""
-    with torch._C.DisableTorchFunction():
+    with DisableTorchFunction():
         return [one for one, version in zip(tensors, versions, strict=True) if 0 <= version != one._version]
 
 
@@ -76,7 +77,9 @@ def _wrap_scripted() -> None:
 
         def call(self: Any, *args: Any, _original: Any = original, **kwargs: Any) -> Any:
             for recording in listening():
-                recording.tape.note_unseen("Scripted code ran: what it computes inside was not seen.")
+                recording.tape.note_unseen(
+                    "Scripted code was run by {}: what it computes inside was not seen.", sys._getframe(1)
+                )
             return _original(self, *args, **kwargs)
 
         replace(owner, "__call__", call)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.utils.dlpack
+from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder.hooks.places import listening, noting, replace, telling, tensors_in
@@ -41,7 +42,7 @@ def wrap() -> None:
 
 
 def _tell_bytes(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
-    tape.note_unseen(UNSEEN_BYTES)
+    tape.note_unseen(UNSEEN_BYTES, frame)
 
 
 def _wrap_storage_write(original: Any, name: str) -> Any:
@@ -49,15 +50,15 @@ def _wrap_storage_write(original: Any, name: str) -> Any:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         told = listening()
         start, stop = _written(self, args[0] if args and name == "__setitem__" else slice(None))
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             keep = [recording for recording in told if start < stop and recording.tape.keeping.wants(self)]
             old = bytes_of(self, start, stop).clone() if keep else None
         result = original(self, *args, **kwargs)
         if start < stop:
             for recording in told:
-                if name == "copy_" and not _deep_copies(sys._getframe(1)):
-                    recording.tape.note_unseen(UNSEEN_BYTES)
                 was, frame = old if recording in keep else None, sys._getframe(1)
+                if name == "copy_" and not _deep_copies(frame):
+                    recording.tape.note_unseen(UNSEEN_BYTES, frame)
                 recording.tape.note_storage_write(f"UntypedStorage.{name}", self, start, stop, was, frame)
         return result
 
@@ -99,7 +100,7 @@ def _wrap_set(original: Any) -> Any:
     @functools.wraps(original)
     def set_(self: Any, *args: Any, **kwargs: Any) -> Any:
         told = listening()
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             for recording in told:
                 recording.tape.identities.see(self)
         result = original(self, *args, **kwargs)
@@ -143,7 +144,7 @@ def _wrap_pickling(original: Any) -> Any:
                 recording.resume()
         # A Parameter hands over its data, which is pickled in turn: no other tensor to whoever reads the trace.
         for data in tensors_in(result[1]) if type(self) is torch.nn.Parameter else ():
-            with torch._C.DisableTorchFunction():
+            with DisableTorchFunction():
                 for recording in told:
                     recording.tape.identities.bind(data, recording.tape.identities.find(self))
         return result
@@ -157,11 +158,11 @@ def _wrap_swap() -> None:
     @functools.wraps(original)
     def swap_tensors(t1: Any, t2: Any) -> Any:
         told = listening()
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             seen = [recording.tape.identities for recording in told]
             numbers = [(identities.find(t1), identities.find(t2)) for identities in seen]
         result = original(t1, t2)  # type: ignore[no-untyped-call]
-        with torch._C.DisableTorchFunction():
+        with DisableTorchFunction():
             for identities, (first, second) in zip(seen, numbers, strict=True):
                 identities.bind(t1, second)
                 identities.bind(t2, first)

@@ -10,7 +10,9 @@ import torch
 from torch._functorch import eager_transforms, vmap
 from torch.utils import checkpoint
 
+from graphvis.live.recorder.frames import TORCH
 from graphvis.live.recorder.hooks.places import handles, listening, noting, recordings, replace, tensors_in
+from graphvis.live.recorder.tape import TURNED_OFF
 
 
 def wrap() -> None:
@@ -19,6 +21,8 @@ def wrap() -> None:
     _wrap_checkpoint()
     _wrap_wrapping()
     _wrap_compile()
+    for owner in (torch, torch._C):
+        replace(owner, "DisableTorchFunction", _telling_of_silence(torch._C.DisableTorchFunction))
     replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
 
 
@@ -91,6 +95,20 @@ def _wrap_compile() -> None:
         return result
 
     replace(torch, "compile", compile)
+
+
+def _telling_of_silence(original: Any) -> Any:
+    """Where the program has PyTorch tell nobody of its calls, that is told; not where it does so inside of a call."""
+
+    @functools.wraps(original, updated=())
+    def silenced() -> Any:
+        frame = sys._getframe(1)
+        for recording in listening() if torch._C._len_torch_function_stack() >= len(recordings) else ():
+            if recording.tape.frames.kind(frame.f_code.co_filename) != TORCH:
+                recording.tape.note_unseen(TURNED_OFF, frame)
+        return original()
+
+    return silenced
 
 
 class _Eager:

@@ -1,0 +1,144 @@
+"""What computes where nobody looks: it is said, with its line, and nothing is called unused for it."""
+
+from __future__ import annotations
+
+import queue
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
+from graphvis.model import Diagnosis
+
+
+def asked(step: Callable[[Tensor, Tensor], Tensor]) -> Diagnosis:
+    """What is said of a loss in which `v` has its gradient and `w` has none, whether its value comes into it or not."""
+    w, v = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    with record() as trace:
+        loss = step(w, v)
+    found = diagnose(loss, trace, {"w": w, "v": v})
+    loss.backward()
+    assert (w.grad is None, v.grad is None) == (True, False)
+    return found
+
+
+def said(found: Diagnosis) -> tuple[str, bool]:
+    return found.verdicts["w"].status, found.verdicts["w"].certain
+
+
+class Worker:
+    """A thread that doubles tensors without their history."""
+
+    def __init__(self) -> None:
+        self.todo: queue.SimpleQueue[Tensor | None] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[Tensor] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self) -> None:
+        while (tensor := self.todo.get()) is not None:
+            self.done.put(tensor.detach() * 2)
+
+    def ask(self, tensor: Tensor) -> Tensor:
+        self.todo.put(tensor)
+        return self.done.get()
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    one = Worker()
+    one.ask(torch.ones(1))
+    time.sleep(0.05)  # it waits again
+    yield one
+    one.todo.put(None)
+    one.thread.join()
+
+
+def test_a_thread_that_was_there_before_may_compute(worker: Worker) -> None:
+    found = asked(lambda w, v: (worker.ask(w) * v).sum())
+    assert said(found) == ("unreached", False)
+    (note,) = found.notes
+    assert "`while (tensor := self.todo.get()) is not None:` at test_unseen.py:" in note
+
+
+def test_a_thread_that_waits_all_the_while_computes_nothing(worker: Worker) -> None:
+    found = asked(lambda w, v: (v * 2).sum())
+    assert said(found) == ("unused", True)
+    assert not found.notes
+
+
+def test_a_thread_that_ends_meanwhile_may_have_computed() -> None:
+    worker, taken = Worker(), []
+
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        taken.append(worker.ask(w))
+        worker.todo.put(None)
+        worker.thread.join()
+        return (taken[0] * v).sum()
+
+    assert said(asked(step)) == ("unreached", False)
+
+
+def test_a_library_s_thread_that_never_rests_is_no_reason_to_doubt() -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.001,))
+        thread.start()
+
+        def step(w: Tensor, v: Tensor) -> Tensor:
+            time.sleep(0.05)
+            return (v * 2).sum()
+
+        found = asked(step)
+        server.shutdown()
+        thread.join()
+    assert said(found) == ("unused", True)
+    assert not found.notes
+
+
+@pytest.mark.parametrize("owner", [torch, torch._C])
+def test_calls_that_pytorch_is_told_not_to_tell_of(owner: object) -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        with owner.DisableTorchFunction():  # type: ignore[attr-defined]  # torch has it
+            kept = w.detach() * 2
+        return (kept * v).sum()
+
+    found = asked(step)
+    assert said(found) == ("unreached", False)
+    assert "`with owner.DisableTorchFunction():" in found.notes[0]
+
+
+def test_a_recording_that_begins_where_calls_are_not_told_of() -> None:
+    w, v = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    with torch._C.DisableTorchFunction(), record() as trace:
+        kept = w.detach() * 2
+    with trace:
+        loss = (kept * v).sum()
+    assert said(diagnose(loss, trace, {"w": w, "v": v})) == ("unreached", False)
+
+
+class Quiet(Tensor):
+    """A subclass that runs its calls as those of plain tensors."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        with torch._C.DisableTorchFunction():
+            return function(*args, **(kwargs or {}))
+
+
+def test_what_is_not_told_of_inside_of_a_call_that_is_costs_no_certainty() -> None:
+    found = asked(lambda w, v: (v.as_subclass(Quiet) * 2).sum())
+    assert said(found) == ("unused", True)
+    assert not found.notes
+
+
+def test_what_stood_there_before_stands_there_again() -> None:
+    before = torch.DisableTorchFunction, torch._C.DisableTorchFunction
+    with record():
+        assert torch.DisableTorchFunction is not before[0]
+    assert (torch.DisableTorchFunction, torch._C.DisableTorchFunction) == before
