@@ -241,6 +241,5 @@ def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
     """Whether two gradients are the same numbers; what is not a number is equal to itself."""
     if one is None or other is None:
         return one is other
-    if one.is_sparse or other.is_sparse:
-        one, other = one.to_dense(), other.to_dense()
+    one, other = (each if each.layout is torch.strided else each.to_dense() for each in (one, other))
     return one.shape == other.shape and bool(((one == other) | ((one != one) & (other != other))).all())

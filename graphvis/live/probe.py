@@ -17,6 +17,7 @@ from graphvis.analysis.diagnosing import Zeroing
 from graphvis.live.walker.outputs import find_outputs
 
 _CUSTOM = torch._C._FunctionBase
+_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc, torch.jagged)
 _ACCUMULATE: Any = vars(torch._C._functions)["AccumulateGrad"]  # which the stubs do not list
 
 
@@ -58,7 +59,10 @@ class Watch:
         with torch._C.DisableTorchFunction():
             for leaf in leaves:
                 if leaf.is_leaf and leaf.requires_grad:
-                    node = torch.autograd.graph.get_gradient_edge(leaf).node
+                    try:
+                        node = torch.autograd.graph.get_gradient_edge(leaf).node
+                    except RuntimeError:  # nested without a ragged size: PyTorch asks it for the sizes that it has not
+                        continue
                     if node not in self._numbers:
                         self._hidden[id(leaf)] = self._numbers[node] = len(self._nodes)
                         self._nodes.append(node)
@@ -124,7 +128,7 @@ class Watch:
                 numbers = came[0] if came else None
             if numbers is None:
                 found[id(parameter)] = Measured(missing=self._where(leaf, users, missing=True))
-            elif not int(numbers):
+            elif parameter.numel() and not int(numbers):
                 zero, none = (self._where(leaf, users, missing=missing) for missing in (False, True))
                 # What a Function gave as None, another one nearer to the leaf fills with zeros.
                 gave_none = none.custom and none == zero
@@ -144,7 +148,8 @@ class Watch:
         best: Zeroing | None = None
         for number, slots in toward.items():
             came, handed_on = self._passed.get(number, ((), ()))
-            if not slots or not any(count is not None and int(count) for count in came):
+            # None comes of any gradient, of one without numbers too; zero only of one that was not.
+            if not slots or not any(count is not None and (missing or int(count)) for count in came):
                 continue
             gone = [handed_on[slot] if slot < len(handed_on) else None for slot in slots]
             if all(count is None for count in gone) if missing else not any(c is not None and int(c) for c in gone):
@@ -246,8 +251,10 @@ def count(gradient: Any) -> Any:
     """How many numbers of a gradient are not zero, still on its device; None for no gradient."""
     if gradient is None:
         return None
-    if gradient.is_sparse:
+    if gradient.layout is torch.sparse_coo:
         gradient = gradient._values()
+    elif gradient.layout is not torch.strided:  # compressed, or of a library's own
+        gradient = gradient.values() if gradient.layout in _COMPRESSED else gradient.to_dense()
     return gradient.detach().count_nonzero()
 
 

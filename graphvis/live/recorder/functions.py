@@ -7,6 +7,10 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
+from torch._ops import OpOverload, OpOverloadPacket
+
+# An argument that is written to: its place, its name, whether it is a list of tensors.
+Mark = tuple[int, str, bool]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -60,12 +64,13 @@ class Function(NamedTuple):
         name: dotted, as :attr:`graphvis.model.Call.function`.
         skip: whether its calls are not worth a record.
         writes: which arguments it writes to: ``first``, ``all`` (the tensors of every list), ``statistics``
-            (of BatchNorm), ``checked`` (a composite: whatever moves a version), or nothing.
+            (of BatchNorm), ``marked`` (by its schema), ``checked`` (a composite: whatever moves a version), or nothing.
         special: ``backward``; ``switch`` (of the grad mode); ``exit``, ``memory``, ``entry`` (out of PyTorch and back);
             ``join`` (along a dimension); ``exchange`` (a tensor's memory for another); ``item`` (a write that
             returns nothing); or nothing.
         steers: whether its Python value only steers the program or is printed.
         existing: whether it may hand out a tensor that was there before and is not among its arguments.
+        marked: the arguments that its schema marks as written to.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Function(NamedTuple):
     existing: bool = False
     special: str = ""
     steers: bool = False
+    marked: tuple[Mark, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -83,6 +89,8 @@ class Function(NamedTuple):
 
 def describe(function: Any) -> Function:
     """Work out what a function is."""
+    if isinstance(function, (OpOverload, OpOverloadPacket)):
+        return _describe_operator(function)
     short = getattr(function, "__name__", "") or type(function).__name__
     owner = getattr(function, "__self__", None)
     if short in ("__get__", "__set__", "__delete__") and isinstance(owner, (types.GetSetDescriptorType, property)):
@@ -105,7 +113,35 @@ def describe(function: Any) -> Function:
         return Function(name, writes="" if short in _NO_WRITE else "first")
     if isinstance(function, types.FunctionType):
         return Function(name, writes="checked")
-    return Function(name)
+    marked = _marked(function, short)
+    return Function(name, writes="marked" if marked else "", marked=marked)
+
+
+def _describe_operator(function: OpOverload | OpOverloadPacket) -> Function:
+    """What is known of an operator that is called by its own name, ``torch.ops.aten.mul_`` or one of a library's."""
+    packet = function.overloadpacket if isinstance(function, OpOverload) else function
+    short = packet.__name__
+    marked = () if short in _NO_WRITE else _marked(function, short)
+    name = f"torch.ops.{packet._qualified_op_name.replace('::', '.')}"
+    return Function(name, writes="marked" if marked else "", marked=marked)
+
+
+def _marked(function: Any, short: str) -> tuple[Mark, ...]:
+    """The arguments that the schemas of a function mark as written to, out= aside."""
+    if isinstance(function, OpOverloadPacket):
+        names: list[str] = function.overloads()  # type: ignore[no-untyped-call]  # PyTorch's own
+        schemas = [getattr(function, name)._schema for name in names]
+    elif isinstance(function, OpOverload):
+        schemas = [function._schema]
+    else:
+        schemas = torch._C._jit_get_schemas_for_operator(f"aten::{short}")
+    found: dict[Mark, None] = {}
+    for schema in schemas:
+        for place, argument in enumerate(schema.arguments):
+            written = argument.alias_info is not None and argument.alias_info.is_write
+            if written and not argument.kwarg_only and "Tensor" in (kind := str(argument.type)):
+                found[place, argument.name, "List" in kind] = None
+    return tuple(found)
 
 
 _GRAD_MODES = torch.no_grad.__enter__.__code__.co_filename

@@ -228,8 +228,10 @@ class Identities:
         number, start = known[1], tensor.storage_offset() * tensor.element_size()
         if tensor.is_nested:
             return number, start, int(tensor.untyped_storage().nbytes())
-        last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-        stop = start + (1 + last) * tensor.element_size() if tensor.numel() else start
+        stop = start
+        if tensor.numel():  # a parameter of a lazy module has none yet, and no shape that it would tell
+            last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+            stop = start + (1 + last) * tensor.element_size()
         if number in self.windows:
             number, shift = self.windows[number]
             start, stop = start + shift, stop + shift

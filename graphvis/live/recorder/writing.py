@@ -23,6 +23,8 @@ def targets(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> l
             found = [first]
         elif isinstance(first, (tuple, list)):
             found = [item for item in first if isinstance(item, _Tensor)]
+    elif writes == "marked":
+        found = _marked(function, args, kwargs or {})
     elif writes in ("all", "checked"):
         found = list(tensors)
     elif writes == "statistics":
@@ -36,6 +38,18 @@ def targets(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> l
 def _first_of(kwargs: Any) -> Any:
     """What a function is to write to that is given everything by name, as those of torch.nn.init hand themselves on."""
     return next((kwargs[name] for name in ("tensor", "input", "self") if name in kwargs), None) if kwargs else None
+
+
+def _marked(function: Function, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+    """The tensors among the arguments that the schema marks."""
+    found: list[Any] = []
+    for place, name, several in function.marked:
+        given = args[place] if place < len(args) else kwargs.get(name)
+        if several and isinstance(given, (tuple, list)):
+            found += [item for item in given if isinstance(item, _Tensor)]
+        elif not several and isinstance(given, _Tensor):
+            found.append(given)
+    return found
 
 
 def note(identities: Identities, function: Function, written: list[tuple[Any, int]], args: Any) -> tuple[RawWrite, ...]:

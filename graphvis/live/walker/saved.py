@@ -173,6 +173,8 @@ def _read_error(message: str) -> _Finding:
     versions = _EXPECTED_VERSION.search(message)
     if versions:
         return _Finding("overwritten", int(versions[1]), int(versions[2]))
+    if "has been modified inplace" in message:  # a view that PyTorch gives up once what it shows is written to
+        return _Finding("overwritten")
     if "detached in-place" in message:
         return _Finding("detached")
     return _Finding("freed" if "already been freed" in message else "unknown")
