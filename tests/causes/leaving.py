@@ -217,6 +217,46 @@ BACK[:] = [
 ]
 
 
+def _put(found, number):
+    found.append(number)
+
+
+def _put_again(found, number):
+    _put(found, number)
+
+
+@back
+def put_into_a_list_by_a_function(m):
+    found = []
+    _put(found, h(m).norm().item() + 1)  # CUT
+    return (torch.tensor(found) * m.v).sum()
+
+
+@back
+def put_into_a_list_by_a_function_of_a_function(m):
+    found = []
+    _put_again(number=h(m).norm().item() + 1, found=found)  # CUT
+    return (torch.tensor(found) * m.v).sum()
+
+
+@back
+def put_into_a_dict_by_the_function_that_took_it_out(m):
+    def put(found, t):
+        found["norm"] = t.norm().item() + 1  # CUT
+
+    found = {}
+    put(found, h(m))
+    return (torch.tensor(found["norm"]) * m.v).sum()
+
+
+@aside
+def put_into_another_list_by_that_function(m):
+    seen, found = [], []
+    _put(seen, h(m).norm().item() + 1)
+    _put(found, 1.0)
+    return rest(m) + (torch.tensor(found) * m.v).sum()
+
+
 @aside
 def printed(m):
     print(h(m).sum().item(), f"{h(m).norm():.3f}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -69,7 +69,7 @@ class Holding:
         self._held: dict[_Key, int] = {}
         self._texts: dict[tuple[str, str], int] = {}  # attributes by file and text
         self._reads: dict[tuple[int, int], _Read] = {}  # by scope and expression
-        self._readers: dict[_Key, list[Step]] = {}
+        self._readers: dict[_Key, dict[Step, None]] = {}
         self._steps: dict[int, list[Step]] = {}  # by scope
         self._due: deque[Step] = deque()
         self._waiting: set[Step] = set()
@@ -117,10 +117,19 @@ class Holding:
         if found is None:
             found = self._reads[key] = self._look(step.scope, step.file, [node])
             for read in found.keys:
-                self._readers.setdefault(read, []).append(step)
+                self._readers.setdefault(read, {})[step] = None
             for attribute in found.attributes:
-                self._readers.setdefault((step.file, attribute.attr), []).append(step)
+                self._readers.setdefault((step.file, attribute.attr), {})[step] = None
         return self._sum(step.file, found)
+
+    def of(self, scope: Scope, name: str) -> int:
+        """The values that a variable of a scope holds."""
+        return self._held.get((id(scope), name), 0)
+
+    def read_variable(self, step: Step, scope: Scope, name: str) -> int:
+        """The same, for a step that is looked at again when it holds more."""
+        self._readers.setdefault((id(scope), name), {})[step] = None
+        return self.of(scope, name)
 
     def hold(self, scope: Scope, file: str, nodes: list[ast.AST]) -> int:
         """The values that expressions hold."""
@@ -162,7 +171,7 @@ class Holding:
             self._wake(self._readers.get(key, ()))
         return new
 
-    def _wake(self, steps: Collection[Step]) -> None:
+    def _wake(self, steps: Iterable[Step]) -> None:
         for step in steps:
             if step not in self._waiting:
                 self._waiting.add(step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 
@@ -25,6 +25,7 @@ from graphvis.live.recorder.source import (
     imported_by,
     memory_of,
     owner_of,
+    parameters_of,
     readers_of,
     scope_of,
 )
@@ -66,6 +67,7 @@ class Returns:
         self._entered: dict[int, int] = {}  # by function, what went into it, and was not left by return
         self._running: dict[int, int] = {}  # by scope, what left in it and is followed there now
         self._seeds: dict[int, int] = {}  # by expression, what came out of it
+        self._returned = self._all  # what the functions of the last level handed on by return
         self.constructed = self.untold = 0
         going, level = self._all, 0
         while going:
@@ -98,10 +100,10 @@ class Returns:
         return found
 
     def _follow(self, chains: Sequence[Sequence[Place]], going: int, level: int) -> int:
-        """Follow values in the frames of one level until nothing new comes; those that these hand on by return."""
+        """Follow values in the frames of one level until nothing new comes; those that these hand on to the next."""
         seeds: dict[int, int] = {}
-        saved: list[tuple[Scope, str, ast.AST, int]] = []
         scopes: dict[int, tuple[Scope, str]] = {}
+        put: list[tuple[Scope, str, ast.expr, int]] = []
         self._running = {}
         for value in values_in(going):
             place = chains[value][level] if level < len(chains[value]) else None
@@ -109,25 +111,43 @@ class Returns:
             if place is None or scope is None or node is None:
                 self.untold |= 1 << value
                 continue
-            seeds[id(node)] = seeds.get(id(node), 0) | 1 << value
+            if self._returned >> value & 1:
+                seeds[id(node)] = seeds.get(id(node), 0) | 1 << value
             scopes[id(scope)] = (scope, place[0].co_filename)
             self._running[id(scope)] = self._running.get(id(scope), 0) | 1 << value
             if isinstance(node, ast.Call):
                 if level == 0 and called(node) in _CONSTRUCTORS:
                     self.constructed |= 1 << value
-                if called(node) in _SAVING:
-                    saved += [(scope, place[0].co_filename, argument, 1 << value) for argument in node.args[1:]]
+                inner = scope_of(chains[value][level - 1][0]) if level else None
+                put += [(scope, place[0].co_filename, one, 1 << value) for one in self._put_by(node, inner, value)]
         self._holding.put(seeds)
         for seed, values in seeds.items():
             self._seeds[seed] = self._seeds.get(seed, 0) | values
-        for scope, file, argument, values in saved:
-            self._bind(scope, file, argument, values)
+        for scope, file, target, values in put:
+            self._bind(scope, file, target, values, into=True)
         for scope, file in scopes.values():
             self._holding.enter(scope, file)
-        returned = 0
+        self._returned = 0
         for step in self._holding.due():
-            returned |= self._step(step)
-        return returned
+            self._returned |= self._step(step)
+        return self._returned | self._filled_by(scopes.values())
+
+    def _put_by(self, node: ast.Call, inner: Scope | None, value: int) -> Iterator[ast.expr]:
+        """The arguments into which a call puts a value that left in it, in the function `inner` if that is known."""
+        if called(node) in _SAVING:
+            yield from node.args[1:]
+        if isinstance(inner, Def):
+            for name, argument in _given(inner, node):
+                if self._holding.of(inner, _filled(name)) >> value & 1 and _can_be_filled(argument):
+                    yield argument
+
+    def _filled_by(self, scopes: Iterable[tuple[Scope, str]]) -> int:
+        """What functions put into the objects that they were given."""
+        found = 0
+        for scope, _ in scopes:
+            for name in parameters_of(scope) if isinstance(scope, Def) else ():
+                found |= self._holding.of(scope, _filled(name)) & self._running[id(scope)]
+        return found
 
     def _step(self, step: Step) -> int:
         """Bind what a step hands on within its function; what it hands on by return."""
@@ -167,7 +187,12 @@ class Returns:
             if not (known or node.func.id in imported_by(step.file)):
                 self.untold |= values
         for function in functions or ():
-            self._enter(function, step.file, node, handed, named)
+            for name, argument in _given(function, node):
+                self._enter(function, step.file, name, self._read(step, argument))
+                # What it puts into an object that it is given, its caller has.
+                filled = self._holding.read_variable(step, function, _filled(name)) & values
+                if filled and _can_be_filled(argument):
+                    self._bind(step.scope, step.file, argument, filled, into=True)
 
     def _give(self, step: Step, function: ast.Attribute, values: int) -> None:
         """A method that cannot be read was given values: its object may keep them."""
@@ -178,7 +203,7 @@ class Returns:
         if isinstance(root, ast.Name) and root.id in imported_by(step.file):  # torch.add is no set's add
             return
         if function.attr in _GATHERING:
-            self._bind(step.scope, step.file, keeper, values)
+            self._bind(step.scope, step.file, keeper, values, into=True)
         elif function.attr in _SHOWING or not isinstance(root, ast.Name):
             return
         elif isinstance(keeper, ast.Name) and keeper.id in ("self", "cls"):
@@ -188,26 +213,11 @@ class Returns:
             text = ast.unparse(keeper)
             given[text] = given.get(text, 0) | values
 
-    def _enter(
-        self, function: Def, file: str, node: ast.Call, handed: list[int], named: list[tuple[str | None, int]]
-    ) -> None:
-        """Its parameters hold what they are given."""
-        arguments = function.args
-        positional = [*arguments.posonlyargs, *arguments.args]
-        bound = isinstance(node.func, ast.Attribute) or function.name != called(node)  # the class was called
-        skip = 1 if bound and positional and positional[0].arg in ("self", "cls") else 0
-        known = {argument.arg for argument in [*positional, *arguments.kwonlyargs]}
-        given = [
-            *((positional[i].arg if i < len(positional) else None, arguments.vararg, values)
-              for i, values in enumerate(handed, skip)),
-            *((name if name in known else None, arguments.kwarg, values) for name, values in named),
-        ]  # fmt: skip
-        for name, others, values in given:
-            if name is None and others is not None:
-                name = others.arg
-            if name is not None and values:
-                self._look_into(function, file, values)
-                self._bind_owned(function, file, name, values)
+    def _enter(self, function: Def, file: str, name: str, values: int) -> None:
+        """A parameter of a function holds what it is given."""
+        if values:
+            self._look_into(function, file, values)
+            self._bind_owned(function, file, name, values)
 
     def _look_into(self, function: Def, file: str, values: int) -> None:
         known = self._entered.get(id(function), 0)
@@ -215,7 +225,8 @@ class Returns:
             self._entered[id(function)] = known | values
             self._holding.enter(function, file)
 
-    def _bind(self, scope: Scope, file: str, target: ast.AST, values: int) -> None:
+    def _bind(self, scope: Scope, file: str, target: ast.AST, values: int, into: bool = False) -> None:
+        """Have what is assigned to hold values; with `into` it is not bound, but filled."""
         if isinstance(target, (ast.Tuple, ast.List)):
             for element in target.elts:
                 self._bind(scope, file, element, values)
@@ -236,7 +247,10 @@ class Returns:
         if isinstance(target, ast.Name):
             roots = memory_of(scope).get(target.id, ()) if written else ()
             for name in (target.id, *roots):
-                self._bind_owned(owner_of(name, scope, file), file, name, values)
+                owner = owner_of(name, scope, file)
+                self._bind_owned(owner, file, name, values)
+                if written or into:
+                    self._holding.bind(owner, _filled(name), values)
 
     def _bind_attribute(self, file: str, target: ast.Attribute, values: int) -> None:
         self._holding.bind_attribute(file, target, values)
@@ -247,3 +261,31 @@ class Returns:
         if new := self._holding.bind(owner, name, values):
             for function in readers_of(name, owner, file):
                 self._look_into(function, file, new)
+
+
+def _filled(name: str) -> str:
+    """What a caller's object holds that was given as the parameter of that name: no name of a variable."""
+    return f"*{name}"
+
+
+def _can_be_filled(node: ast.expr) -> bool:
+    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+
+
+def _given(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """The arguments of a call of a function, with the names of the parameters that hold them."""
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    bound = isinstance(node.func, ast.Attribute) or function.name != called(node)  # the class was called
+    skip = 1 if bound and positional and positional[0].arg in ("self", "cls") else 0
+    for i, argument in enumerate(node.args, skip):
+        if i < len(positional):
+            yield positional[i].arg, argument
+        elif arguments.vararg is not None:
+            yield arguments.vararg.arg, argument
+    known = {argument.arg for argument in [*positional, *arguments.kwonlyargs]}
+    for word in node.keywords:
+        if word.arg is not None and word.arg in known:
+            yield word.arg, word.value
+        elif arguments.kwarg is not None:
+            yield arguments.kwarg.arg, word.value

@@ -77,15 +77,20 @@ def _enclosing(file: str) -> Mapping[int, Scope]:
     return found
 
 
+def parameters_of(scope: Def | ast.Lambda) -> list[str]:
+    """The names of a function's parameters."""
+    arguments = scope.args
+    all_ = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    return [argument.arg for argument in all_ if argument is not None]
+
+
 @lru_cache(maxsize=1024)
 def _own(scope: Scope) -> frozenset[str]:
     """The names that a scope binds itself."""
     bound: set[str] = set()
     others: set[str] = set()
     if not isinstance(scope, ast.Module):
-        arguments = scope.args
-        all_ = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        bound.update(argument.arg for argument in all_ if argument is not None)
+        bound.update(parameters_of(scope))
     for node in statements(scope):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             bound.add(node.id)
