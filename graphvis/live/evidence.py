@@ -131,28 +131,30 @@ def subjects_of(
         measured: what a backward told, by ``id``.
     """
     withdrawn = {} if trace is None else diagnosing.find_withdrawn(graph, trace, calls)
+    checkpointed = diagnosing.find_checkpointed(graph, calls)
     nodes: dict[str, int] = {}
     for node, info in graph.tensors.items():
         for name in (info.name, *info.aliases):
             if name is not None:
                 nodes.setdefault(name, node)
     if named is None:
-        return [
-            _subject(info.name or f"leaf {place}", graph, trace, node, probing.Measured(), withdrawn.get(node))
-            for place, (node, info) in enumerate(sorted(graph.tensors.items()))
-            if graph.kinds[node] == "leaf"
-        ]
+        leaves = [(node, info) for node, info in sorted(graph.tensors.items()) if graph.kinds[node] == "leaf"]
+        given = [(info.name or f"leaf {place}", node, probing.Measured()) for place, (node, info) in enumerate(leaves)]
+    else:
+        given = [(name, nodes[name], measured.get(id(tensor), probing.Measured())) for name, tensor in named.items()]
     return [
-        _subject(
-            name, graph, trace, nodes[name], measured.get(id(tensor), probing.Measured()), withdrawn.get(nodes[name])
+        msgspec.structs.replace(
+            _subject(name, graph, trace, node),
+            zero=told.zero,
+            missing=told.missing,
+            withdrawn=withdrawn.get(node),
+            checkpointed=node in checkpointed,
         )
-        for name, tensor in named.items()
+        for name, node, told in given
     ]
 
 
-def _subject(
-    name: str, graph: Graph, trace: Trace | None, node: int, measured: probing.Measured, withdrawn: int | None
-) -> Subject:
+def _subject(name: str, graph: Graph, trace: Trace | None, node: int) -> Subject:
     info = graph.tensors[node]
     numbers: list[int] = []
     number = info.trace_number
@@ -165,7 +167,4 @@ def _subject(
         reached=node in graph.reached,
         requires_grad=info.requires_grad,
         shape=info.shape,
-        zero=measured.zero,
-        missing=measured.missing,
-        withdrawn=withdrawn,
     )

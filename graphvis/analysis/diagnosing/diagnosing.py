@@ -11,9 +11,9 @@ from graphvis.analysis.diagnosing.overwritten import Overwritten
 from graphvis.analysis.diagnosing.subjects import Subject
 from graphvis.analysis.diagnosing.terms import without_gradient
 from graphvis.analysis.diagnosing.verdicts import Judgement, after_the_fact
+from graphvis.analysis.diagnosing.withdrawn import CHECKPOINT
 from graphvis.model import Cut, Diagnosis, Graph, Location, Trace
 
-_CHECKPOINT = "CheckpointFunctionBackward"
 _UNTRACED = (
     "There is no trace of the run, so the reason is not known: wrap the forward pass in "
     "`with graphvis.record() as trace:` and pass the trace, or run the script with `graphvis run`."
@@ -76,7 +76,7 @@ def diagnose(
 
 def _checkpoints(graph: Graph, calls: Mapping[int, int]) -> set[int]:
     """The reentrant checkpoints among the calls that a backward comes to."""
-    nodes = (node for node, name in enumerate(graph.names) if name == _CHECKPOINT and node in graph.reached)
+    nodes = (node for node, name in enumerate(graph.names) if name == CHECKPOINT and node in graph.reached)
     return {calls[node] for node in nodes if node in calls}
 
 

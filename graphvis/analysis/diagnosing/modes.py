@@ -71,9 +71,17 @@ def _of_checkpoints(trace: Trace) -> set[int]:
             entered.append(index)
         elif _leaves(call) and entered:
             start = entered.pop()
-            if index + 1 < len(trace.calls) and is_checkpoint(trace.calls[index + 1]):
+            after = index + 1
+            while after < len(trace.calls) and _hands_on(trace.calls[after]):
+                after += 1
+            if after < len(trace.calls) and is_checkpoint(trace.calls[after]):
                 found.add(start)
     return found
+
+
+def _hands_on(call: Call) -> bool:
+    """Whether it is PyTorch that makes a view of an argument, because a Function's forward has returned it."""
+    return call.inner and call.function == "Tensor.view_as" and len(set(call.inputs)) == 1
 
 
 def _enters(call: Call) -> bool:

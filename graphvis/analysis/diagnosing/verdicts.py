@@ -105,7 +105,7 @@ class Judgement:
             call = _call_of(trace, subject.zero.sequence)
             at = None if call is None else trace.locations[trace.calls[call].location]
             return _finding(subject, "zero", at=at, node=subject.zero.node), {}
-        if subject.reached:
+        if subject.reached and not (subject.checkpointed and self._tells_of_checkpoints):
             return _finding(subject, "gradient"), {}
         nodes = self._arrival.nodes_of(subject.numbers)
         if subject.requires_grad and self._arrival.by_checkpoint(nodes):
@@ -117,6 +117,8 @@ class Judgement:
         blames = self._arrival.cuts(nodes)
         if blames:
             return _finding(subject, "cut"), blames
+        if subject.reached:
+            return _finding(subject, "gradient"), {}
         # The value arrives along a path on which every call kept its edge, and yet the walk did not find it.
         if self._connected.isdisjoint(subject.numbers):  # it was frozen when it was used
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
@@ -135,17 +137,23 @@ class Judgement:
         call = _call_of(self._trace, missing.sequence)
         kind: CutKind = "function" if missing.custom else "non_differentiable"
         blames: Blames = {} if call is None else {Blame(kind, call, None): True}
-        if call is None or not missing.custom:
-            return _finding(subject, "cut"), blames
-        nodes = self._arrival.nodes_of(subject.numbers)
-        if self._arrival.tells(call):  # by which of its results the value goes on, and so where to
+        if call is None or (missing.custom and self._arrival.tells(call)):  # where to the value goes on
+            nodes = self._arrival.nodes_of(subject.numbers)
             if not self._arrival.arrives(nodes):
                 return self._of_unused(subject, nodes)
-            return _finding(subject, "cut"), self._arrival.cuts(nodes) or blames
+            blames = self._arrival.cuts(nodes) or blames
+            if not blames:
+                return _finding(subject, "unreached", certain=False), {}
+            return _finding(subject, "cut"), blames
         if missing.partly:
             self.partly[call] = None
             return _finding(subject, "unreached", certain=False, node=missing.node), {}
         return _finding(subject, "cut"), blames
+
+    @cached_property
+    def _tells_of_checkpoints(self) -> bool:
+        """Whether it is known of all reentrant checkpoints what they do with their arguments."""
+        return all(map(self._arrival.tells, self._checkpoints))
 
     @cached_property
     def _connected(self) -> set[int]:

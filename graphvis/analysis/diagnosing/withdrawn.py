@@ -1,6 +1,7 @@
-"""Inputs of reentrant checkpoints that lost their history since: backward runs again on what they are now.
+"""Leaves behind reentrant checkpoints: backward runs these again, and may come to nothing where an edge leads on.
 
-The gradient edge of the checkpoint's node still leads on, and backward gives nothing along it.
+So it does where an input lost its history since, for it runs again on what that is now; and where what the checkpoint
+runs cuts the gradient of an input.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from graphvis.analysis.cutting import is_checkpoint, short
 from graphvis.model import Graph, Trace
 
+CHECKPOINT = "CheckpointFunctionBackward"
+"""The name of a reentrant checkpoint's node."""
 # From a node to another, and the call that severed what lies between; None for most.
 _Ways = dict[int, list[tuple[int, int | None]]]
 
@@ -26,6 +29,25 @@ def find_withdrawn(graph: Graph, trace: Trace, calls: Mapping[int, int]) -> dict
     dead = dict(_dead(trace, calls, severed)) if severed else {}
     if not dead:
         return {}
+    return _leaves_behind(graph, dead)
+
+
+def find_checkpointed(graph: Graph, calls: Mapping[int, int]) -> dict[int, int]:
+    """The leaves to which edges lead only out of reentrant checkpoints, each with the call of one.
+
+    Args:
+        graph: a walk from the outputs.
+        calls: which call made each node.
+    """
+    checkpoints = {node: calls[node] for node, name in enumerate(graph.names) if name == CHECKPOINT and node in calls}
+    if not checkpoints:
+        return {}
+    edges = zip(graph.sources, graph.slots, strict=True)
+    return _leaves_behind(graph, {(node, slot): checkpoints[node] for node, slot in edges if node in checkpoints})
+
+
+def _leaves_behind(graph: Graph, dead: Mapping[tuple[int, int], int]) -> dict[int, int]:
+    """The leaves to which edges lead only along some that are dead, each a node and a slot, with the call to blame."""
     ways: _Ways = {}
     for source, slot, target in zip(graph.sources, graph.slots, graph.targets, strict=True):
         if target >= 0:

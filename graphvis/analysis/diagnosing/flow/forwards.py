@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from graphvis.analysis.cutting import is_checkpoint
 from graphvis.analysis.diagnosing.flow.memory import Memory
 from graphvis.analysis.diagnosing.flow.ways import Result, Ways
 from graphvis.model import Call, Trace
@@ -34,12 +35,18 @@ class Forwards:
             return places
         if result.call not in self._untold:
             self.told.add(result.call)
+        if is_checkpoint(call) and (call.inner or all(call.results)):
+            # Backward runs its forward again, and comes to the arguments by the same ways as the values.
+            arguments = len(call.inputs) - call.forwarded
+            found = [at for at in found if at >= arguments or not (call.inner or call.connected[at])]
         return found
 
     def _look(self, result: Result, call: Call, places: Sequence[int]) -> Sequence[int] | None:
         arguments = len(call.inputs) - call.forwarded
         made = self._handed_over(result.number, call.inputs[arguments:])
-        start = self._start(result.call)
+        # A checkpoint hands gradients on by calls that are seen, and by no others.
+        strict = not is_checkpoint(call)
+        start = self._start(result.call, strict)
         if made is None or start is None:
             return None
         nodes = {at: set(self._memory.makers(call.inputs[at])) for at in places if at < arguments}
@@ -57,12 +64,13 @@ class Forwards:
             elif self._memory.is_source(node):
                 continue  # read by closure
             elif self._ways.calls[node] < start:
-                return None  # a tensor that is no argument, and perhaps one that other libraries made of one
+                if strict:
+                    return None  # a tensor that is no argument, and perhaps one that other libraries made of one
             else:
                 makers = {edge.maker for edge in self._ways.edges[node]} - seen
                 seen |= makers
                 stack.extend(makers)
-        return [at for at in places if at in met or call.inputs[at] == made] if met else None
+        return [at for at in places if at in met or call.inputs[at] == made] if met or not strict else None
 
     def _handed_over(self, number: int, forwarded: Sequence[int]) -> int | None:
         """Which of the results of a forward has become a result of the apply."""
@@ -77,11 +85,11 @@ class Forwards:
         }
         return found.pop() if len(found) == 1 else None
 
-    def _start(self, index: int) -> int | None:
-        """The first call of the forward that ends before a call; None where values left PyTorch in it, or came back."""
+    def _start(self, index: int, strict: bool) -> int | None:
+        """The first call of the forward that ends before a call; None where `strict`, and values left PyTorch in it."""
         at = index
         while at and self._trace.calls[at - 1].inner:
             at -= 1
-            if at in self._exits or self._trace.calls[at].entries:
+            if strict and (at in self._exits or self._trace.calls[at].entries):
                 return None
         return at

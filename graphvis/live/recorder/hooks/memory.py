@@ -99,7 +99,7 @@ def _tell_nested(tape: Tape, args: Any, result: Any, before: int, frame: FrameTy
 def _wrap_set(original: Any) -> Any:
     @functools.wraps(original)
     def set_(self: Any, *args: Any, **kwargs: Any) -> Any:
-        told = listening()
+        told = [] if args and args[0] is self else listening()  # register_parametrization() gives a tensor its own
         with DisableTorchFunction():
             for recording in told:
                 recording.tape.identities.see(self)

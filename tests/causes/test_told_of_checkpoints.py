@@ -1,0 +1,41 @@
+"""What graphvis says where a reentrant checkpoint cuts inside, before backward has run, and by one of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
+from tests.causes import checkpointed
+from tests.causes.asking import ask
+from tests.causes.case import Case, measure
+from tests.causes.checkpointed import CHECKPOINTED
+
+
+@pytest.mark.parametrize("case", CHECKPOINTED, ids=lambda case: case.name)
+def test_the_claims_of_a_program_are_pytorchs(case: Case) -> None:
+    assert measure(case) == dict(case.verdicts)
+
+
+@pytest.mark.parametrize("probe", [False, True])
+@pytest.mark.parametrize("case", CHECKPOINTED, ids=lambda case: case.name)
+def test_status_kind_and_line(case: Case, probe: bool) -> None:
+    diagnosis = ask(case.step, case.build, probe=probe)
+    assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
+    assert {cut.kind for cut in diagnosis.cuts} == case.kinds
+    assert {cut.location.line for cut in diagnosis.cuts} == set(case.marks.get("CUT", ()))
+    assert {cut.location.file for cut in diagnosis.cuts} <= {checkpointed.__file__}
+    lost = {name for name, status in case.verdicts.items() if status == "cut"}
+    assert {name for cut in diagnosis.cuts for name in cut.parameters} == lost
+
+
+def test_a_parameter_that_is_given_its_own_memory_is_still_itself() -> None:
+    """As ``register_parametrization`` does with it."""
+    with record() as trace:
+        layer, loss = checkpointed.parametrized()
+    diagnosis = diagnose(loss, trace, parameters=layer)
+    (cut,) = diagnosis.cuts
+    assert (cut.kind, cut.location.text) == ("detach", "return weight.detach().exp()")
+    assert cut.parameters == ("parametrizations.weight.original",)
+    loss.backward()
+    assert layer.parametrizations.weight.original.grad is None
