@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import ctypes
 import json
 import logging
 import math
@@ -390,3 +391,53 @@ def scaling_what_is_not_used_any_more(m):
     m.w.data.mul_(number)
     torch.zeros(2, dtype=torch.float64).add_(number)
     return rest(m)
+
+
+@unseen
+def memory_copied_by_its_address(m):
+    source = h(m)
+    kept = torch.empty_like(source)
+    ctypes.memmove(kept.data_ptr(), source.data_ptr(), source.nbytes)  # LEFT
+    return (kept * m.v).sum()
+
+
+@unseen
+def memory_read_at_its_address(m):
+    address = h(m).data_ptr()  # LEFT
+    return (torch.tensor((ctypes.c_double * 4).from_address(address)[:]) * m.v).sum()
+
+
+@unseen
+def memory_read_at_the_address_of_its_storage(m):
+    source, found = h(m), []
+    found.append(source.untyped_storage().data_ptr())  # LEFT
+    return (torch.tensor((ctypes.c_double * 4).from_address(*found)[:]) * m.v).sum()
+
+
+@unseen
+def address_as_a_number_of_a_tensor(m):
+    source = h(m)
+    addresses = torch.tensor([source.data_ptr()])  # LEFT
+    read = (ctypes.c_double * 4).from_address(addresses.item())
+    return (m.v * read[0]).sum()
+
+
+@aside
+def choosing_between_two_values(m):
+    one = 1.0 if h(m).norm().item() > 0 else 2.0
+    return rest(m) + (torch.tensor(one) * m.v).sum()
+
+
+def _place(t):
+    return t.device, t.data_ptr(), t.untyped_storage().data_ptr()
+
+
+@aside
+def addresses_that_are_compared_and_looked_up(m):
+    names, seen = {}, set()
+    for name, parameter in m.named_parameters():
+        names.setdefault(_place(parameter), []).append(name)
+        seen.add(parameter.data_ptr())
+    source = h(m)
+    print(names.get(_place(source)), sorted(seen), hex(source.data_ptr()), source.data_ptr() == m.v.data_ptr())
+    return rest(m) if source.data_ptr() not in seen else source.sum()

@@ -22,6 +22,7 @@ class Exits:
 
     Attributes:
         chains: by call, the places of the frames in which the value left, innermost first.
+        addresses: the calls that told where a tensor lies, and not what.
         elsewhere: the calls by which values went where nobody looks: to another process, into others' memory.
         scalars: by id, each float that left and the call it left by; kept so that its id stays its own.
     """
@@ -29,6 +30,7 @@ class Exits:
     def __init__(self, identities: Identities, frames: Frames) -> None:
         self._identities, self._frames = identities, frames
         self.chains: dict[int, tuple[int, ...]] = {}
+        self.addresses: set[int] = set()
         self.elsewhere: set[int] = set()
         self.scalars: dict[int, tuple[float, int]] = {}
 

@@ -40,18 +40,10 @@ def freeze(tape: Tape) -> Trace:
         tensors=tensors,
         locations=locations or (Location("<unknown>", 0),),
         modules=modules,
-        notes=tuple(what.format(_spell(tape, place)) for what, place in tape.notes),
+        notes=tape.unseen.sentences(),
         changes=tape.exposures.changes(),
-        unseen=tape.unseen,
+        unseen=bool(tape.unseen),
     )
-
-
-def _spell(tape: Tape, place: int) -> str:
-    """The line of a place, as it stands, and where."""
-    if place < 0:
-        return "a line that was not seen"
-    where = locate(tape.frames.places[place])
-    return f"`{where.text}` at {where.short}" if where.text else where.short
 
 
 def _entries(tape: Tape, raws: list[RawCall]) -> tuple[dict[int, tuple[Entry, ...]], set[int]]:
@@ -89,8 +81,9 @@ def _infer(
             made.setdefault(raw.place, []).append(call)
     expressions = [expression_at(*places[place]) for place in made]
     traced = {id(node) for node in expressions if node is not None and not isinstance(node, COMPREHENSIONS)}
-    returns = Returns([[places[place] for place in chain] for chain in chains], traced)
     lefts = list(chains.values())
+    addresses = sum(1 << value for value, exits in enumerate(lefts) if exits[0] in tape.exits.addresses)
+    returns = Returns([[places[place] for place in chain] for chain in chains], traced, addresses)
     for place, calls in made.items():
         for value in values_in(returns.reach(places[place])):
             for call in calls:

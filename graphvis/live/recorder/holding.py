@@ -160,7 +160,8 @@ class Holding:
                 continue
             if isinstance(node, ast.Attribute):
                 attributes.append(node)
-            stack.extend(ast.iter_child_nodes(node))
+            # What only chooses between two values goes into neither.
+            stack.extend([node.body, node.orelse] if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node))
         return _Read(tuple(keys), tuple(attributes))
 
     def _add(self, key: _Key, values: int) -> int:

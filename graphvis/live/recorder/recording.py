@@ -19,7 +19,8 @@ from graphvis.live.recorder.exits import may_be_known
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
 from graphvis.live.recorder.raw import RawCall
-from graphvis.live.recorder.tape import TURNED_OFF, UNSEEN_BYTES, Tape
+from graphvis.live.recorder.tape import Tape
+from graphvis.live.recorder.unseen import BYTES, TURNED_OFF
 
 if TYPE_CHECKING:
     from graphvis.model import Location, Trace
@@ -54,9 +55,9 @@ class Recording(TorchFunctionMode):
         if not self._entered:
             self.thread = threading.get_ident()
             self.tape.frames.start(sys._getframe(1))
-            self.tape.bystanders.start()
+            self.tape.unseen.bystanders.start()
             if torch._C._is_torch_function_all_disabled():
-                self.tape.note_unseen(TURNED_OFF, sys._getframe(1))
+                self.tape.unseen.note(TURNED_OFF, sys._getframe(1))
             hooks.install(self)
         self._entered += 1
         try:
@@ -81,7 +82,7 @@ class Recording(TorchFunctionMode):
         self._entered -= 1
         if not self._entered:
             hooks.remove(self)
-            self.tape.note_bystanders()
+            self.tape.unseen.look_around()
             self.tape.frames.stop()
 
     def pause(self) -> None:
@@ -102,7 +103,7 @@ class Recording(TorchFunctionMode):
     def freeze(self) -> Trace:
         """What was recorded until now, as data."""
         if self._entered:
-            self.tape.note_bystanders()
+            self.tape.unseen.look_around()
         return freezing.freeze(self.tape)
 
     def number(self, tensor: torch.Tensor) -> int | None:
@@ -245,7 +246,7 @@ class Recording(TorchFunctionMode):
                 entries = tape.exits.adopt(result, entries)
                 source = args[0] if args else None
                 if isinstance(source, (torch.UntypedStorage, torch.TypedStorage)):
-                    tape.note_unseen(UNSEEN_BYTES, frame)
+                    tape.unseen.note(BYTES, frame)
                 source = None if isinstance(source, str) else source  # the name of a file
                 tape.exposures.take_in(result, source)
                 tape.exposures.come_from(result, source)

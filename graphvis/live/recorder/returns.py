@@ -8,11 +8,21 @@ call's expression holds such a name. What is found so is inferred, never certain
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 
+from graphvis.live.recorder.arguing import (
+    BUILTINS,
+    CONSTRUCTORS,
+    GATHERING,
+    SAVING,
+    SHOWING,
+    can_be_filled,
+    given,
+    of_module,
+    only_keeps,
+)
 from graphvis.live.recorder.holding import Holding, Step, text_of, values_in
 from graphvis.live.recorder.instructions import Place
 from graphvis.live.recorder.source import (
@@ -30,17 +40,6 @@ from graphvis.live.recorder.source import (
     scope_of,
 )
 
-_CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
-# The object that these write is their first argument; what it is written to comes second.
-_SAVING = frozenset({"save", "dump"})
-_GATHERING = frozenset({"append", "extend", "add", "insert", "update", "put", "appendleft", "setdefault"})
-# What is given to these is shown to somebody, whoever they belong to.
-_SHOWING = frozenset(
-    """debug info warning warn error exception critical write print log log_dict log_metric log_metrics logkv record
-    add_scalar add_scalars add_text add_histogram set_postfix set_postfix_str set_description""".split()
-)
-_BUILTINS = frozenset(vars(builtins))
-
 
 class Returns:
     """What the source says about the values that left. They are numbered as they are given; a set of them is an int.
@@ -50,17 +49,19 @@ class Returns:
         untold: those that went where the source cannot be followed, as far as was asked until now.
     """
 
-    def __init__(self, chains: Sequence[Sequence[Place]], traced: Collection[int]) -> None:
+    def __init__(self, chains: Sequence[Sequence[Place]], traced: Collection[int], addresses: int = 0) -> None:
         """Follow them.
 
         Args:
             chains: for each value the frames in which it left, innermost first.
             traced: the ``id`` of each expression whose value is a tensor that the recording saw being made:
                 from there on the recording knows more than the source.
+            addresses: the values that are no values of tensors but tell where they lie: whoever is given one may read
+                there, and write.
         """
         seeds = {id(expression_at(*place)) for chain in chains for place in chain}
         self._holding = Holding(seeds, traced)
-        self._traced = traced
+        self._traced, self._addresses = traced, addresses
         self._all = (1 << len(chains)) - 1
         self._attributes: dict[str, int] = {}  # by its last name, what an attribute holds
         self._given: dict[str, dict[str, int]] = {}  # by file, objects of others that were given it, and may keep it
@@ -82,10 +83,12 @@ class Returns:
             return 0
         asked = self._all & ~self._seeds.get(id(node), 0)
         if isinstance(node, COMPREHENSIONS):  # what it goes over was asked for its elements
-            return self._holding.hold(scope, file, [node.generators[0].iter]) & asked
-        found = self._holding.hold(scope, file, list(ast.iter_child_nodes(node))) & asked
-        self.untold |= self._may_hold(file, node) & asked & ~found
-        return found
+            found = self._holding.hold(scope, file, [node.generators[0].iter]) & asked
+        else:
+            found = self._holding.hold(scope, file, list(ast.iter_child_nodes(node))) & asked
+            self.untold |= self._may_hold(file, node) & asked & ~found
+        self.untold |= found & self._addresses
+        return found & ~self._addresses
 
     def _may_hold(self, file: str, node: ast.AST) -> int:
         """What an expression may hold because it reads what was given it, or an attribute of that name."""
@@ -116,7 +119,7 @@ class Returns:
             scopes[id(scope)] = (scope, place[0].co_filename)
             self._running[id(scope)] = self._running.get(id(scope), 0) | 1 << value
             if isinstance(node, ast.Call):
-                if level == 0 and called(node) in _CONSTRUCTORS:
+                if level == 0 and called(node) in CONSTRUCTORS:
                     self.constructed |= 1 << value
                 inner = scope_of(chains[value][level - 1][0]) if level else None
                 put += [(scope, place[0].co_filename, one, 1 << value) for one in self._put_by(node, inner, value)]
@@ -134,11 +137,11 @@ class Returns:
 
     def _put_by(self, node: ast.Call, inner: Scope | None, value: int) -> Iterator[ast.expr]:
         """The arguments into which a call puts a value that left in it, in the function `inner` if that is known."""
-        if called(node) in _SAVING:
+        if called(node) in SAVING:
             yield from node.args[1:]
         if isinstance(inner, Def):
-            for name, argument in _given(inner, node):
-                if self._holding.of(inner, _filled(name)) >> value & 1 and _can_be_filled(argument):
+            for name, argument in given(inner, node):
+                if self._holding.of(inner, _filled(name)) >> value & 1 and can_be_filled(argument):
                     yield argument
 
     def _filled_by(self, scopes: Iterable[tuple[Scope, str]]) -> int:
@@ -179,19 +182,21 @@ class Returns:
         values = reduce(or_, [*handed, *(values for _, values in named)], 0)
         if id(node) in self._traced or not values:
             return
-        functions = functions_of(step.file).get(called(node) or "")
+        functions = None if of_module(node, step.file) else functions_of(step.file).get(called(node) or "")
+        if functions is None and not only_keeps(node, step.file):
+            self.untold |= values & self._addresses
         if functions is None and isinstance(node.func, ast.Attribute):
             self._give(step, node.func, values)
         elif functions is None and isinstance(node.func, ast.Name):
-            known = node.func.id in _BUILTINS and node.func.id != "setattr"
+            known = node.func.id in BUILTINS and node.func.id != "setattr"
             if not (known or node.func.id in imported_by(step.file)):
                 self.untold |= values
         for function in functions or ():
-            for name, argument in _given(function, node):
+            for name, argument in given(function, node):
                 self._enter(function, step.file, name, self._read(step, argument))
                 # What it puts into an object that it is given, its caller has.
                 filled = self._holding.read_variable(step, function, _filled(name)) & values
-                if filled and _can_be_filled(argument):
+                if filled and can_be_filled(argument):
                     self._bind(step.scope, step.file, argument, filled, into=True)
 
     def _give(self, step: Step, function: ast.Attribute, values: int) -> None:
@@ -202,9 +207,9 @@ class Returns:
             root = root.func if isinstance(root, ast.Call) else root.value
         if isinstance(root, ast.Name) and root.id in imported_by(step.file):  # torch.add is no set's add
             return
-        if function.attr in _GATHERING:
+        if function.attr in GATHERING:
             self._bind(step.scope, step.file, keeper, values, into=True)
-        elif function.attr in _SHOWING or not isinstance(root, ast.Name):
+        elif function.attr in SHOWING or not isinstance(root, ast.Name):
             return
         elif isinstance(keeper, ast.Name) and keeper.id in ("self", "cls"):
             self.untold |= values
@@ -266,26 +271,3 @@ class Returns:
 def _filled(name: str) -> str:
     """What a caller's object holds that was given as the parameter of that name: no name of a variable."""
     return f"*{name}"
-
-
-def _can_be_filled(node: ast.expr) -> bool:
-    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
-
-
-def _given(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    """The arguments of a call of a function, with the names of the parameters that hold them."""
-    arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    bound = isinstance(node.func, ast.Attribute) or function.name != called(node)  # the class was called
-    skip = 1 if bound and positional and positional[0].arg in ("self", "cls") else 0
-    for i, argument in enumerate(node.args, skip):
-        if i < len(positional):
-            yield positional[i].arg, argument
-        elif arguments.vararg is not None:
-            yield arguments.vararg.arg, argument
-    known = {argument.arg for argument in [*positional, *arguments.kwonlyargs]}
-    for word in node.keywords:
-        if word.arg is not None and word.arg in known:
-            yield word.arg, word.value
-        elif arguments.kwarg is not None:
-            yield arguments.kwarg.arg, word.value

@@ -14,23 +14,20 @@ from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, flag_within, tensors_of
-from graphvis.live.recorder.bystanders import Bystanders
 from graphvis.live.recorder.exits import Exits, may_be_known
 from graphvis.live.recorder.exposures import Exposures, region_of
-from graphvis.live.recorder.frames import Frames
+from graphvis.live.recorder.frames import TORCH, Frames
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping
 from graphvis.live.recorder.raw import RawCall, RawTensor
 from graphvis.live.recorder.stakes import ALIASING
+from graphvis.live.recorder.unseen import Unseen
 
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
-UNSEEN_BYTES = "Bytes of memory were read or copied by {}: whose values came along was not seen."
-TURNED_OFF = "What PyTorch tells of its calls was turned off by {}: what was computed there was not seen."
-_BYSTANDER = "A thread that was there before ran on at {}: what it computed was not seen."
 _WRITES = RawCall._fields.index("writes")
 _MOST_TENSORS = 256  # of one memory that are looked at, the newest, and the first
 _MOST_CALLS = 10_000  # that are looked at for the last that handed out a tensor
@@ -48,9 +45,7 @@ class Tape:
         modules: what ran them, seen from 1 on.
         names: of tensors, by number.
         module_names: of modules, by ``id``, where somebody knows better than the outermost module's paths.
-        bystanders: threads that were there before.
-        notes: what the calls do not show, in words with a gap for the line, and the place of that; in order, each once.
-        unseen: whether something ran that the calls do not show.
+        unseen: what ran that the calls do not show.
         depth: how many ``Function.forward`` are running.
 
     Args:
@@ -60,7 +55,6 @@ class Tape:
     def __init__(self, values: bool = False) -> None:
         self.identities = Identities()
         self.frames = Frames()
-        self.bystanders = Bystanders(self.frames)
         self.exits = Exits(self.identities, self.frames)
         self.calls: list[tuple[Any, ...]] = []
         self.functions: list[Function] = []
@@ -70,8 +64,7 @@ class Tape:
         self.modules: list[weakref.ref[Any]] = []
         self.names: dict[int, str] = {}
         self.module_names: dict[int, str] = {}
-        self.notes: dict[tuple[str, int], None] = {}
-        self.unseen = False
+        self.unseen = Unseen(self.frames)
         self.depth = 0
         self.described: dict[Any, int] = {}
         self._modules: dict[int, int] = {}
@@ -189,6 +182,15 @@ class Tape:
         if elsewhere:
             self.exits.elsewhere.add(len(self.calls) - 1)
 
+    def note_address(self, name: str, numbers: tuple[int, ...], frame: FrameType) -> None:
+        """Write down that code other than PyTorch's was told where tensors lie: it may read and write there unseen."""
+        if self.frames.kind(frame.f_code.co_filename) == TORCH or not numbers:
+            return
+        now, call = _get_sequence_nr(), len(self.calls)
+        self.append(self.named(name), numbers, 0, (), 0, self.modes(), now, now, frame)
+        self.exits.chains[call] = self.frames.chain(frame)
+        self.exits.addresses.add(call)
+
     def note_shared_writes(self, frame: FrameType) -> None:
         """Write down that what the last call has written others see too, by whose memory it lies in."""
         now = _get_sequence_nr()
@@ -284,21 +286,3 @@ class Tape:
         # It was given a tensor, or a bare storage: then what others show of that.
         taken, flags = (call.inputs, call.flags) if inputs else self.under(call.outputs[0])
         self.calls[-1] = tuple(call._replace(inputs=(old, *taken), flags=flags << 2 | flag))
-
-    def note_unseen(self, what: str, frame: FrameType) -> None:
-        """Note that something runs that the calls do not show.
-
-        Args:
-            what: a sentence, with ``{}`` where the line is named.
-            frame: where it was set going; frames of ours are passed over.
-        """
-        self._note(what, self.frames.find(frame)[0])
-
-    def note_bystanders(self) -> None:
-        """Note which threads that were there before have run since."""
-        for place in self.bystanders.ran():
-            self._note(_BYSTANDER, place)
-
-    def _note(self, what: str, place: int) -> None:
-        self.notes.setdefault((what, place))
-        self.unseen = True

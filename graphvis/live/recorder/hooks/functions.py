@@ -77,7 +77,7 @@ def _wrap_scripted() -> None:
 
         def call(self: Any, *args: Any, _original: Any = original, **kwargs: Any) -> Any:
             for recording in listening():
-                recording.tape.note_unseen(
+                recording.tape.unseen.note(
                     "Scripted code was run by {}: what it computes inside was not seen.", sys._getframe(1)
                 )
             return _original(self, *args, **kwargs)

@@ -14,8 +14,10 @@ from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder.hooks.places import listening, noting, replace, telling, tensors_in
 from graphvis.live.recorder.images import bytes_of
-from graphvis.live.recorder.tape import UNSEEN_BYTES, Tape
+from graphvis.live.recorder.tape import Tape
+from graphvis.live.recorder.unseen import BYTES
 
+_MOST_TENSORS = 64  # of one storage, the newest
 _MOST_FRAMES = 8  # between Tensor.__deepcopy__ and the copying of its storage
 
 
@@ -38,11 +40,25 @@ def wrap() -> None:
         replace(torch.UntypedStorage, name, _wrap_storage_write(getattr(torch.UntypedStorage, name), name))
     replace(torch.UntypedStorage, "__getitem__", telling(torch.UntypedStorage.__getitem__, _tell_bytes))
     replace(torch.UntypedStorage, "tolist", telling(torch.UntypedStorage.tolist, _tell_bytes))
+    replace(torch.Tensor, "data_ptr", telling(torch.Tensor.data_ptr, _tell_address))
+    for storage in (torch.UntypedStorage, torch.TypedStorage):
+        replace(storage, "data_ptr", telling(storage.data_ptr, _tell_address_of_storage))
     _wrap_swap()
 
 
+def _tell_address(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+    with DisableTorchFunction():
+        tape.note_address("Tensor.data_ptr", (tape.identities.see(args[0]),), frame)
+
+
+def _tell_address_of_storage(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+    storage = args[0]._untyped_storage if isinstance(args[0], torch.TypedStorage) else args[0]
+    known = tape.exposures.known_in(tape.identities.storage_of(storage))
+    tape.note_address("UntypedStorage.data_ptr", tuple(known[-_MOST_TENSORS:]), frame)
+
+
 def _tell_bytes(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
-    tape.note_unseen(UNSEEN_BYTES, frame)
+    tape.unseen.note(BYTES, frame)
 
 
 def _wrap_storage_write(original: Any, name: str) -> Any:
@@ -58,7 +74,7 @@ def _wrap_storage_write(original: Any, name: str) -> Any:
             for recording in told:
                 was, frame = old if recording in keep else None, sys._getframe(1)
                 if name == "copy_" and not _deep_copies(frame):
-                    recording.tape.note_unseen(UNSEEN_BYTES, frame)
+                    recording.tape.unseen.note(BYTES, frame)
                 recording.tape.note_storage_write(f"UntypedStorage.{name}", self, start, stop, was, frame)
         return result
 

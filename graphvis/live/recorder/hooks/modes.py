@@ -12,7 +12,7 @@ from torch.utils import checkpoint
 
 from graphvis.live.recorder.frames import TORCH
 from graphvis.live.recorder.hooks.places import handles, listening, noting, recordings, replace, tensors_in
-from graphvis.live.recorder.tape import TURNED_OFF
+from graphvis.live.recorder.unseen import TURNED_OFF
 
 
 def wrap() -> None:
@@ -105,7 +105,7 @@ def _telling_of_silence(original: Any) -> Any:
         frame = sys._getframe(1)
         for recording in listening() if torch._C._len_torch_function_stack() >= len(recordings) else ():
             if recording.tape.frames.kind(frame.f_code.co_filename) != TORCH:
-                recording.tape.note_unseen(TURNED_OFF, frame)
+                recording.tape.unseen.note(TURNED_OFF, frame)
         return original()
 
     return silenced

@@ -51,7 +51,7 @@ def _wrap_thread() -> None:
         original(self)
         if not type(self).__module__.startswith(_QUIET_THREADS) and not _runs_for(self, _QUIET_THREADS):
             for recording in listening():
-                recording.tape.note_unseen(
+                recording.tape.unseen.note(
                     "A thread was started by {}: what it computes was not seen.", sys._getframe(1)
                 )
 
@@ -68,7 +68,7 @@ def _telling_of_work(original: Any) -> Any:
     def wrapper(self: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         if not (getattr(function, "__module__", None) or "").startswith(_QUIET_THREADS):
             for recording in listening():
-                recording.tape.note_unseen(
+                recording.tape.unseen.note(
                     "Another thread or process was given work by {}: what it computes was not seen.", sys._getframe(1)
                 )
         return original(self, function, *args, **kwargs)
@@ -82,7 +82,7 @@ def _telling_of_items(original: Any) -> Any:
         told = listening()
         if told and tensors_of((item,), None):
             for recording in told:
-                recording.tape.note_unseen(
+                recording.tape.unseen.note(
                     "A tensor was put into a queue by {}: what another thread makes of it was not seen.",
                     sys._getframe(1),
                 )

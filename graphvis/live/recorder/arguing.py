@@ -1,0 +1,60 @@
+"""What a call in the source does with its arguments, as far as its name and a function's parameters tell."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+
+from graphvis.live.recorder.source import Def, called, imported_by
+
+CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
+# The object that these write is their first argument; what it is written to comes second.
+SAVING = frozenset({"save", "dump"})
+GATHERING = frozenset({"append", "extend", "add", "insert", "update", "put", "appendleft", "setdefault"})
+# What is given to these is shown to somebody, whoever they belong to.
+SHOWING = frozenset(
+    """debug info warning warn error exception critical write print log log_dict log_metric log_metrics logkv record
+    add_scalar add_scalars add_text add_histogram set_postfix set_postfix_str set_description""".split()
+)
+BUILTINS = frozenset(vars(builtins))
+_OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, int) for name in dir(kind))  # methods
+
+
+def only_keeps(node: ast.Call, file: str) -> bool:
+    """Whether a call of nobody's function is one that does with a number what it does with any: of Python itself."""
+    if isinstance(node.func, ast.Name):
+        return node.func.id in BUILTINS
+    if not isinstance(node.func, ast.Attribute) or node.func.attr not in _OF_BUILTINS | SHOWING:
+        return False
+    return not of_module(node, file)
+
+
+def of_module(node: ast.Call, file: str) -> bool:
+    """Whether what is called is an attribute of a name that the file imports."""
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    return isinstance(owner, ast.Name) and owner.id in imported_by(file)
+
+
+def can_be_filled(node: ast.expr) -> bool:
+    """Whether an argument names an object that its caller keeps."""
+    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
+
+
+def given(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """The arguments of a call of a function, with the names of the parameters that hold them."""
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    bound = isinstance(node.func, ast.Attribute) or function.name != called(node)  # the class was called
+    skip = 1 if bound and positional and positional[0].arg in ("self", "cls") else 0
+    for i, argument in enumerate(node.args, skip):
+        if i < len(positional):
+            yield positional[i].arg, argument
+        elif arguments.vararg is not None:
+            yield arguments.vararg.arg, argument
+    known = {argument.arg for argument in [*positional, *arguments.kwonlyargs]}
+    for word in node.keywords:
+        if word.arg is not None and word.arg in known:
+            yield word.arg, word.value
+        elif arguments.kwarg is not None:
+            yield arguments.kwarg.arg, word.value
