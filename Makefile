@@ -40,7 +40,7 @@ test: $(STAMP) ## every test
 	@echo "Running the tests"
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
 
-soak: $(STAMP) ## the random programs, fifty times as many
+soak: $(STAMP) ## the random programs, fifty times as many, and all samples of all operators
 	@echo "Running the property tests at length"
 	@$(BIN)/python -m pytest tests/properties --hypothesis-profile=soak $(PYTEST)
 
