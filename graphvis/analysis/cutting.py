@@ -38,6 +38,8 @@ _DESCRIBED_FROM = {
     "view_as": 1, "expand_as": 1, "type_as": 1, "reshape_as": 1, "resize_as_": 1, "unflatten_dense_tensors": 1,
     "size": 0, "dim": 0, "numel": 0, "stride": 0, "__len__": 0, "broadcast_shapes": 0,
 }  # fmt: skip
+WRAPPING = "torch.func"
+"""The name of a call that puts a tensor into a wrapper of ``torch.func``, or takes it out again."""
 # Whatever the first argument held is gone afterwards: its old value does not flow on.
 OVERWRITING = frozenset(
     [
@@ -106,13 +108,16 @@ def classify(trace: Trace, index: int) -> CutKind | None:
         return (_mode(call) or ("checkpoint" if is_checkpoint(call) else "function")) if closes else None
     if name in _ALWAYS or kind in ("item", "numpy", "rewrap"):
         return kind
-    if not call.outputs or all(call.results) or (name == "grad" and _within_a_transform(trace, index)):
+    if not call.outputs or all(call.results):
+        return None
+    if (name == "grad" or call.function == WRAPPING) and _within_a_transform(trace, index):
         return None
     if kind is not None:
         return kind
     if call.function.startswith("Function.apply"):
         return _mode(call) or ("checkpoint" if is_checkpoint(call) else "function")
-    return _mode(call) or "non_differentiable"
+    # A transform turns the grad mode on for itself; around it, it was off.
+    return _mode(call) or ("no_grad" if call.function == WRAPPING else "non_differentiable")
 
 
 def is_checkpoint(call: Call) -> bool:
@@ -148,7 +153,7 @@ def _within_a_transform(trace: Trace, index: int) -> bool:
             continue
         needed.difference_update(call.outputs)
         came = {number for number, on in zip(call.inputs, call.connected, strict=False) if on}
-        if call.function == "torch.func":
+        if call.function == WRAPPING:
             found = True
         needed |= came
     return found and not needed

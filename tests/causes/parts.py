@@ -200,7 +200,7 @@ def a_flat_buffer(m):
 @parts("no_grad", w="unused", v="cut", u="gradient")
 def a_buffer_that_was_there(m):
     flat = torch.empty(32, dtype=torch.float64)
-    with torch.no_grad():
+    with torch.no_grad():  # OFF
         torch.cat([m.w.view(-1), m.v.view(-1)], out=flat)  # CUT
     return (_second(flat) @ m.u).sum()
 
@@ -233,6 +233,66 @@ def as_columns(m):
 def a_vector_whose_parts_were_mixed(m):
     flat = torch.cat([m.w.view(-1), m.v.view(-1)]).softmax(0).detach()  # CUT
     return (_second(flat) @ m.u).sum()
+
+
+# transforms of torch.func
+
+
+def _loss_of(m: nn.Module, weight: Tensor):
+    return lambda row: (torch.tanh(row @ weight) * m.v[0]).sum()
+
+
+@parts("detach", w="cut", v="gradient", u="gradient")
+def detached_before_a_gradient_is_taken(m):
+    weight = m.w.detach()  # CUT
+    return (torch.func.grad(_loss_of(m, weight))(x()[0]) @ m.u).sum()
+
+
+@parts("detach", w="cut", v="gradient", u="gradient")
+def only_what_is_detached_in_a_gradient(m):
+    def loss_of(row):
+        weight = m.w.detach()  # CUT
+        return torch.tanh(row @ weight).sum()
+
+    return (torch.func.grad(loss_of)(x()[0]) @ m.u).sum() + m.v.sum()
+
+
+@parts("detach", w="cut", v="gradient", u="gradient")
+def only_what_is_detached_in_gradients_of_rows(m):
+    def loss_of(row):
+        weight = m.w.detach()  # CUT
+        return torch.tanh(row @ weight).sum()
+
+    return (torch.func.vmap(torch.func.grad(loss_of))(x()) @ m.u).sum() + m.v.sum()
+
+
+@parts("detach", w="cut", v="gradient")
+def detached_beside_a_live_way_in_a_jacobian(m):
+    def inside(row):
+        h = torch.tanh(row @ m.w)
+        h = h.detach()  # CUT
+        return h * row * m.v[0]
+
+    return torch.func.jacrev(inside)(x()[0]).square().sum()
+
+
+@parts("no_grad", w="cut", v="gradient")
+def a_gradient_without_a_graph(m):
+    with torch.no_grad():  # OFF
+        taken = torch.func.grad(lambda row: torch.tanh(row @ m.w).sum())(x()[0])  # CUT
+    return (taken @ m.v).sum()
+
+
+@parts("detach", w="cut", v="gradient")
+def a_hessian_of_what_is_detached(m):
+    def inside(row):
+        weight = m.w.detach()  # CUT
+        return (torch.tanh(row @ weight) * m.v[0]).sum()
+
+    return torch.func.hessian(inside)(x()[0]).square().sum()
+
+
+# what is not seen
 
 
 class _Opaque(torch.autograd.Function):

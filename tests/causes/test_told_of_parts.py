@@ -27,6 +27,7 @@ def test_status_kind_and_line(case: Case) -> None:
     users = [cut.caller or cut.location for cut in diagnosis.cuts]
     assert {user.line for user in users} == set(case.marks.get("CUT", ()))
     assert {user.file for user in users} <= {parts.__file__}
+    assert {cut.since.line for cut in diagnosis.cuts if cut.since} == set(case.marks.get("OFF", ()))
     lost = {name for name, status in case.verdicts.items() if status == "cut"}
     assert {name for cut in diagnosis.cuts for name in cut.parameters} == lost
 

@@ -273,6 +273,30 @@ def test_the_backward_of_its_own_optimizer_is_blamed(call: Call, tmp_path: Path,
     assert "as intended" not in told, "the same line cannot be meant in one place and wrong in another"
 
 
+def test_the_backward_that_an_optimizer_takes_gradients_from_is_blamed(call: Call, tmp_path: Path) -> None:
+    """The probe's loss is not meant to reach the encoder, though it too comes before the step."""
+    path = script(
+        tmp_path,
+        """
+        encoder, decoder, probe = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+        one = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+        two = torch.optim.SGD(probe.parameters(), lr=0.1)
+        for step in range(3):
+            h = encoder(x)
+            features = h.detach()
+            one.zero_grad(), two.zero_grad()
+            F.mse_loss(decoder(h.detach()), x).backward()
+            F.cross_entropy(probe(features), y).backward()
+            one.step(), two.step()
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert problems(found) == {"encoder.weight": "cut", "encoder.bias": "cut"}
+    (where,) = {issue["diagnosis"] for issue in found["problems"]}
+    lines = {found["diagnoses"][where]["cuts"][0]["location"]["line"]}
+    assert lines == {line_of(path, "decoder(h.detach())")}
+
+
 def test_of_two_losses_before_one_step_the_nearer_is_told(call: Call, tmp_path: Path) -> None:
     path = script(
         tmp_path,

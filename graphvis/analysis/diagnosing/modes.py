@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from graphvis.analysis.cutting import is_checkpoint
+from graphvis.analysis.cutting import WRAPPING, is_checkpoint
 from graphvis.model import Call, Trace
 
 _SWITCH = "torch._set_grad_enabled"
@@ -38,7 +38,10 @@ def turned_off(trace: Trace) -> dict[int, int]:
                 found[index] = inference
         else:
             inference = None
-            if modes and not modes[-1].on:
+            if call.function == WRAPPING:
+                off = [mode.switch for mode in modes if not mode.on]
+                found.update({index: off[-1]} if off else {})
+            elif modes and not modes[-1].on:
                 if call.grad_mode and not call.inner:
                     modes.clear()  # it was turned on by something that is not seen
                 else:

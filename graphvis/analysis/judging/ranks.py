@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphvis.analysis.judging.holders import Optimizers
+from graphvis.analysis.judging.holders import Holder, Optimizers
 from graphvis.model.diagnosis import Diagnosis, Finding
 
 # Nodes whose derivative is zero everywhere: no input will ever get a gradient through them, whatever its value.
@@ -21,14 +21,15 @@ _USELESS = 2  # the first rank at which there is no gradient to learn from
 def best(diagnoses: Sequence[Diagnosis], optimizers: Optimizers) -> dict[str, tuple[Finding, int]]:
     """For each parameter its best finding and the diagnosis that has it.
 
-    Of those without any use, its own optimizer's last; else of equals the first.
+    Of those without any use, the last that its own optimizer takes gradients from; else of equals the first.
     """
     own: dict[str, frozenset[int]] = {}
     without: set[str] = set()
     for holder in optimizers.holders:
         without |= holder.without
+        backwards = _serving(diagnoses, holder)
         for name in holder.parameters:
-            own[name] = own.get(name, frozenset()) | holder.backwards
+            own[name] = own.get(name, frozenset()) | backwards
     chosen: dict[str, tuple[Finding, int]] = {}
     keys: dict[str, tuple[int, bool, int, bool, int]] = {}
     for where, diagnosis in enumerate(diagnoses):
@@ -41,6 +42,16 @@ def best(diagnoses: Sequence[Diagnosis], optimizers: Optimizers) -> dict[str, tu
             if name not in keys or key < keys[name]:
                 chosen[name], keys[name] = (finding, where), key
     return chosen
+
+
+def _serving(diagnoses: Sequence[Diagnosis], holder: Holder) -> frozenset[int]:
+    """The backwards that an optimizer takes its gradients from: where some give it any, those alone."""
+    giving = frozenset(
+        where
+        for where in holder.backwards
+        if any(finding.parameter in holder.parameters and may_learn(finding) for finding in diagnoses[where].findings)
+    )
+    return giving or holder.backwards
 
 
 def nearest(diagnosis: Diagnosis) -> list[Finding]:

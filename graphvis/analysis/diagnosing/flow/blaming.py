@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphvis.analysis.cutting import classify, cut_by_name, is_checkpoint
+from graphvis.analysis.cutting import WRAPPING, classify, cut_by_name, is_checkpoint
 from graphvis.analysis.diagnosing.flow.ways import Blame, Result
 from graphvis.analysis.diagnosing.inside import Inside
 from graphvis.model import Trace
@@ -67,6 +67,6 @@ class Blaming:
             if number == result.number and connected:
                 return None
             return Blame("inference_mode" if call.inference else "no_grad", index, number)
-        if connected or (kind is None and cut_by_name(call) == "grad"):
+        if connected or (kind is None and (cut_by_name(call) == "grad" or call.function == WRAPPING)):
             return None
         return Blame(kind or "non_differentiable", index, number)
