@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,13 +12,12 @@ from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 from torch.overrides import TorchFunctionMode
 
-from graphvis.live.recorder import freezing, hooks, writing
+from graphvis.live.recorder import backwards, freezing, hooks, writing
 from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.exits import may_be_known
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
-from graphvis.live.recorder.raw import RawCall
 from graphvis.live.recorder.tape import Tape
 from graphvis.live.recorder.unseen import BYTES, TURNED_OFF
 
@@ -188,7 +187,7 @@ class Recording(TorchFunctionMode):
     def _run(self, index: int, function: Function, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Run and write down any call."""
         if function.special == "backward":
-            return self._run_backward(index, function, func, args, kwargs or {})
+            return backwards.run(self.tape, self._tell_backward, index, func, args, kwargs or {})
         if function.special == "switch":
             index = self.tape.named(f"{function.name}{switched_by(sys._getframe(1))} ({bool(args[0])})")
         writes = function.writes or function.special == "exchange" or (kwargs and "out" in kwargs)
@@ -268,39 +267,6 @@ class Recording(TorchFunctionMode):
         )
         return (number,), self.tape.flag(args[0], number)
 
-    def _run_backward(self, index: int, function: Function, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a backward, before and after which others are told."""
-        tape, frame, before = self.tape, sys._getframe(1), _get_sequence_nr()
-        with DisableTorchFunction():
-            tensors = tensors_of(args, kwargs)
-            inputs, flags = tape.identities.see_all(tensors)
-            call = len(tape.calls)
-            tape.append(index, inputs, flags, (), 0, tape.modes(), before, before, frame)
-        record = RawCall._make(tape.calls[call])
-        event = BackwardEvent(call, function.name, args, kwargs, record.place, record.caller)
-        self._tell_backward(event)
-        try:
-            event.gradients = result = func(*args, **kwargs)
-        except BaseException as error:
-            event.error = error
-            event.done = True
-            self._tell_backward(event)
-            raise
-        if _frees(function, args, kwargs):
-            tape.keeping.stakes.release(self._numbers(event.roots), self._numbers(event.inputs or ()))
-        with DisableTorchFunction():
-            outputs, results = tape.number(result, tensors, inputs, False)
-        if outputs:
-            tape.calls[call] = tuple(record._replace(outputs=outputs, results=results, after=_get_sequence_nr()))
-        event.done = True
-        self._tell_backward(event)
-        return result
-
-    def _numbers(self, tensors: Iterable[Any]) -> frozenset[int]:
-        """Those of the tensors that were seen."""
-        found = (self.number(tensor) for tensor in tensors if isinstance(tensor, _Tensor))
-        return frozenset(number for number in found if number is not None)
-
     def _tell_backward(self, event: BackwardEvent) -> None:
         self.pause()
         try:
@@ -317,14 +283,6 @@ def record(*, values: bool = False) -> Recording:
         values: whether all that is overwritten is kept; see :func:`graphvis.record`.
     """
     return Recording(values)
-
-
-def _frees(function: Function, args: Any, kwargs: Any) -> bool:
-    """Whether a backward frees what it needed."""
-    place = 3 if function.name == "torch.autograd.grad" else 2
-    retain = args[place] if len(args) > place else kwargs.get("retain_graph")
-    create = args[place + 1] if len(args) > place + 1 else kwargs.get("create_graph", False)
-    return not (create if retain is None else retain)
 
 
 def _dim_of(args: Any, kwargs: Any) -> int:
