@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import TypeVar
 
 from graphvis.analysis.folding import words
-from graphvis.analysis.folding.applying import Repeats, Station
+from graphvis.analysis.folding.exemplars import Exemplars
 from graphvis.analysis.folding.opening import Opening
 from graphvis.analysis.folding.tree import ROOT, Modules
 from graphvis.analysis.folding.whole import Whole
@@ -33,14 +32,17 @@ class Box:
         home: the open module that it belongs to.
         modules: the paths of the modules in it.
         times: how many alike ones it stands for.
-        units: what it holds, of the exemplar alone where it stands for several.
+        units: what it holds, of the first alone where it stands for several.
+        size: how many units it stands for.
         mask: the classes of these.
         fixed: whether it must stay by itself.
         held: whether that is for more than a cut: what cannot be computed is in it.
         silent: whether it only moves values.
     """
 
-    __slots__ = ("fixed", "frame", "held", "home", "kind", "mask", "modules", "names", "silent", "times", "units")
+    __slots__ = (
+        "fixed", "frame", "held", "home", "kind", "mask", "modules", "names", "silent", "size", "times", "units",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Box:
         modules: tuple[str, ...],
         times: int,
         units: list[int],
+        size: int,
     ) -> None:
         self.kind = kind
         self.names = deque(names)
@@ -59,6 +62,7 @@ class Box:
         self.modules = deque(modules)
         self.times = times
         self.units = deque(units)
+        self.size = size
         self.mask = 0
         self.fixed = False
         self.held = False
@@ -68,43 +72,43 @@ class Box:
 class Boxes:
     """All boxes.
 
+    Args:
+        whole: the units.
+        modules: their modules.
+        exemplars: which units stand for which.
+        opening: which modules are open.
+
     Attributes:
         boxes: in no order that matters; None where one was put into another.
-        of: the box of each unit.
-        seats, stations: see :class:`~graphvis.analysis.folding.applying.Folding`; `stations` by module.
+        of: the box of each unit that stands for itself.
     """
 
-    def __init__(self, whole: Whole, modules: Modules, opening: Opening) -> None:
+    def __init__(self, whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening) -> None:
         self._whole = whole
         self._modules = modules
+        self._exemplars = exemplars
         self._opening = opening
         self._shown = whole.held | {unit for ends in whole.cuts for unit in ends}
-        self._twins: list[tuple[list[int], list[list[int]]]] = []
         self.boxes: list[Box | None] = []
         self.of = [-1] * len(whole.units)
-        self.seats: list[Station] = [()]
-        self.stations = [0] * len(modules.paths)
         self._merged: list[int] = []
         self._collect()
 
     def _collect(self) -> None:
-        stack: list[tuple[int, str, str, int, Station]] = [(ROOT, "", "", 1, ())]
+        stack: list[tuple[int, str, str, int]] = [(ROOT, "", "", 1)]
         while stack:
-            module, frame, base, times, seat = stack.pop()
+            module, frame, base, times = stack.pop()
             self._take_loose(module, frame, times)
             for row in self._opening.rows[module]:
                 first = row[0]
                 if first not in self._opening.rows:
                     self._take_closed(row, module, frame, base, times)
                 elif len(row) == 1:
-                    stack.append((first, *self._frame(first, frame, base), times, seat))
+                    stack.append((first, *self._frame(first, frame, base), times))
                 else:
                     paths = [self._modules.paths[member] for member in row]
                     name = _within(frame, words.row([path.removeprefix(base) for path in paths]))
-                    members = [self._opening.members(member) for member in row]
-                    self._twins.append((members[0], members[1:]))
-                    stack.append((first, name, paths[0] + ".", times * len(row), self._seat(row, seat)))
-        self.settle()
+                    stack.append((first, name, paths[0] + ".", times * len(row)))
 
     def _frame(self, module: int, frame: str, base: str) -> tuple[str, str]:
         """The frame that the contents of an open module stand in, and what their names leave out."""
@@ -119,22 +123,17 @@ class Boxes:
             return frame, base
         return _within(frame, path.removeprefix(base)), path + "."
 
-    def _seat(self, row: Sequence[int], seat: Station) -> Station:
-        for place, member in enumerate(row):
-            self.seats.append((*seat, (row[0], place)))
-            for one in self._modules.inside(member):
-                self.stations[one] = len(self.seats) - 1
-        return (*seat, (row[0], 0))
-
     def _take_closed(self, row: list[int], home: int, frame: str, base: str, times: int) -> None:
         paths = [self._modules.paths[member] for member in row]
         names = [path.removeprefix(base) for path in paths]
         name = self._spoken(row[0], names[0]) if len(row) == 1 else words.row(names)
-        units = [unit for member in row for unit in self._modules.units(member)]
+        of = self._exemplars.of
+        units = [unit for unit in self._modules.units(row[0]) if of[unit] == unit]
         kind: FoldKind = "blocks" if len(row) > 1 else "module"
         if all(self._whole.kinds[unit] != "function" for unit in units):
             kind = "parameters"
-        self._put(Box(kind, [name], frame, home, tuple(paths), times * len(row), units))
+        size = sum(self._modules.sizes[member] for member in row) * times
+        self._put(Box(kind, [name], frame, home, tuple(paths), times * len(row), units, size))
 
     def _spoken(self, module: int, name: str) -> str:
         """The name of a closed module, with what it does where that is little and the name is but a number."""
@@ -152,13 +151,13 @@ class Boxes:
         for units in self._opening.groups[module]:
             functions = [self._whole.spoken(unit) for unit in units if kinds[unit] == "function"]
             if functions:
-                box = Box("run", words.telling(functions), frame, module, modules, times, units)
+                box = Box("run", words.telling(functions), frame, module, modules, times, units, len(units) * times)
                 box.silent = len(functions) == len(units) and words.is_silent(functions)
             elif len(units) > 1:
-                box = Box("parameters", ["parameters"], frame, module, modules, times, units)
+                box = Box("parameters", ["parameters"], frame, module, modules, times, units, len(units) * times)
             else:
                 name = self._whole.names[units[0]].rpartition(".")[2]
-                box = Box("parameters", [name], frame, module, modules, times, units)
+                box = Box("parameters", [name], frame, module, modules, times, units, len(units) * times)
             self._put(box)
 
     def _put(self, box: Box) -> None:
@@ -182,6 +181,7 @@ class Boxes:
             target.modules = _joined(box.modules, target.modules)
             target.silent = False
         target.units = _joined(box.units, target.units)
+        target.size += box.size
         target.mask |= box.mask
         self.boxes[one] = None
 
@@ -191,32 +191,23 @@ class Boxes:
         return sum(box is not None for box in self.boxes)
 
     def settle(self) -> None:
-        """What was merged is of its new box, and what alike modules hold goes where their exemplar's went.
-
-        To be called after merging.
-        """
+        """What was merged is of its new box. To be called after merging."""
         for number in dict.fromkeys(self._merged):
             if (box := self.boxes[number]) is not None:
                 for unit in box.units:
                     self.of[unit] = number
         self._merged.clear()
-        for exemplar, others in reversed(self._twins):
-            for members in others:
-                for unit, twin in zip(members, exemplar, strict=True):
-                    self.of[unit] = self.of[twin]
 
     def flows(self) -> tuple[list[set[int]], list[set[int]]]:
         """For each box those that take its values, and those that it takes values from."""
         onward: list[set[int]] = [set() for _ in self.boxes]
         back: list[set[int]] = [set() for _ in self.boxes]
-        of, homes, stations, repeats = self.of, self._modules.homes, self.stations, Repeats(self.seats)
-        for unit, inputs in enumerate(self._whole.inputs):
-            here = of[unit]
-            for one in inputs:
-                if one < 0 or of[one] == here or repeats.between(stations[homes[unit]], stations[homes[one]]):
-                    continue
-                onward[of[one]].add(here)
-                back[here].add(of[one])
+        of = self.of
+        for one, unit in self._exemplars.links:
+            source, target = of[one], of[unit]
+            if source != target:
+                onward[source].add(target)
+                back[target].add(source)
         return onward, back
 
 

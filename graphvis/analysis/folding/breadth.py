@@ -80,7 +80,7 @@ def _filled(boxes: Boxes, ranks: Mapping[int, int], deepest: int) -> list[float]
 
 def _width(box: Box) -> float:
     told = _LETTER * len(title(box.names)) + _PADDING
-    if len(box.units) == 1 and box.kind == "parameters":
+    if box.size == 1 and box.kind == "parameters":
         return told + _FACTS
     return max(told, _NARROWEST)
 

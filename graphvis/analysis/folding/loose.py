@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain, groupby, pairwise
 
+from graphvis.analysis.folding.tree import Modules
 from graphvis.analysis.folding.whole import NEUTRAL, Whole
 from graphvis.analysis.folding.words import is_silent
 
@@ -22,24 +23,26 @@ class Loose:
 
     Args:
         whole: the units.
-        homes: the module of each unit.
+        modules: their modules.
     """
 
-    def __init__(self, whole: Whole, homes: Sequence[int]) -> None:
+    def __init__(self, whole: Whole, modules: Modules) -> None:
         self._whole = whole
-        self._homes = homes
+        self._modules = modules
+        self._known: dict[int, list[Group]] = {}
         self._consumers = whole.consumers()
         self._cut = set(whole.cuts)
         self._alone = whole.held | {unit for ends in whole.cuts for unit in ends}
 
-    def groups(self, units: Sequence[int]) -> list[Group]:
-        """The groups of one module's own units, which are given in forward order."""
-        functions = [unit for unit in units if self._whole.kinds[unit] == "function"]
-        others = [unit for unit in units if self._whole.kinds[unit] != "function"]
-        runs = self._runs(functions)
-        if len(runs) > _MANY_RUNS:
-            runs = self._parts(runs, _PARTS)
-        return [*runs, *self._parameters(others, runs)]
+    def groups(self, module: int) -> list[Group]:
+        """The groups of one module's own units."""
+        if module not in self._known:
+            units, kinds = self._modules.own[module], self._whole.kinds
+            runs = self._runs([unit for unit in units if kinds[unit] == "function"])
+            if len(runs) > _MANY_RUNS:
+                runs = self._parts(runs, _PARTS)
+            self._known[module] = [*runs, *self._parameters([u for u in units if kinds[u] != "function"], runs)]
+        return self._known[module]
 
     def split(self, group: Group, most: int) -> list[Group]:
         """A group in at most `most` smaller ones, in forward order; itself where it is one thing.
@@ -60,7 +63,7 @@ class Loose:
         return [*pieces, *self._parameters(others, pieces)] if 1 < len(pieces) <= most else [group]
 
     def _runs(self, functions: Sequence[int]) -> list[Group]:
-        whole, homes = self._whole, self._homes
+        whole, homes = self._whole, self._modules.homes
         classes = whole.classes
         group: dict[int, int] = {}
         members: dict[int, Group] = {}

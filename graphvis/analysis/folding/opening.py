@@ -43,8 +43,6 @@ class Opening:
         self._alike = alike
         self._loose = loose
         self._forced = forced
-        self._known: dict[int, list[list[int]]] = {}
-        self._grouped: dict[int, list[Group]] = {}
         self._waiting: tuple[list[_Closed], ...] = ([], [], [], [])
         self._kinds: dict[int, list[frozenset[str]]] = {}
         self.rows: dict[int, list[list[int]]] = {}
@@ -92,17 +90,13 @@ class Opening:
             for _, _, module, _ in sorted(found):
                 self._open(module)
 
-    def members(self, module: int) -> list[int]:
-        """The units of a module; those of alike ones stand at the same places."""
-        return self._alike.members(module)
-
     def _open(self, module: int) -> None:
         stack = [module]
         while stack:
             one = stack.pop()
             self.boxes += self._gain(one)
             self.rows[one] = rows = self._rows_in(one)
-            self.groups[one] = self._groups_in(one)
+            self.groups[one] = list(self._groups_in(one))
             for place, group in enumerate(self.groups[one]):
                 self._offer(group, one, place)
             for row in rows:
@@ -202,14 +196,10 @@ class Opening:
         return len(self._rows_in(module)) + len(functions) > 1
 
     def _rows_in(self, module: int) -> list[list[int]]:
-        if module not in self._known:
-            self._known[module] = self._alike.rows(self._modules.children[module])
-        return self._known[module]
+        return self._alike.rows(self._modules.children[module])
 
     def _groups_in(self, module: int) -> list[Group]:
-        if module not in self._grouped:
-            self._grouped[module] = self._loose.groups(self._modules.own[module])
-        return self._grouped[module]
+        return self._loose.groups(module)
 
 
 def forced(whole: Whole, modules: Modules, wanted: Collection[int]) -> set[int]:

@@ -12,6 +12,7 @@ from graphvis.analysis.folding.applying import Folding, Part
 from graphvis.analysis.folding.boxes import Boxes
 from graphvis.analysis.folding.breadth import burden, is_wide
 from graphvis.analysis.folding.calls import number_calls
+from graphvis.analysis.folding.exemplars import Exemplars
 from graphvis.analysis.folding.labels import label
 from graphvis.analysis.folding.loose import Loose
 from graphvis.analysis.folding.opening import Opening, forced
@@ -85,18 +86,19 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
         ranks[unit] = rank
     alike = Alike(whole, modules, ranks, selection.modules)
     must = forced(whole, modules, selection.modules)
-    loose = Loose(whole, modules.homes)
+    loose = Loose(whole, modules)
+    exemplars = Exemplars(whole, modules, alike)
     if depth is not None:
         opening = Opening(whole, modules, alike, loose, must)
         opening.deepen(lambda module: modules.level(module) < depth)
-        boxes = _tidied(whole, modules, opening)
+        boxes = _tidied(whole, modules, exemplars, opening)
     else:
 
         def choose(least: int) -> Boxes:
-            return _chosen(whole, modules, Opening(whole, modules, alike, loose, must), least, most)
+            return _chosen(whole, modules, exemplars, Opening(whole, modules, alike, loose, must), least, most)
 
         boxes = _clearest(choose, wishes.least)
-    return _freeze(whole, modules, boxes, keep(whole, selection.units) if focus else None)
+    return _freeze(whole, modules, exemplars, boxes, keep(whole, selection.units) if focus else None)
 
 
 def _clearest(choose: Callable[[int], Boxes], least: int) -> Boxes:
@@ -118,21 +120,21 @@ def _clearest(choose: Callable[[int], Boxes], least: int) -> Boxes:
     return best
 
 
-def _chosen(whole: Whole, modules: Modules, opening: Opening, least: int, most: int) -> Boxes:
+def _chosen(whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening, least: int, most: int) -> Boxes:
     opening.choose(least, most)
-    boxes = _tidied(whole, modules, opening)
+    boxes = _tidied(whole, modules, exemplars, opening)
     shown = 0
     while boxes.count < least and opening.boxes > shown:  # tidying takes away some of what was opened
         shown = opening.boxes
         opening.choose(shown + least - boxes.count, most)
-        boxes = _tidied(whole, modules, opening)
+        boxes = _tidied(whole, modules, exemplars, opening)
     squeeze(boxes, most)
     _thin(boxes)
     return boxes
 
 
-def _tidied(whole: Whole, modules: Modules, opening: Opening) -> Boxes:
-    boxes = Boxes(whole, modules, opening)
+def _tidied(whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening) -> Boxes:
+    boxes = Boxes(whole, modules, exemplars, opening)
     tidy(boxes)
     return boxes
 
@@ -145,11 +147,13 @@ def _thin(boxes: Boxes) -> None:
         squeeze(boxes, max(_ENOUGH, count * 3 // 4))
 
 
-def _freeze(whole: Whole, modules: Modules, boxes: Boxes, kept: Collection[int] | None) -> Folding:
+def _freeze(
+    whole: Whole, modules: Modules, exemplars: Exemplars, boxes: Boxes, kept: Collection[int] | None
+) -> Folding:
     """Groups in the order of their first nodes; what is one unit stays as it is."""
     counts = [0] * len(boxes.boxes)
     shown = [kept is None] * len(boxes.boxes)
-    of, units = boxes.of, whole.units
+    of, units = [boxes.of[unit] for unit in exemplars.of], whole.units
     for node, unit in enumerate(units):
         if node == unit:
             counts[of[unit]] += 1
@@ -182,7 +186,7 @@ def _freeze(whole: Whole, modules: Modules, boxes: Boxes, kept: Collection[int] 
         groups=tuple(groups),
         parts=parts,
         clusters=clusters,
-        stations=tuple([boxes.stations[home] for home in map(modules.homes.__getitem__, units)]),
-        seats=tuple(boxes.seats),
+        stations=tuple([exemplars.stations[home] for home in map(modules.homes.__getitem__, units)]),
+        seats=tuple(exemplars.seats),
         dropped=frozenset(dropped),
     )

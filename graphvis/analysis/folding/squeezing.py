@@ -139,5 +139,5 @@ class _Flows:
                     self.merge(number, row[start])
 
     def _by_size(self) -> Iterable[int]:
-        alive = ((len(box.units), number) for number, box in enumerate(self._boxes.boxes) if box is not None)
+        alive = ((box.size, number) for number, box in enumerate(self._boxes.boxes) if box is not None)
         return [number for _, number in sorted(alive)]
