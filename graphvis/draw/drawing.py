@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,17 @@ if TYPE_CHECKING:
     from graphvis.picture.layout import Placement
     from graphvis.picture.scene import Scene
 
-_FEW = 30
-"""Nodes up to which a picture is drawn as it is, without a look at its modules."""
+
+class _Picture:
+    """A scene and, once somebody asks, where everything in it is."""
+
+    def __init__(self, scene: Scene, lay_out: Callable[[Scene], Placement]) -> None:
+        self.scene = scene
+        self._lay_out = lay_out
+
+    @cached_property
+    def placement(self) -> Placement:
+        return self._lay_out(self.scene)
 
 
 class Drawing:
@@ -46,6 +56,7 @@ class Drawing:
         self.theme = theme
         self.engine = engine
         self.view = view or View()
+        self._pictures: dict[int, tuple[Drawable, _Picture]] = {}
 
     def render(self, format: str, variant: Variant = "pair") -> bytes:  # noqa: A002  # Graphviz's own word
         """One file; arguments and errors as of :func:`render`."""
@@ -55,10 +66,10 @@ class Drawing:
         if format == "json":
             return b"".join(to_json(self.drawable, variant))
         if format == "dot":
-            shown = self._scene if self.view.asked or self.view.layout == "combined" else self._whole
+            shown = self._outline if self.view.asked or self.view.layout == "combined" else self._whole
             return dot.write(shown, half).encode()
         if format == "mmd":
-            return mermaid.write(self._scene, half).encode()
+            return mermaid.write(self._outline, half).encode()
         if format == "svg":
             return self.to_svg(self.theme, narrow=variant == "narrow", half=half).encode()
         if format == "html":
@@ -86,39 +97,57 @@ class Drawing:
             scene = msgspec.structs.replace(scene, metadata=metadata)
         return svg.write(scene, self._placement, theme=theme, narrow=narrow, half=half)
 
-    @cached_property
+    @property
     def _whole(self) -> Scene:
         """All of it, for tools."""
-        from graphvis.picture.style import scene_of
+        return self._picture_of(self.drawable).scene
 
-        return scene_of(self.drawable)
-
-    @cached_property
+    @property
     def _scene(self) -> Scene:
         """What a person is shown."""
-        from graphvis.picture.style import scene_of
-
-        view = self.view
-        folds = view.asked or (view.fold and _size(self.drawable) > _FEW)
-        if not folds:
-            self._refuse(_fewest_boxes(self.drawable))  # before the work that it would be
-        if view.layout == "combined":
-            from graphvis.picture.style import scene_of_both
-
-            scene = scene_of_both(self.drawable, self._folded if folds else None)
-        elif folds:
-            scene = scene_of(self._folded.drawable)
-        else:
-            scene = self._whole
-        self._refuse(len(scene.boxes))
-        return scene
+        return self._picture.scene
 
     @cached_property
-    def _folded(self) -> Folded[Drawable]:
-        from graphvis.analysis.folding import trace_fold
+    def _outline(self) -> Scene:
+        """What a person is shown by tools that lay out by themselves: which fold is clear is guessed, not measured."""
+        return self._shown(measured=False).scene
+
+    @cached_property
+    def _picture(self) -> _Picture:
+        return self._shown(measured=self.view.layout != "combined")
+
+    def _shown(self, *, measured: bool) -> _Picture:
+        from graphvis.picture.style import scene_of_both
+
+        folds = self.view.fold or self.view.asked
+        if not folds:
+            self._refuse(_fewest_boxes(self.drawable))  # before the work that it would be
+        folded = self._fold(self._width_of if measured else None) if folds else None
+        if self.view.layout == "combined":
+            picture = _Picture(scene_of_both(self.drawable, folded), self._lay_out)
+        else:
+            picture = self._picture_of(self.drawable if folded is None else folded.drawable)
+        self._refuse(len(picture.scene.boxes))
+        return picture
+
+    def _fold(self, measure: Callable[[Drawable], float] | None) -> Folded[Drawable]:
+        from graphvis.analysis.folding import Wishes, trace_fold
 
         view = self.view
-        return trace_fold(self.drawable, depth=view.depth, expand=view.expand, focus=view.focus)
+        return trace_fold(self.drawable, Wishes(depth=view.depth, expand=view.expand, focus=view.focus), measure)
+
+    def _width_of(self, shown: Drawable) -> float:
+        picture = self._picture_of(shown)
+        self._refuse(len(picture.scene.boxes))
+        return picture.placement.width
+
+    def _picture_of(self, shown: Drawable) -> _Picture:
+        """The picture of the drawable, folded or not: what was measured is not laid out again."""
+        from graphvis.picture.style import scene_of
+
+        if id(shown) not in self._pictures:
+            self._pictures[id(shown)] = shown, _Picture(scene_of(shown), self._lay_out)
+        return self._pictures[id(shown)][1]
 
     def _refuse(self, boxes: int) -> None:
         if self.view.limit and boxes > MOST_BOXES:
@@ -128,20 +157,18 @@ class Drawing:
                 " (--no-limit).",
             )
 
-    @cached_property
+    @property
     def _placement(self) -> Placement:
+        return self._picture.placement
+
+    def _lay_out(self, scene: Scene) -> Placement:
         from graphvis.picture import layout, measure
 
-        boxes = len(self._scene.boxes)
+        boxes = len(scene.boxes)
         fewer = "" if boxes <= layout.FINE else " (depth or focus makes it fewer)"
         timeout = layout.TIMEOUT if self.view.limit else math.inf
         with telling(f"laying out {boxes:,} boxes{fewer}", None) as step:
-            return layout.lay_out(measure.measure(self._scene), self.engine, timeout=timeout, told=step)
-
-
-def _size(drawable: Drawable) -> int:
-    """How many nodes there are to draw."""
-    return len(drawable.nodes) if isinstance(drawable, Comparison) else len(_graph_of(drawable).kinds)
+            return layout.lay_out(measure.measure(scene), self.engine, timeout=timeout, told=step)
 
 
 def _fewest_boxes(drawable: Drawable) -> int:

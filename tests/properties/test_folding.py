@@ -196,7 +196,7 @@ def test_cuts_verdicts_and_reach_of_a_program_are_those_of_the_whole(truth: Trut
     trace.pause()
     graph = join(walker.walk(loss, named, also=named, number=trace.number, memory=trace.memory), trace.freeze())
     check(graph, wish)
-    folded = fold(diagnosis, most=wish.most, least=wish.least, depth=wish.depth)
+    folded = fold(diagnosis, Wishes(most=wish.most, least=wish.least, depth=wish.depth))
     assert folded.verdicts == diagnosis.verdicts
     assert folded.cuts == diagnosis.cuts
     assert len(folded.conflicts) == len(diagnosis.conflicts)
@@ -212,7 +212,7 @@ def test_both_sides_of_a_comparison_are_folded_alike(before: Graph, after: Graph
     """The same boxes on both sides, and each side as it would be by itself."""
     pairs = match_by_structure(before, after)
     whole = unite(Moment(graph=before), Moment(graph=after), pairs, "structure")
-    folded = fold(whole, most=wish.most, least=wish.least, depth=wish.depth)
+    folded = fold(whole, Wishes(most=wish.most, least=wish.least, depth=wish.depth))
     folded.check()
     for side, graph in (("before", before), ("after", after)):
         assert sorted(index for pair in folded.nodes if (index := getattr(pair, side)) is not None) == list(
@@ -238,10 +238,10 @@ def test_alike_blocks_are_drawn_once(times: int, template: Any) -> None:
     with record() as trace:
         loss = model(x).sum()
     graph = join(walker.walk(loss, named, number=trace.number), trace.freeze())
-    closed = fold(graph, depth=1)
+    closed = fold(graph, Wishes(depth=1))
     assert [fold.times for fold in closed.folds.values() if fold.kind == "blocks"] == [times]
     (blocks,) = (fold for fold in closed.folds.values() if fold.kind == "blocks")
     assert blocks.parameters == len(named)
-    opened = fold(graph, depth=9)
+    opened = fold(graph, Wishes(depth=9))
     assert all(fold.times % times == 0 for fold in opened.folds.values() if any("inner" in m for m in fold.modules))
     assert "leaf" not in [kind for i, kind in enumerate(opened.kinds) if opened.names[i] in named]

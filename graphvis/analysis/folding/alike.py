@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from graphvis.analysis.folding.tree import Modules
 from graphvis.analysis.folding.whole import NONE, Whole
@@ -50,14 +51,16 @@ class Alike:
 
     def _grouped(self, children: Sequence[int]) -> list[list[int]]:
         modules = self._modules
-        numbered = [child for child in children if modules.number(child) >= 0]
-        numbered.sort(key=lambda child: (modules.family(child), modules.number(child)))
+        series = {child: found for child in children if (found := modules.series(child)) is not None}
+        numbered = sorted(series, key=series.__getitem__)
         rows: list[list[int]] = []
         known: dict[tuple[int, ...], list[int]] = {}
         apart: frozenset[int] | None = None
         for child in numbered:
             signature = self._signature(child) if len(numbered) > 1 else ()
             row = known.get(signature) if signature else None
+            if row is None and rows and len(numbered) > 1 and self._grows(child, rows[-1][-1]):
+                row = rows[-1]
             # What stands between two with a gap of numbers would have to go back and forth.
             if row is not None and not (row is rows[-1] and self._follows(child, row[-1])):
                 apart = self._apart(children) if apart is None else apart
@@ -72,7 +75,42 @@ class Alike:
 
     def _follows(self, child: int, last: int) -> bool:
         modules = self._modules
-        return modules.is_round(child) or modules.number(child) == modules.number(last) + 1
+        one, other = modules.series(last), modules.series(child)
+        return modules.is_round(child) or (one is not None and other == (one[0], one[1] + 1))
+
+    @cached_property
+    def _formless(self) -> list[int]:
+        return _looks(self._whole, self._faces, formless=True)
+
+    def _grows(self, child: int, last: int) -> bool:
+        """Whether it is what the last one is, and takes all that that takes and that too, as in a dense block."""
+        if not self._follows(child, last) or self._modules.is_round(child):
+            return False
+        taken, before = self._sources(child), self._sources(last)
+        return bool(before) and taken >= before | {last} and self._shape(child) == self._shape(last)
+
+    def _sources(self, module: int) -> set[int]:
+        """The siblings that a module takes something from, and what else it takes, as the complement of its unit."""
+        modules, around = self._modules, self._modules.parents[module]
+        found: set[int] = set()
+        for unit in modules.units(module):
+            for one in self._whole.inputs[unit]:
+                if one >= 0 and not modules.has(module, home := modules.homes[one]):
+                    while modules.parents[home] not in (around, NONE):
+                        home = modules.parents[home]
+                    found.add(home if modules.parents[home] == around else ~one)
+        return found
+
+    def _shape(self, module: int) -> tuple[int, ...]:
+        """What it is like inside, however much comes in."""
+        members = self.members(module)
+        places = {unit: place for place, unit in enumerate(members)}
+        labels = self._labels(module)
+        found: list[int] = []
+        for unit in members:
+            inside = [places[one] for one in self._whole.inputs[unit] if one in places]
+            found += (self._formless[unit], labels[self._modules.homes[unit]], len(inside), *inside)
+        return tuple(found)
 
     def _apart(self, children: Sequence[int]) -> frozenset[int]:
         """Those of some siblings that take nothing from another, on whatever way through the module around them."""
@@ -134,8 +172,8 @@ class Alike:
         }
 
 
-def _looks(whole: Whole, faces: dict[object, int]) -> list[int]:
-    """A number for what each unit is, apart from where it stands: equal ones look alike."""
+def _looks(whole: Whole, faces: dict[object, int], formless: bool = False) -> list[int]:
+    """A number for what each unit is, apart from where it stands: equal ones look alike; `formless` whatever shape."""
     found = [0] * len(whole.units)
     kinds, names, classes = whole.kinds, whole.names, whole.classes
     sources = {source for source, _ in whole.cuts}
@@ -143,7 +181,9 @@ def _looks(whole: Whole, faces: dict[object, int]) -> list[int]:
     for node, unit in enumerate(whole.units):
         if node == unit:
             info = whole.tensors.get(unit)
-            what: object = names[unit] if info is None else (info.shape, info.dtype, info.requires_grad)
+            what: object = (
+                names[unit] if info is None else (() if formless else info.shape, info.dtype, info.requires_grad)
+            )
             found[unit] = faces.setdefault((kinds[unit], what, classes[unit]), len(faces))
     for unit in {*sources, *targets, *whole.held}:
         told = (found[unit], unit in sources, unit in targets, unit in whole.held)

@@ -18,16 +18,6 @@ _APART = 24.0
 _LANE = 30.0
 """Room that a link takes where it passes boxes."""
 _PAGE = 720.0
-_FOLLOWED = 38
-_TANGLE = 14.0
-"""For each link more than an eye follows."""
-
-
-def burden(boxes: Boxes) -> float:
-    """The width of the widest rank in SVG units, about, and more where there are many links."""
-    onward, back = boxes.flows()
-    links = sum(map(len, onward))
-    return breadth(boxes, onward, back) + _TANGLE * max(0, links - _FOLLOWED)
 
 
 def breadth(boxes: Boxes, onward: Sequence[set[int]], back: Sequence[set[int]]) -> float:

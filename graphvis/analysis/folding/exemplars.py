@@ -51,10 +51,14 @@ class Exemplars:
     def _linked(self, whole: Whole, modules: Modules) -> list[tuple[int, int]]:
         of, between = self.of, Repeats(self.seats).between
         at = [self.stations[home] for home in modules.homes]
+        again = [any(place for _, place in station) for station in self.seats]
         found: dict[tuple[int, int], None] = {}
         for unit, inputs in enumerate(whole.inputs):
             here, station = of[unit], at[unit]
             for one in inputs:
-                if one >= 0 and (not station or not at[one] or not between(station, at[one])):
+                if one < 0:
+                    continue
+                other = at[one]
+                if not (again[station] if station == other else between(station, other)):
                     found[of[one], here] = None
         return [link for link in found if link[0] != link[1]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
@@ -11,24 +11,14 @@ from msgspec.structs import replace
 from graphvis.analysis.comparing import single, unite
 from graphvis.analysis.folding.applying import Folding, apply_to_moment, quotient
 from graphvis.analysis.folding.partitioning import Wishes, partition
-from graphvis.analysis.folding.whole import places_of, whole_of, whole_of_graph
+from graphvis.analysis.folding.whole import Whole, places_of, whole_of, whole_of_graph
 from graphvis.collecting import uncollected
 from graphvis.model import Comparison, Conflict, Diagnosis, Drawable, Graph, Moment
 
 _Any = TypeVar("_Any", bound=Drawable)
 
-_LEAST = 22
 
-
-def fold(
-    drawable: _Any,
-    *,
-    depth: int | None = None,
-    expand: Collection[str] = (),
-    focus: str | None = None,
-    most: int = 60,
-    least: int = _LEAST,
-) -> _Any:
+def fold(drawable: _Any, wishes: Wishes | None = None, measure: Callable[[Drawable], float] | None = None) -> _Any:
     """The same drawable with groups of its nodes as one node each.
 
     What has few nodes comes back as it is. Around cuts, conflicts and parameters that get no gradient it stays open,
@@ -36,17 +26,15 @@ def fold(
 
     Args:
         drawable: a Graph, Moment, Comparison or Diagnosis.
-        depth: open every module down to this many levels (a list of modules is none), whatever comes of it.
-        expand: patterns of paths of modules that are to be open, e.g. ``h.3`` or ``h.*.attn``.
-        focus: the path of a module, or the name of a tensor or function: what has nothing to do with it is left out.
-        most: boxes that a reader can take in; more only where findings ask for it.
-        least: boxes below which more is shown.
+        wishes: how somebody wants it; None to choose all by the size.
+        measure: tells how wide a picture of a folded drawable is, in SVG units; None to guess. It is called a few
+            times, and what comes back is one that it was called with, where it was called.
 
     Raises:
-        SelectionError: if nothing fits `expand` or `focus`.
+        SelectionError: if nothing fits what somebody wants to see.
         TypeError: if it is of a kind that cannot be folded.
     """
-    return trace_fold(drawable, depth=depth, expand=expand, focus=focus, most=most, least=least).drawable
+    return trace_fold(drawable, wishes, measure).drawable
 
 
 class Folded(msgspec.Struct, Generic[_Any], frozen=True):
@@ -63,26 +51,36 @@ class Folded(msgspec.Struct, Generic[_Any], frozen=True):
 
 
 def trace_fold(
-    drawable: _Any,
-    *,
-    depth: int | None = None,
-    expand: Collection[str] = (),
-    focus: str | None = None,
-    most: int = 60,
-    least: int = _LEAST,
+    drawable: _Any, wishes: Wishes | None = None, measure: Callable[[Drawable], float] | None = None
 ) -> Folded[_Any]:
     """Like :func:`fold`, with where everything went."""
-    wishes = Wishes(depth=depth, expand=tuple(expand), focus=focus, most=most, least=least)
-    with uncollected():
-        return cast("Folded[_Any]", _fold(drawable, wishes))
-
-
-def _fold(drawable: Drawable, wishes: Wishes) -> Folded[Any]:
-    if isinstance(drawable, Diagnosis):
-        return _fold_diagnosis(drawable, wishes)
-    if not isinstance(drawable, (Graph, Moment, Comparison)):
+    if not isinstance(drawable, (Graph, Moment, Comparison, Diagnosis)):
         raise TypeError(f"a {type(drawable).__name__} cannot be folded")
-    folding = partition(whole_of(drawable), wishes)
+    if isinstance(drawable, Diagnosis) and drawable.graph is None:
+        return unfolded(drawable)
+    made: list[tuple[Folding | None, Folded[Any]]] = []
+
+    def measured(folding: Folding | None) -> float:
+        assert measure is not None
+        made.append((folding, _applied(drawable, folding)))
+        return measure(made[-1][1].drawable)
+
+    with uncollected():
+        folding = partition(_whole(drawable), wishes or Wishes(), measured if measure is not None else None)
+        folded = next((folded for known, folded in made if known is folding), None)
+        return cast("Folded[_Any]", folded or _applied(drawable, folding))
+
+
+def _whole(drawable: Graph | Moment | Comparison | Diagnosis) -> Whole:
+    if not isinstance(drawable, Diagnosis):
+        return whole_of(drawable)
+    assert drawable.graph is not None
+    whole = whole_of_graph(drawable.graph)
+    whole.held |= {whole.units[one.index] for one in drawable.conflicts if one.index is not None}
+    return whole
+
+
+def _applied(drawable: Graph | Moment | Comparison | Diagnosis, folding: Folding | None) -> Folded[Any]:
     if folding is None:
         return unfolded(drawable)
     if isinstance(drawable, Comparison):
@@ -90,6 +88,8 @@ def _fold(drawable: Drawable, wishes: Wishes) -> Folded[Any]:
     if isinstance(drawable, Moment):
         moment, found = apply_to_moment(drawable, folding)
         return Folded(moment, (found.nodes,))
+    if isinstance(drawable, Diagnosis):
+        return _fold_diagnosis(drawable, folding)
     found = quotient(drawable, folding)
     return Folded(found.graph, (found.nodes,))
 
@@ -107,16 +107,9 @@ def graphs_of(drawable: Drawable) -> tuple[Graph, ...]:
     return (graph,) if isinstance(graph, Graph) else ()
 
 
-def _fold_diagnosis(diagnosis: Diagnosis, wishes: Wishes) -> Folded[Diagnosis]:
-    graph = diagnosis.graph
-    if graph is None:
-        return unfolded(diagnosis)
-    whole = whole_of_graph(graph)
-    whole.held |= {whole.units[one.index] for one in diagnosis.conflicts if one.index is not None}
-    folding = partition(whole, wishes)
-    if folding is None:
-        return unfolded(diagnosis)
-    found = quotient(graph, folding)
+def _fold_diagnosis(diagnosis: Diagnosis, folding: Folding) -> Folded[Diagnosis]:
+    assert diagnosis.graph is not None
+    found = quotient(diagnosis.graph, folding)
     conflicts = tuple(_moved(conflict, found.nodes) for conflict in diagnosis.conflicts)
     return Folded(replace(diagnosis, graph=found.graph, conflicts=conflicts), (found.nodes,))
 

@@ -107,7 +107,7 @@ def _enclose(whole: Whole, order: Sequence[int], found: dict[int, str], before: 
             near = {before[one] for one in whole.inputs[unit] if one in before}
             after = behind.get(unit)
             prefix = after if after in near else min(near, default=None)
-            if after is not None and near == {after}:
+            if after is not None and after in near:
                 found[unit] = after
         if prefix is not None:
             before[unit] = prefix
@@ -126,6 +126,7 @@ def _infer(whole: Whole, order: Sequence[int], owners: Mapping[int, str], labels
     behind = _labels_behind(whole, functions, known)
     ranks = {unit: rank for rank, unit in enumerate(functions)}
     before: dict[int, str] = {}
+    consumers = whole.consumers()
     for unit in functions:
         path = known.get(unit)
         if path is None:
@@ -133,8 +134,9 @@ def _infer(whole: Whole, order: Sequence[int], owners: Mapping[int, str], labels
             if not came:
                 continue
             latest = max(came, key=ranks.__getitem__) if len(came) > 1 else came[0]
+            into = known.get(consumers[unit], "") if len(came) > 1 else ""
             others = tuple([before[one] for one in came if one != latest]) if len(came) > 1 else ()
-            path = _between(before[latest], others, behind.get(unit, ""))
+            path = _between(before[latest], others, behind.get(unit, ""), into)
             if latest not in known and not path.startswith(labels[latest]) and labels[latest].startswith(path):
                 path = labels[latest]  # whatever follows the end of a block is its end too
             before[unit] = before[latest]
@@ -177,18 +179,21 @@ def _labels_behind(whole: Whole, functions: Sequence[int], known: Mapping[int, s
 
 
 @lru_cache(maxsize=1 << 14)
-def _between(latest: str, others: tuple[str, ...], after: str) -> str:
+def _between(latest: str, others: tuple[str, ...], after: str, into: str) -> str:
     """The module of a function that lies behind functions of some modules and in front of one of another.
 
     Args:
         latest: the module of the function right before it.
         others: the modules of what else comes in.
         after: the module of the nearest one behind it; empty where there is none.
+        into: the module of the only one that takes what it brings together; empty where it does not.
     """
     near = [one for one in (*others, after) if one and one != latest]
     if not near:
         return latest.rpartition(".")[0] if after else ""
     shared = max((_common(latest, one) for one in near), key=len)
+    if shared and into.startswith(shared + ".") and (first := into[len(shared) + 1 :].partition("."))[2]:
+        return f"{shared}.{first[0]}"  # a block begins by bringing together what it takes
     if shared == latest:
         return shared
     block = _block_within(latest, shared)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 
 import msgspec
@@ -10,14 +9,15 @@ import msgspec
 from graphvis.analysis.folding.alike import Alike
 from graphvis.analysis.folding.applying import Folding, Part
 from graphvis.analysis.folding.boxes import Boxes
-from graphvis.analysis.folding.breadth import burden, is_wide
+from graphvis.analysis.folding.breadth import is_wide
 from graphvis.analysis.folding.calls import number_calls
+from graphvis.analysis.folding.choosing import PAGE, Way, clearest, ways
 from graphvis.analysis.folding.exemplars import Exemplars
 from graphvis.analysis.folding.labels import label
 from graphvis.analysis.folding.loose import Loose
 from graphvis.analysis.folding.opening import Opening, forced
 from graphvis.analysis.folding.selecting import keep, select
-from graphvis.analysis.folding.squeezing import join_peers, squeeze, tidy
+from graphvis.analysis.folding.squeezing import squeeze, tidy
 from graphvis.analysis.folding.steps import number_steps
 from graphvis.analysis.folding.tree import Modules, dissolve
 from graphvis.analysis.folding.whole import Whole
@@ -25,20 +25,6 @@ from graphvis.analysis.folding.words import title
 
 FEW = 30
 """Nodes up to which everything is shown, whatever it is; above that modules are boxes, where modules are known."""
-
-_ENOUGH = 20
-"""Boxes that are never too many."""
-_MOST_LINKS = 80
-"""Links that an eye can follow, among as many boxes as a picture has."""
-_BURDEN = 960.0
-"""Width, and what stands for links, that the eye takes in at once."""
-_STRETCH = 1.5
-"""How bad it is to be twice too wide, where it is 1 to tell nothing: a third too wide is as bad as half the boxes."""
-_TRIES = (
-    (1.0, False, 0.0), (0.7, False, 0.0), (1.0, True, 0.0), (0.6, True, 0.0), (0.35, True, 0.0),
-    (0.35, True, 0.6), (0.35, True, 0.35),
-)  # fmt: skip
-"""One after the other: the share of the wanted boxes that is opened, whether peers are joined, the share that stays."""
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +45,17 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     least: int = 22
 
 
-def partition(whole: Whole, wishes: Wishes) -> Folding | None:
+def partition(whole: Whole, wishes: Wishes, measure: Callable[[Folding | None], float] | None = None) -> Folding | None:
     """A partition of which people can take in the groups, as far as findings allow it.
 
+    Args:
+        whole: the units.
+        wishes: how somebody wants it.
+        measure: tells how wide a picture of a partition is, in SVG units, or of the whole as it is; None to guess.
+            It is called a few times.
+
     Returns:
-        The partition; None where there is so little that nothing need be folded.
+        The partition, where it was measured the very same; None where there is so little that nothing need be folded.
 
     Raises:
         SelectionError: if nothing fits `expand` or `focus`.
@@ -71,10 +63,9 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
     order = whole.order()
     depth, focus, most = wishes.depth, wishes.focus, wishes.most
     asked = depth is not None or focus is not None or bool(wishes.expand)
-    if len(order) <= min(FEW, most) and not asked and not is_wide(whole, order):
-        return None
     labels = label(whole, order)
-    if len(order) <= most and not asked and not any(labels):
+    few = len(order) <= min(FEW, most) or (len(order) <= most and not any(labels))
+    if few and not asked and not (is_wide(whole, order) if measure is None else measure(None) > PAGE):
         return None
     dissolve(whole, labels)
     number_steps(whole, order, labels)
@@ -86,38 +77,30 @@ def partition(whole: Whole, wishes: Wishes) -> Folding | None:
         ranks[unit] = rank
     alike = Alike(whole, modules, ranks, selection.modules)
     must = forced(whole, modules, selection.modules)
-    loose = Loose(whole, modules)
     exemplars = Exemplars(whole, modules, alike)
+    loose = Loose(whole, modules)
+    kept = keep(whole, selection.units) if focus else None
+
+    def opened() -> Opening:
+        return Opening(whole, modules, alike, loose, must)
+
     if depth is not None:
-        opening = Opening(whole, modules, alike, loose, must)
+        opening = opened()
         opening.deepen(lambda module: modules.level(module) < depth)
-        boxes = _tidied(whole, modules, exemplars, opening)
-    else:
+        return _freeze(whole, modules, exemplars, _tidied(whole, modules, exemplars, opening), kept)
 
-        def choose(least: int) -> Boxes:
-            return _chosen(whole, modules, exemplars, Opening(whole, modules, alike, loose, must), least, most)
+    def choose(least: int) -> Boxes:
+        return _chosen(whole, modules, exemplars, opened(), least, most)
 
-        boxes = _clearest(choose, wishes.least)
-    return _freeze(whole, modules, exemplars, boxes, keep(whole, selection.units) if focus else None)
+    made: dict[Way, Folding] = {}
 
+    def folding(way: Way) -> Folding:
+        if way not in made:
+            made[way] = _freeze(whole, modules, exemplars, way.boxes, kept)
+        return made[way]
 
-def _clearest(choose: Callable[[int], Boxes], least: int) -> Boxes:
-    """The first choice that is neither too wide nor tells too little; where none is, the one that is least so."""
-    lightest, best = math.inf, None
-    for share, joined, squeezed in _TRIES:
-        boxes = choose(round(least * share))
-        if joined:
-            join_peers(boxes)
-        if squeezed:
-            squeeze(boxes, round(least * squeezed))
-        excess = max(0.0, burden(boxes) / _BURDEN - 1)
-        fault = _STRETCH * excess + max(0.0, 1 - boxes.count / _ENOUGH)
-        if fault < lightest:
-            lightest, best = fault, boxes
-        if not excess:  # those that follow show less
-            break
-    assert best is not None
-    return best
+    measured = None if measure is None else lambda way: measure(folding(way))
+    return folding(clearest(ways(choose, wishes.least), len(whole.units), measured))
 
 
 def _chosen(whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening, least: int, most: int) -> Boxes:
@@ -129,7 +112,6 @@ def _chosen(whole: Whole, modules: Modules, exemplars: Exemplars, opening: Openi
         opening.choose(shown + least - boxes.count, most)
         boxes = _tidied(whole, modules, exemplars, opening)
     squeeze(boxes, most)
-    _thin(boxes)
     return boxes
 
 
@@ -137,14 +119,6 @@ def _tidied(whole: Whole, modules: Modules, exemplars: Exemplars, opening: Openi
     boxes = Boxes(whole, modules, exemplars, opening)
     tidy(boxes)
     return boxes
-
-
-def _thin(boxes: Boxes) -> None:
-    """Fewer boxes where each has to do with each, as in a network of dense blocks: nobody can follow so many links."""
-    count = boxes.count + 1
-    while _ENOUGH < boxes.count < count and sum(map(len, boxes.flows()[0])) > _MOST_LINKS:
-        count = boxes.count
-        squeeze(boxes, max(_ENOUGH, count * 3 // 4))
 
 
 def _freeze(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from graphvis.analysis.folding.boxes import Box, Boxes
 from graphvis.analysis.folding.breadth import ranks_of
+from graphvis.model.graph import FoldKind
 
 
 def tidy(boxes: Boxes) -> None:
@@ -36,6 +37,12 @@ def squeeze(boxes: Boxes, most: int) -> None:
     flows.contract(most)
     flows.gather(most)
     flows.bundle(most)
+    boxes.settle()
+
+
+def join_parameters(boxes: Boxes) -> None:
+    """Put parameters together that the same box takes, and nothing else."""
+    _Flows(boxes).gather(1, "parameters")
     boxes.settle()
 
 
@@ -109,11 +116,11 @@ class _Flows:
                     self.merge(number, into)
                     rounds = True
 
-    def gather(self, most: int) -> None:
-        """Put boxes together that stand between the same others."""
+    def gather(self, most: int, kind: FoldKind | None = None) -> None:
+        """Put boxes together that stand between the same others; only those of a kind, where one is given."""
         places: dict[object, int] = {}
         for number, box in enumerate(self._boxes.boxes):
-            if self._count <= most or box is None or box.fixed:
+            if self._count <= most or box is None or box.fixed or (kind is not None and box.kind != kind):
                 continue
             key = (box.home, box.mask, box.times, frozenset(self._onward[number]), frozenset(self._back[number]))
             first = places.setdefault(key, number)

@@ -78,9 +78,14 @@ class Modules:
             module = number
         return module
 
-    def family(self, module: int) -> str:
-        """What stands before its number: ``step``, or nothing."""
-        return self.name(module).rstrip("0123456789–")
+    def series(self, module: int) -> tuple[str, int] | None:
+        """What stands before its number, and that: of ``3``, ``step 3``, and, where modules are in it, ``layer3``."""
+        if self.number(module) < 0 and not self.children[module]:
+            return None
+        name = self.name(module)
+        stem = name.rstrip("0123456789–")
+        number = name[len(stem) :].partition("–")[0]
+        return (stem, int(number)) if number.isdigit() else None
 
     def is_list(self, module: int) -> bool:
         """Whether it has nothing of its own and all in it are numbered."""

@@ -64,11 +64,11 @@ def title(parts: Iterable[str]) -> str:
 def row(names: Sequence[str]) -> str:
     """``h.0–11`` for h.0 to h.11, ``step 1–199``, ``heads.0, 3, …, 27``; of others the first and the last."""
     first, last = names[0], names[-1]
-    split = [name.rpartition(" " if " " in name.rpartition(".")[2] else ".") for name in names]
-    outer, _, number = split[-1]
-    if split[0][0] == outer and number.isdigit() and split[0][2].isdigit():
-        numbers = [found[2] for found in split]
+    outers = [name.rstrip("0123456789–") for name in names]
+    numbers = [name[len(outer) :] for name, outer in zip(names, outers, strict=True)]
+    number = numbers[-1]
+    if outers[0] == outers[-1] and number.isdigit() and numbers[0].isdigit():
         if int(number) - int(numbers[0]) == len(names) - 1 or not all(map(str.isdigit, numbers)):
             return f"{first}–{number}"
         return ", ".join([first, *numbers[1:]] if len(names) <= _TELLING else [first, numbers[1], "…", number])
-    return f"{first} … {number if split[0][0] == outer else '.'.join(last.split('.')[-2:])}"
+    return f"{first} … {number if number and outers[0] == outers[-1] else '.'.join(last.split('.')[-2:])}"

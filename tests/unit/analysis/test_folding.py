@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from torch import nn
 
 from graphvis.analysis.comparing import match_by_structure, single, unite
-from graphvis.analysis.folding import fold
+from graphvis.analysis.folding import Wishes, fold
 from graphvis.analysis.joining import join
 from graphvis.errors import SelectionError
 from graphvis.live import walker
@@ -49,7 +49,7 @@ def test_alike_blocks_are_drawn_once_and_opened() -> None:
 
 def test_a_block_with_a_cut_stands_alone_and_open() -> None:
     graph = models.gpt(cut=(5,))
-    folded = fold(graph, least=1)
+    folded = fold(graph, Wishes(least=1))
     at = boxes(folded)
     assert {
         "|h.0–4",
@@ -103,7 +103,7 @@ def test_a_loop_that_is_cut_is_drawn_once_too() -> None:
 
 
 def test_a_unet_is_its_blocks() -> None:
-    assert {"|down1", "|down2", "|up1", "|up2", "|out"} <= set(boxes(fold(models.unet(), least=1, most=40)))
+    assert {"|down1", "|down2", "|up1", "|up2", "|out"} <= set(boxes(fold(models.unet(), Wishes(least=1, most=40))))
 
 
 def test_what_is_small_stays_as_it_is() -> None:
@@ -112,7 +112,7 @@ def test_what_is_small_stays_as_it_is() -> None:
         y = y.sin()
     graph = walker.walk(y, {"x": x})
     assert fold(graph) is graph
-    assert fold(graph, most=30).folds
+    assert fold(graph, Wishes(most=30)).folds
     lstm = nn.ModuleDict({"emb": nn.Embedding(9, 4), "lstm": nn.LSTM(4, 4, 2), "head": nn.Linear(4, 9)})
     fused = models.graph_of(lstm, lambda: lstm["head"](lstm["lstm"](lstm["emb"](torch.ones(2, 3).long()))[0]).sum())
     assert 20 <= drawn(fused) <= 60
@@ -149,7 +149,7 @@ def judged_twice() -> Graph:
 
 
 def test_each_call_of_a_module_is_by_itself_and_their_parameters_between_them() -> None:
-    folded = fold(judged_twice(), expand=("judge",), least=1)
+    folded = fold(judged_twice(), Wishes(expand=("judge",), least=1))
     ends = [folded.names.index(f"judge.call {number}") for number in (1, 2)]
     assert [folded.folds[end].parameters for end in ends] == [0, 0]
     onto = {source: {folded.targets[edge] for edge in folded.slots_of(source)} for source in ends}
@@ -160,7 +160,7 @@ def test_each_call_of_a_module_is_by_itself_and_their_parameters_between_them() 
 
 @pytest.mark.parametrize("least", [1, 10, 22, 40, 60])
 def test_all_calls_of_a_module_are_open_or_none_is(least: int) -> None:
-    folded = fold(judged_twice(), least=least)
+    folded = fold(judged_twice(), Wishes(least=least))
     shut = [f"judge.call {number}" in folded.names for number in (1, 2)]
     open_ = [any(frame.startswith(f"judge.call {n}") for frame in folded.clusters.values()) for n in (1, 2)]
     assert shut == [not open_[0], not open_[1]]
@@ -170,25 +170,25 @@ def test_all_calls_of_a_module_are_open_or_none_is(least: int) -> None:
 
 def test_depth_opens_levels() -> None:
     graph = models.gpt()
-    assert set(boxes(fold(graph, depth=1))) >= {"|h.0–11", "|wte"}
-    two = fold(graph, depth=2)
+    assert set(boxes(fold(graph, Wishes(depth=1)))) >= {"|h.0–11", "|wte"}
+    two = fold(graph, Wishes(depth=2))
     assert "h.0–11|attn" in boxes(two)
-    assert "h.0–11|attn.qkv" in boxes(fold(graph, depth=3))
+    assert "h.0–11|attn.qkv" in boxes(fold(graph, Wishes(depth=3)))
 
 
 def test_expand_takes_a_block_out_of_its_row() -> None:
-    at = boxes(fold(models.gpt(), expand=("h.3",), least=1))
+    at = boxes(fold(models.gpt(), Wishes(expand=("h.3",), least=1)))
     assert {"|h.0–2", "|h.4–11", "h.3|attn", "h.3|mlp"} <= set(at)
-    at = boxes(fold(models.gpt(), expand=("h.*.attn",), least=1))
+    at = boxes(fold(models.gpt(), Wishes(expand=("h.*.attn",), least=1)))
     assert {"h.0–11|attn.qkv", "h.0–11|mlp"} <= set(at)
 
 
 def test_focus_leaves_out_what_has_nothing_to_do_with_it() -> None:
-    folded = fold(models.gpt(), focus="h.3.attn", least=1)
+    folded = fold(models.gpt(), Wishes(focus="h.3.attn", least=1))
     at = boxes(folded)
     assert "h.3|attn.qkv" in at or "h.3.attn|qkv" in at
     folded.check()
-    alone = fold(models.gpt(), focus="wpe.weight", least=1)
+    alone = fold(models.gpt(), Wishes(focus="wpe.weight", least=1))
     assert "|wpe" not in boxes(alone)
     assert any(name.endswith("wpe.weight") for name in alone.names)
     assert alone.reached >= {alone.names.index("wpe.weight")}
@@ -197,7 +197,7 @@ def test_focus_leaves_out_what_has_nothing_to_do_with_it() -> None:
 @pytest.mark.parametrize("options", [{"focus": "nothing"}, {"expand": ("g.*",)}])
 def test_a_name_that_nothing_fits_is_one_message(options: dict[str, object]) -> None:
     with pytest.raises(SelectionError) as caught:
-        fold(models.gpt(), **options)  # type: ignore[arg-type]
+        fold(models.gpt(), Wishes(**options))  # type: ignore[arg-type]
     assert "wte" in caught.value.fix
 
 
@@ -210,7 +210,7 @@ def test_a_diagnosis_keeps_its_findings_and_its_conflict_in_sight() -> None:
     graph = join(graph, trace.freeze())
     node = next(i for i, name in enumerate(graph.names) if name == "GeluBackward0" and graph.modules[i] == "h.7.mlp")
     diagnosis = Diagnosis(conflicts=(Conflict(effect="raises", node="GeluBackward0", index=node),), graph=graph)
-    folded = fold(diagnosis, least=12)
+    folded = fold(diagnosis, Wishes(least=12))
     assert folded.graph is not None
     found = folded.conflicts[0].index
     assert found is not None
@@ -430,7 +430,7 @@ def test_a_model_s_own_functions_are_in_it_though_a_list_of_models_is_never_call
             x = x + scan(x)
         return x.sum()
 
-    folded = fold(models.graph_of(model, run), least=1)
+    folded = fold(models.graph_of(model, run), Wishes(least=1))
     assert {name for name in folded.names if "step" in name} == set()
 
 
