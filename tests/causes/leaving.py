@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import ctypes
 import json
 import logging
@@ -224,6 +225,43 @@ def _put(found, number):
 
 def _put_again(found, number):
     _put(found, number)
+
+
+@back
+def handed_on_by_a_generator(m):
+    def numbers():
+        for v in h(m):
+            yield v.item() + 1  # CUT
+
+    def handed_on():
+        yield from numbers()
+
+    return (m.v * sum(handed_on())).sum()
+
+
+@back
+def by_a_context_manager(m):
+    @contextlib.contextmanager
+    def norm():
+        yield h(m).norm().item() + 1  # CUT
+
+    with norm() as number:
+        return (m.v * number).sum()
+
+
+@back
+def matched_by_a_pattern(m):
+    match {"norm": h(m).norm().item() + 1}:  # CUT
+        case {"norm": number}:
+            return (m.v * number).sum()
+
+
+@back
+def in_a_list_of_two_names(m):
+    found = []
+    other = found
+    other.append(h(m).norm().item() + 1)  # CUT
+    return (torch.tensor(found) * m.v).sum()
 
 
 @back

@@ -1,4 +1,4 @@
-"""What a call in the source does with its arguments, as far as its name and a function's parameters tell."""
+"""What a statement or a call in the source does with a value: what it assigns, returns, is given, keeps or shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from graphvis.live.recorder.source import Def, called, imported_by
+from graphvis.live.recorder.source import Def, called, imported_by, names_of
 
 CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 # The object that these write is their first argument; what it is written to comes second.
@@ -19,6 +19,28 @@ SHOWING = frozenset(
 )
 BUILTINS = frozenset(vars(builtins))
 _OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, int) for name in dir(kind))  # methods
+
+
+def returned_by(node: ast.AST) -> ast.AST | None:
+    """What a function hands on there to whoever called it."""
+    if isinstance(node, (ast.Return, ast.Yield)):
+        return node.value
+    return node if isinstance(node, ast.YieldFrom) else node.body if isinstance(node, ast.Lambda) else None
+
+
+def assigned_by(node: ast.AST) -> tuple[ast.AST | None, list[ast.AST]]:
+    """What is assigned there, and what to."""
+    if isinstance(node, ast.Assign):
+        return node.value, [*node.targets]
+    if isinstance(node, (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
+        return node.value, [node.target]
+    if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+        return node.iter, [node.target]
+    if isinstance(node, ast.withitem) and node.optional_vars is not None:
+        return node.context_expr, [node.optional_vars]
+    if isinstance(node, ast.Match):
+        return node.subject, [ast.Name(name, ast.Store()) for name in names_of(node)]
+    return None, []
 
 
 def only_keeps(node: ast.Call, file: str) -> bool:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from graphvis.live.recorder.source import Scope, owner_of, statements
 
 _HAND_ON = (
-    ast.Return, ast.Yield, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor,
-    ast.comprehension, ast.Call,
+    ast.Return, ast.Yield, ast.YieldFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For,
+    ast.AsyncFor, ast.comprehension, ast.withitem, ast.Match, ast.Call,
 )  # fmt: skip
 # A variable: the ``id`` of its scope, and its name. Any attribute of a name: its file, and the name. An expression that
 # a value came out of: its ``id``, and no name.

@@ -18,10 +18,12 @@ from graphvis.live.recorder.arguing import (
     GATHERING,
     SAVING,
     SHOWING,
+    assigned_by,
     can_be_filled,
     given,
     of_module,
     only_keeps,
+    returned_by,
 )
 from graphvis.live.recorder.holding import Holding, Step, text_of, values_in
 from graphvis.live.recorder.instructions import Place
@@ -154,20 +156,16 @@ class Returns:
 
     def _step(self, step: Step) -> int:
         """Bind what a step hands on within its function; what it hands on by return."""
-        node, value = step.node, getattr(step.node, "value", None)
-        if isinstance(node, (ast.Return, ast.Yield)):
-            return 0 if value is None else self._read(step, value) & self._running.get(id(step.scope), 0)
-        if isinstance(node, ast.Lambda):
-            return self._read(step, node.body) & self._running.get(id(step.scope), 0)
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
-            if value is not None and (values := self._read(step, value)):
-                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    self._bind(step.scope, step.file, target, values)
-        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
-            if values := self._read(step, node.iter):
-                self._bind(step.scope, step.file, node.target, values)
-        elif isinstance(node, ast.Call):
+        node = step.node
+        if isinstance(node, ast.Call):
             self._call(step, node)
+        elif (handed := returned_by(node)) is not None:
+            return self._read(step, handed) & self._running.get(id(step.scope), 0)
+        else:
+            value, targets = assigned_by(node)
+            if value is not None and (values := self._read(step, value)):
+                for target in targets:
+                    self._bind(step.scope, step.file, target, values)
         return 0
 
     def _read(self, step: Step, node: ast.AST) -> int:
@@ -250,7 +248,7 @@ class Returns:
                 return
             target = inner
         if isinstance(target, ast.Name):
-            roots = memory_of(scope).get(target.id, ()) if written else ()
+            roots = memory_of(scope).get(target.id, ()) if written or into else ()
             for name in (target.id, *roots):
                 owner = owner_of(name, scope, file)
                 self._bind_owned(owner, file, name, values)

@@ -94,6 +94,8 @@ def _own(scope: Scope) -> frozenset[str]:
     for node in statements(scope):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             bound.add(node.id)
+        elif isinstance(node, ast.Match):
+            bound.update(names_of(node))
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             others.update(node.names)
     return frozenset(bound - others)
@@ -146,7 +148,7 @@ def _imported(file: str, kinds: tuple[type[ast.Import | ast.ImportFrom], ...]) -
 
 @lru_cache(maxsize=1024)
 def memory_of(scope: Scope) -> dict[str, list[str]]:
-    """By the names of arrays those of the tensors whose memory they are: ``array = tensor.numpy()``."""
+    """By names those that the same is called by, or the tensors whose memory it is: ``array = tensor.numpy()``."""
     found: dict[str, list[str]] = {}
     for node in statements(scope):
         if isinstance(node, ast.Assign) and (tensor := _shared_by(node.value)) is not None:
@@ -157,8 +159,8 @@ def memory_of(scope: Scope) -> dict[str, list[str]]:
 
 
 def _shared_by(value: ast.expr) -> str | None:
-    """The name of the tensor whose memory an expression hands out."""
-    shared = False
+    """The name of what an expression hands on, or hands out the memory of."""
+    shared = isinstance(value, ast.Name)
     while isinstance(value, (ast.Call, ast.Attribute, ast.Subscript)):
         if isinstance(value, ast.Attribute) and value.attr == "numpy":
             shared = True
@@ -167,6 +169,15 @@ def _shared_by(value: ast.expr) -> str | None:
         else:
             value = value.func if isinstance(value, ast.Call) else value.value
     return value.id if shared and isinstance(value, ast.Name) else None
+
+
+def names_of(node: ast.Match) -> Iterable[str]:
+    """The names that the patterns of a match bind."""
+    for case in node.cases:
+        for inner in ast.walk(case.pattern):
+            name = inner.rest if isinstance(inner, ast.MatchMapping) else getattr(inner, "name", None)
+            if name is not None:
+                yield name
 
 
 class _Scopes:
@@ -225,7 +236,10 @@ def _table(same: Same) -> _Table:
     found: dict[tuple[int | None, ...], ast.AST] = {}
     for node in statements(scope) if scope is not None else ():
         if isinstance(node, (ast.expr, ast.stmt)):  # of a statement and its expression the expression stays
-            found[node.lineno, node.end_lineno, node.col_offset, node.end_col_offset] = node
+            span = node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
+            found[span] = node
+            if isinstance(node, (ast.With, ast.AsyncWith)) and len(node.items) == 1:  # it calls what it enters
+                found[span] = node.items[0].context_expr
     return _Table(scope, [found.get(span) for span in same.code.co_positions()])
 
 
