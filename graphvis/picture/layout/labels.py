@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
 from graphvis.picture.geometry import Place, Point
-from graphvis.picture.layout.placement import Placement, Track, extent, sample
+from graphvis.picture.layout.placement import Placement, Track, extent, sample_closely
 from graphvis.picture.layout.presence import Presence
 from graphvis.picture.measure import Label, Measured, fonts, width
 from graphvis.picture.measure.boxes import LABEL_START
@@ -31,7 +31,7 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
     """
     tracks = dict(placement.tracks)
     homeless = set()
-    ways = {i: sample(track, _SAMPLES) for i, track in tracks.items()}
+    ways = {i: sample_closely(track, _SAMPLES) for i, track in tracks.items()}
     lanes = sorted((y, x, i) for i, way in ways.items() for x, y in way)
     left, right = extent(placement)
     sides = (left, right, max(room, right - left))
@@ -55,6 +55,41 @@ def put(measured: Measured, placement: Placement, there: Presence, room: float) 
         sides = (min(sides[0], found.left), max(sides[1], found.right), sides[2])
         tracks[i] = Track(tracks[i].points, found)
     return msgspec.structs.replace(placement, tracks=tracks), homeless
+
+
+def crowd(
+    measured: Measured, placement: Placement, there: Presence, homeless: Collection[int], reserved: Mapping[int, Track]
+) -> Placement:
+    """The placement with a place for each label that found none: where it covers the least of what else is there.
+
+    What the engine made room for, by its `reserved` tracks, comes first: there the way leads around the words.
+    """
+    tracks = dict(placement.tracks)
+    ways = {i: sample_closely(track, _SAMPLES) for i, track in tracks.items()}
+    for i in sorted(homeless):
+        label, halves = measured.labels[i], there.labels[i]
+        taken = there.obstacles(placement, halves) + there.words(tracks, halves, but=i)
+        lanes = [way for k, way in ways.items() if k != i and there.links[k] & halves]
+        found = [Track(tracks[i].points, place) for place, _ in _places(ways[i], label)]
+        found = [reserved[i], *found] if i in reserved else found
+        covered = {track: _covered(track.label, lanes, taken) for track in found if track.label is not None}
+        if covered:
+            best = min(covered, key=covered.__getitem__)
+            tracks[i] = msgspec.structs.replace(best, covered=covered[best][0] > 0)
+    return msgspec.structs.replace(placement, tracks=tracks)
+
+
+def _covered(place: Place, lanes: list[list[Point]], taken: list[Place]) -> tuple[int, int]:
+    """How much lies in a place, where words and boxes count for any number of lanes; and how many lanes are near it."""
+    within = sum(_passes(way, place, _AIR) for way in lanes)
+    return within + len(lanes) * sum(_meet(place, other) for other in taken), sum(
+        _passes(way, place, _LANES) for way in lanes
+    )
+
+
+def _passes(way: list[Point], place: Place, air: float) -> bool:
+    left, right = place.left - air, place.right + air
+    return any(left < x < right and place.top < y < place.bottom for x, y in way)
 
 
 def _keeps(place: Place, sides: tuple[float, float, float]) -> bool:
@@ -143,7 +178,7 @@ def name_frames(placement: Placement) -> Placement:
     """
     if not placement.frames:
         return placement
-    points = sorted((y, x) for track in placement.tracks.values() for x, y in sample(track, _SAMPLES))
+    points = sorted((y, x) for track in placement.tracks.values() for x, y in sample_closely(track, _SAMPLES))
     taken = [*placement.boxes.values(), *(t.label for t in placement.tracks.values() if t.label is not None)]
     sides = extent(placement)
     names = {}

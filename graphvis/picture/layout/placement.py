@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import msgspec
 
 from graphvis.picture.curves import pieces, point_at
@@ -14,10 +17,12 @@ class Track(msgspec.Struct, frozen=True):
     Attributes:
         points: of cubic Bézier pieces: 1 + 3 n.
         label: the room for its label; None where it has none.
+        covered: whether other links or words are in that room, so that the label needs a ground of its own.
     """
 
     points: tuple[Point, ...]
     label: Place | None = None
+    covered: bool = False
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -41,6 +46,8 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 _SCISSORS = 12.0
+_APART = 6.0
+"""What is between two points of a track at most."""
 
 
 def fit(placement: Placement) -> Placement:
@@ -55,7 +62,7 @@ def fit(placement: Placement) -> Placement:
         max(place.bottom for place in _places(placement)),
         {box: shift(place) for box, place in placement.boxes.items()},
         {
-            i: Track(tuple((x - left, y) for x, y in track.points), track.label and shift(track.label))
+            i: Track(tuple((x - left, y) for x, y in track.points), track.label and shift(track.label), track.covered)
             for i, track in placement.tracks.items()
         },
         {path: shift(place) for path, place in placement.frames.items()},
@@ -81,3 +88,13 @@ def _places(placement: Placement) -> list[Place]:
 def sample(track: Track, steps: int = 12) -> list[Point]:
     """Points of a track: its control points may lie far outside of it."""
     return [point_at(piece, k / steps) for piece in pieces(track.points) for k in range(steps + 1)]
+
+
+def sample_closely(track: Track, least: int = 12) -> list[Point]:
+    """Points so close that no word and no box fits between two; at least so many and one of each piece."""
+    found: list[Point] = []
+    for piece in pieces(track.points):
+        long = sum(math.dist(p, q) for p, q in pairwise(piece))  # at least as long as the piece
+        steps = max(least, math.ceil(long / _APART))
+        found += [point_at(piece, k / steps) for k in range(steps + 1)]
+    return found

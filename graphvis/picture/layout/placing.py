@@ -99,12 +99,14 @@ def _refine(measured: Measured, there: Presence, spacing: Spacing, run: Run) -> 
     at = ports.choose(measured, _pass(measured, spacing, Ports(), run), there)
     placement, homeless = _finish(measured, there, _pass(measured, spacing, at, run))
     if homeless:
-        placement, _ = _finish(measured, there, _pass(measured, spacing, at, run, homeless))
+        placement, _ = _finish(measured, there, _pass(measured, spacing, at, run, homeless), last=True)
     return placement
 
 
-def _finish(measured: Measured, there: Presence, placement: Placement) -> tuple[Placement, set[int]]:
-    """Everything that is ours: ports, ways, labels, dotted lines, the width."""
+def _finish(
+    measured: Measured, there: Presence, placement: Placement, last: bool = False
+) -> tuple[Placement, set[int]]:
+    """Everything that is ours: ports, ways, labels, dotted lines, the width; the `last` time no label stays without."""
     reserved = {i: track for i, track in placement.tracks.items() if track.label is not None}
     routed = routing.route(measured, placement, ports.choose(measured, placement, there), there)
     own = {i: Track(track.points) for i, track in routed.tracks.items()}
@@ -113,11 +115,12 @@ def _finish(measured: Measured, there: Presence, placement: Placement) -> tuple[
     labelled, homeless = labels.put(measured, settled, there, _ROOM)
     back = [i for i, link in enumerate(measured.scene.links) if link.returns]
     if homeless.intersection(back):
-        labelled, homeless = labels.put(measured, storage.lead_far_back(measured, labelled, there, back), there, _ROOM)
-    # What the engine made room for and we did not place better stays as the engine has it.
-    tracks = labelled.tracks | {i: track for i, track in reserved.items() if i in homeless}
-    whole = storage.connect(measured, msgspec.structs.replace(labelled, tracks=tracks), there)
-    return fit(labels.name_frames(labels.hold(measured, whole))), homeless - reserved.keys()
+        far = storage.lead_far_back(measured, labelled, there, back)
+        labelled, homeless = labels.put(measured, far, there, _ROOM)
+    if last:
+        labelled = labels.crowd(measured, labelled, there, homeless, reserved)
+    whole = storage.connect(measured, labelled, there)
+    return fit(labels.name_frames(labels.hold(measured, whole))), homeless
 
 
 def _squeeze(measured: Measured, there: Presence, placement: Placement) -> Placement | None:

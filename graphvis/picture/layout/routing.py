@@ -10,7 +10,7 @@ from itertools import pairwise
 import msgspec
 
 from graphvis.picture.geometry import Place, Point
-from graphvis.picture.layout.placement import Placement, Track, sample
+from graphvis.picture.layout.placement import Placement, Track, sample, sample_closely
 from graphvis.picture.layout.presence import Presence
 from graphvis.picture.layout.source import Ports
 from graphvis.picture.measure import Measured
@@ -157,7 +157,7 @@ def _down(x: float, top: float, bottom: float, whole: bool = False) -> Way:
 
 
 def _is_clear(way: Way, others: list[Place]) -> bool:
-    points = sample(Track(way), _SAMPLES)
+    points = sample_closely(Track(way), _SAMPLES)
     left, right = min(x for x, _ in points) - _CLEAR, max(x for x, _ in points) + _CLEAR
     top, bottom = points[0][1], points[-1][1]
     near = [p for p in others if p.left < right and p.right > left and p.top < bottom and p.bottom > top]

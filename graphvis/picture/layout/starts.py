@@ -8,7 +8,7 @@ import msgspec
 
 from graphvis.picture.geometry import Place, Point
 from graphvis.picture.layout.labels import straddles
-from graphvis.picture.layout.placement import Placement, Track, sample
+from graphvis.picture.layout.placement import Placement, Track, sample_closely
 from graphvis.picture.layout.ports import reach
 from graphvis.picture.layout.presence import Presence
 from graphvis.picture.measure import Measured
@@ -34,7 +34,9 @@ def _settle(measured: Measured, placement: Placement, there: Presence, i: int) -
     tail, start = placement.boxes[link.tail], placement.boxes[link.head]
     halves = there.links[i]
     others = there.obstacles(placement, halves, but=(link.tail, link.head))
-    lanes = [p for k, track in placement.tracks.items() if k != i and there.links[k] & halves for p in sample(track)]
+    lanes = [
+        p for k, track in placement.tracks.items() if k != i and there.links[k] & halves for p in sample_closely(track)
+    ]
     share = reach(measured, placement, link.tail)
     asides = sorted((sign * _STEP * k for k in range(int(share / _STEP) + 1) for sign in (1, -1)), key=abs)
     for aside in asides:

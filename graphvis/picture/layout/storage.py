@@ -14,7 +14,7 @@ import msgspec
 
 from graphvis.picture.curves import point_at
 from graphvis.picture.geometry import Place, Point
-from graphvis.picture.layout.placement import Placement, Track, extent, sample
+from graphvis.picture.layout.placement import Placement, Track, extent, sample_closely
 from graphvis.picture.layout.presence import Halves, Presence
 from graphvis.picture.measure import Measured
 
@@ -39,13 +39,13 @@ class _Lanes:
 
     def add(self, lane: int, track: Track) -> None:
         """Add one lane's points."""
-        for x, y in sample(track):
+        for x, y in sample_closely(track):
             cell = (math.floor(x / _CLEAR), math.floor(y / _CLEAR))
             self._cells.setdefault(cell, []).append((x, y, lane))
 
     def remove(self, lane: int, track: Track) -> None:
         """Take one lane's points out again."""
-        for x, y in sample(track):
+        for x, y in sample_closely(track):
             cell = (math.floor(x / _CLEAR), math.floor(y / _CLEAR))
             self._cells[cell] = [point for point in self._cells[cell] if point[2] != lane]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphvis.picture import curves, palette
 from graphvis.picture.curves import Curve
 from graphvis.picture.layout import Placement, Point, Track
-from graphvis.picture.measure import Measured, fonts
+from graphvis.picture.measure import Measured, fonts, width
 from graphvis.picture.measure.boxes import LABEL_START
 from graphvis.picture.scene import Link, Wire
 from graphvis.picture.svg import marks
@@ -17,6 +17,7 @@ GAP = 2.5
 _VALUE_HEAD = (7.0, 2.5)
 _GRADIENT_HEAD = (7.5, 3.0)
 _START_HEAD = (8.0, 3.5)
+_FONTS = (fonts.CUT, fonts.CUT_PLACE)
 
 
 def draw(parent: Element, measured: Measured, placement: Placement, i: int, half: int, prefix: str) -> None:
@@ -117,5 +118,9 @@ def _draw_cut(parent: Element, wire: Wire, track: Track, lane: Curve) -> None:
     at_left = room is not None and room.right < at[0]
     x = room.right - 4 if room is not None and at_left else max(at[0] + 20, room.left + LABEL_START if room else 0.0)
     baseline = height + (-3 if len(wire.label) > 1 else 4)
-    for k, (line, font) in enumerate(zip(wire.label, (fonts.CUT, fonts.CUT_PLACE), strict=False)):
+    if track.covered and room is not None:
+        wide = max(width(line, font) for line, font in zip(wire.label, _FONTS, strict=False)) + 4
+        left = x - wide + 2 if at_left else x - 2
+        child(parent, "rect", x=left, y=room.top, width=wide, height=room.height, rx="4", fill=palette.PAGE)
+    for k, (line, font) in enumerate(zip(wire.label, _FONTS, strict=False)):
         text(parent, x, baseline + 16 * k, line, font, palette.RED, "end" if at_left else None)

@@ -103,7 +103,10 @@ def _draw_half(
     prefix = f"{name}-{word}"
     for path, place in placement.frames.items():
         _draw_frame(graph, path, frame_name(path, placement.frames), place, placement.names[path])
-    for i in range(len(measured.scene.links)):
+    # What has a ground of its own covers what else is in its room.
+    for i in sorted(
+        range(len(measured.scene.links)), key=lambda i: i in placement.tracks and placement.tracks[i].covered
+    ):
         links.draw(graph, measured, placement, i, part.index, prefix)
         step(1)
     for box in measured.scene.boxes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
+from graphvis.picture import svg
 from graphvis.picture.curves import pieces, point_at
 from graphvis.picture.geometry import Place
 from graphvis.picture.layout import Placement, lay_out
@@ -194,3 +195,54 @@ def test_words_of_one_call_into_one_box_are_said_once() -> None:
     links = tuple(Link(tail=tail, head=head, wires=cut) for tail, head in (("n0", "n2"), ("n1", "n2"), ("n1", "n3")))
     measured = measure(Scene(name="words", halves=(Half(),), boxes=boxes, links=links))
     assert set(measured.labels) == {0, 2}
+
+
+def beside_long_ways(cuts: int) -> Scene:
+    """A row of boxes between links so long that a word fits between two of few points of one."""
+    faces = (Face(look="module", heading="a box"),)
+    flow, cut = (Wire(value="flow", gradient="flow"),), (Wire(value="flow", gradient="cut", label=CUT),)
+    row = [f"n{i}" for i in range(12)]
+    ends = [f"e{i}" for i in range(3)]
+    links = [
+        Link(tail=one, head=other, wires=cut if i % 2 < cuts else flow) for i, (one, other) in enumerate(pairwise(row))
+    ]
+    links += [Link(tail="n0", head=end, wires=flow) for end in ends] + [
+        Link(tail="n11", head=end, wires=flow) for end in ends
+    ]
+    links += [Link(tail="n0", head="n11", wires=flow), Link(tail="n2", head="n10", wires=cut)]
+    return Scene(
+        name="long",
+        halves=(Half(),),
+        boxes=tuple(Box(id=one, faces=faces) for one in [*row, *ends]),
+        links=tuple(links),
+    )
+
+
+CUT = ("a_function_of_somebody()", "a_file_of_somebody.py:1234")
+
+
+@pytest.mark.parametrize("cuts", [0, 1])
+def test_no_way_runs_through_words_however_long_it_is(cuts: int) -> None:
+    placement = lay_out(measure(beside_long_ways(cuts)))
+    assert any(track.label for track in placement.tracks.values())
+    for i, track in placement.tracks.items():
+        if track.label is None or track.covered:
+            continue
+        for k, other in placement.tracks.items():
+            way = [point_at(piece, at / 500) for piece in pieces(other.points) for at in range(501)]
+            assert k == i or not [p for p in way if meet(Place(*p, 0, 0), track.label)]
+
+
+def test_words_that_find_no_free_place_have_a_ground_of_their_own() -> None:
+    boxes = tuple(Box(id=f"n{i}", faces=(Face(look="module", heading="x"),)) for i in range(9))
+    cut = (Wire(value="flow", gradient="cut", label=CUT),)
+    links = tuple(Link(tail=f"n{i}", head=f"n{k}", wires=cut) for i in range(3) for k in range(3, 9))
+    scene = Scene(name="crowd", halves=(Half(),), boxes=boxes, links=links)
+    placement = lay_out(measure(scene))
+    covered = [i for i, track in placement.tracks.items() if track.covered]
+    assert covered
+    drawn = svg.write(scene, placement)
+    assert drawn.count('rx="4"') == len(covered)
+    assert drawn.index('rx="4"') > max(
+        drawn.index(f'id="crowd-only-e{i}"') for i in range(len(links)) if i not in covered
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphvis.picture.layout.placement import Track, sample
+from graphvis.picture.layout.placement import Track, sample_closely
 from graphvis.picture.layout.storage import _CLEAR, _Lanes
 
 POINTS = st.tuples(st.floats(-40, 40), st.floats(-40, 40))
@@ -23,6 +23,6 @@ def test_lanes_met_are_those_with_a_point_near(
         lane
         for lane, track in enumerate([*tracks, *late])
         for x, y in points
-        for u, v in sample(track)
+        for u, v in sample_closely(track)
         if abs(x - u) < _CLEAR and abs(y - v) < _CLEAR
     }
