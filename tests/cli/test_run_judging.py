@@ -53,6 +53,44 @@ def test_a_loss_that_leads_nowhere_is_explained_by_its_cut(call: Call, tmp_path:
     assert "1 problem" in told.splitlines()[-1]
 
 
+def test_a_step_that_fails_for_want_of_gradients_is_explained_by_the_cut(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu")
+        for step in range(3):
+            loss = torch.tensor(F.cross_entropy(model(x), y).item(), requires_grad=True)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+        """,
+    )
+    result = call("run", "--json", path)
+    found = document(result)
+    assert "No inf checks" in found["failure"]["message"]
+    assert result.code == 1
+    assert problems(found) == dict.fromkeys(("encoder.0.weight", "encoder.0.bias", "head.weight", "head.bias"), "cut")
+    assert {cut["location"]["line"] for cut in found["diagnoses"][0]["cuts"]} == {line_of(path, ".item()")}
+    assert "not_reached" not in found
+
+
+def test_who_had_no_turn_before_a_failure_is_not_judged(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        generator, critic = nn.Linear(4, 4), nn.Linear(4, 1)
+        one = torch.optim.SGD(critic.parameters(), lr=0.1)
+        two = torch.optim.SGD(generator.parameters(), lr=0.1)
+        critic(generator(x).detach()).mean().backward()
+        raise RuntimeError("no more")
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert problems(found) == {}
+    assert set(found["not_reached"]) == {"generator.weight", "generator.bias"}
+
+
 def test_what_was_cut_before_the_cut_that_explains_is_not_blamed(call: Call, tmp_path: Path) -> None:
     """The critic's loss leads nowhere; that it does not lead to the generator either is meant so."""
     path = script(

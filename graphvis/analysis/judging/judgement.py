@@ -68,6 +68,8 @@ def judge(
     judging = _Judging(diagnoses, optimizers, passed_over, {name for change in changes for name in change.gained})
     for where in sorted(refused):
         judging.explain(where)
+    if not refused and not optimizers.rounds:
+        judging.explain_failure()
     judging.judge_parameters()
     judging.judge_conflicts()
     return Judged(
@@ -121,6 +123,12 @@ class _Judging:
         for holder in self._optimizers.holders:
             if not names.isdisjoint(holder.parameters):  # it would have stepped next
                 self._due |= holder.parameters
+
+    def explain_failure(self) -> None:
+        """Judge all that optimizers hold, where a script failed and no backward had given any of it a gradient."""
+        held = (one for found in self._diagnoses for one in found.findings if one.parameter in self._held)
+        if not any(map(may_learn, held)):
+            self._due |= self._held
 
     def judge_parameters(self) -> None:
         """Tell of each parameter that no backward gives a gradient that it can use."""
