@@ -19,6 +19,7 @@ from graphvis.model.tensor import Saved, TensorInfo
 NodeKind = Literal["function", "leaf", "tensor"]
 Lane = Literal["gradient", "value"]
 FoldKind = Literal["module", "blocks", "run", "parameters", "part"]
+_NO_DERIVATIVE = "NotImplemented"  # what PyTorch calls a node that only raises
 GhostReason = Literal["freed", "no_grad", "inference_mode", "constant"]
 
 
@@ -151,11 +152,13 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
 
     @cached_property
     def reached(self) -> frozenset[int]:
-        """The nodes that a gradient reaches from the roots."""
+        """The nodes that a gradient reaches from the roots: none behind one where PyTorch has no derivative."""
+        ends = {i for i, name in enumerate(self.names) if name == _NO_DERIVATIVE and self.kinds[i] == "function"}
         seen = set(self.roots)
         stack = list(self.roots)
         while stack:
-            for edge in self.slots_of(stack.pop()):
+            node = stack.pop()
+            for edge in self.slots_of(node) if node not in ends else ():
                 target = self.targets[edge]
                 if target >= 0 and target not in seen:
                     seen.add(target)

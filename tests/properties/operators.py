@@ -156,6 +156,8 @@ def check_verdicts(sample: Sample) -> Iterator[str]:
     found = run.diagnose(), run.diagnose(probe=True)
     gradients = run.backward()
     if isinstance(gradients, str):
+        if gradients.startswith("derivative for aten::") and found[0].ok:
+            yield f"all is well where backward says {gradients}"
         return
     for which, gradient in enumerate(gradients):
         statuses = [diagnosis.verdicts[f"leaf {which}"].status for diagnosis in found]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from graphvis.analysis.diagnosing.flow import Blame, Flow
 from graphvis.analysis.diagnosing.paths import Paths
@@ -19,6 +20,18 @@ _STEERING = frozenset(
 )
 
 
+class Linked(NamedTuple):
+    """What the graph tells of the calls.
+
+    Attributes:
+        reached: those that backward comes to.
+        made: those that made a node.
+    """
+
+    reached: Collection[int]
+    made: Collection[int]
+
+
 class Arrival:
     """The ways from parameters to the outputs."""
 
@@ -29,6 +42,7 @@ class Arrival:
         parameters: Collection[int],
         turned_off: Mapping[int, int],
         checkpoints: Collection[int],
+        linked: Linked,
         stop: int | None,
     ) -> None:
         """Follow them.
@@ -39,15 +53,17 @@ class Arrival:
             parameters: those of the parameters.
             turned_off: see :func:`~graphvis.analysis.diagnosing.modes.turned_off`.
             checkpoints: the reentrant ones among the calls that backward will come to, and run again.
+            linked: what the graph tells of the calls.
             stop: look at the calls before this one only; None for all.
         """
         self._checkpoints = checkpoints
+        self._linked = linked
         self._calls = trace.calls
         # Leaves that nobody asks for are stepped by optimizers too.
         leaves = (number for number, tensor in enumerate(trace.tensors) if tensor.leaf)
         self._flow = Flow(trace, {*parameters, *leaves}, turned_off, stop)
         self._ways = self._flow.ways
-        outputs = [edge for root in roots for edge in self._flow.makers(root)]
+        outputs = self._outputs = [edge for root in roots for edge in self._flow.makers(root)]
         self._known = Paths(self._ways, outputs, certain=True)
         self._all = [self._known]
         if self._ways.inferred:
@@ -90,6 +106,39 @@ class Arrival:
                 fewest = distance
                 for blame in blames:
                     found.setdefault(blame, paths.certain)
+        return found
+
+    def stops(self, nodes: Collection[int]) -> Blames:
+        """The calls from which no edge leads on to one of these nodes, though nothing cut it off.
+
+        Within a function of its own PyTorch may take no derivative by an argument, as by a target that it compares, or
+        it has none to take, and backward raises there.
+        """
+        return {blame: True for node in nodes for blame in self._stopped.get(node, ())}
+
+    @cached_property
+    def _stopped(self) -> dict[int, set[Blame]]:
+        """For each node that backward does not come to, the calls nearest to the outputs that lie before it."""
+        reached, made = self._linked
+        found: dict[int, set[Blame]] = {}
+        for edge in self._outputs:
+            maker = self._ways.calls[edge.maker]
+            if edge.blame is None and maker >= 0 and maker not in made:
+                found.setdefault(edge.maker, set()).add(Blame("non_differentiable", maker, None))
+        for node in range(len(self._ways.calls) - 1, -1, -1):
+            call = self._ways.calls[node]
+            for edge in self._ways.edges[node]:
+                maker = self._ways.calls[edge.maker]
+                if edge.blame is not None or maker in reached:
+                    continue
+                stopped = found.get(node, set())
+                if call in reached:
+                    shown = maker < 0 or maker in made
+                    # Of several results one may not be made of all that went in.
+                    if not shown or len(self._calls[call].outputs) == 1:
+                        stopped = {Blame("non_differentiable", call if shown else maker, None)}
+                if stopped:
+                    found.setdefault(edge.maker, set()).update(stopped)
         return found
 
     @cached_property

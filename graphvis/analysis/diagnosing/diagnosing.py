@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphvis.analysis.attributing import calls_of_nodes
+from graphvis.analysis.diagnosing.arrival import Linked
 from graphvis.analysis.diagnosing.conflicts import find_overwritten
 from graphvis.analysis.diagnosing.freed import find_freed
 from graphvis.analysis.diagnosing.overwritten import Overwritten
@@ -51,7 +52,8 @@ def diagnose(
     notes = list(trace.notes) if trace is not None else []
     cuts: tuple[Cut, ...] = ()
     if trace is not None and seen and len(seen) == len(roots):
-        judgement = Judgement(subjects, trace, seen, _checkpoints(graph, calls), stop)
+        linked = Linked({calls[node] for node in graph.reached if node in calls}, set(calls.values()))
+        judgement = Judgement(subjects, trace, seen, _checkpoints(graph, calls), linked, stop)
         findings, cuts = judgement.findings, judgement.cuts
         known = {cut.call for cut in cuts}
         notes += dict.fromkeys(_left(trace, call) for call in sorted(judgement.lost))

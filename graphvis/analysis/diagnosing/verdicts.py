@@ -7,7 +7,7 @@ from functools import cached_property
 
 import msgspec
 
-from graphvis.analysis.diagnosing.arrival import Arrival, Blames
+from graphvis.analysis.diagnosing.arrival import Arrival, Blames, Linked
 from graphvis.analysis.diagnosing.flow import Blame
 from graphvis.analysis.diagnosing.modes import turned_off
 from graphvis.analysis.diagnosing.subjects import Subject, Zeroing
@@ -33,6 +33,7 @@ class Judgement:
         trace: Trace,
         roots: Sequence[int],
         checkpoints: Collection[int],
+        linked: Linked,
         stop: int | None,
     ) -> None:
         """Judge.
@@ -42,6 +43,7 @@ class Judgement:
             trace: the recorded run.
             roots: the numbers of the outputs in the trace.
             checkpoints: the reentrant ones among the calls that backward will come to.
+            linked: what the graph tells of the calls.
             stop: look at the calls before this one only; None for all.
         """
         self.findings: tuple[Finding, ...] = ()
@@ -52,6 +54,7 @@ class Judgement:
         self._trace = trace
         self._roots = roots
         self._checkpoints = checkpoints
+        self._linked = linked
         self._stop = stop
         self._judge()
 
@@ -63,7 +66,7 @@ class Judgement:
     def _arrival(self) -> Arrival:
         """How values arrive: asked only for parameters that get no gradient, so most runs never need it."""
         numbers = {number for subject in self._subjects for number in subject.numbers}
-        return Arrival(self._trace, self._roots, numbers, self._turned_off, self._checkpoints, self._stop)
+        return Arrival(self._trace, self._roots, numbers, self._turned_off, self._checkpoints, self._linked, self._stop)
 
     def _judge(self) -> None:
         drafts: list[tuple[Finding, Blames]] = [self._verdict(subject) for subject in self._subjects]
@@ -122,6 +125,8 @@ class Judgement:
         # The value arrives along a path on which every call kept its edge, and yet the walk did not find it.
         if self._connected.isdisjoint(subject.numbers):  # it was frozen when it was used
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
+        if blames := self._arrival.stops(nodes):
+            return _finding(subject, "cut"), blames
         return _finding(subject, "unreached", certain=False), {}
 
     def _of_unused(self, subject: Subject, nodes: Sequence[int]) -> tuple[Finding, Blames]:

@@ -142,3 +142,34 @@ def test_a_gradient_without_numbers_is_one() -> None:
     str(diagnosis)
     loss.backward()
     assert [leaf.grad is None for leaf in (a, tau, other)] == [True, True, False]
+
+
+def test_what_is_only_compared_within_a_function_is_cut_there() -> None:
+    w, target = torch.randn(4, requires_grad=True), torch.randn(4, requires_grad=True)
+    with record() as recording:
+        each = nn.functional.hinge_embedding_loss(w * 2.0, (target * 2.0).sign() * 1.0, reduction="none")
+        loss = each.sum()
+        direct = nn.functional.hinge_embedding_loss(w, target)
+    for output in (loss, direct):
+        verdicts = diagnose(output, recording, {"w": w, "target": target}).verdicts
+        assert {name: verdict.status for name, verdict in verdicts.items()} == {"w": "gradient", "target": "cut"}
+        (cut,) = verdicts["target"].cuts
+        assert (cut.kind, cut.certain) == ("non_differentiable", True)
+        assert "hinge_embedding_loss" in cut.location.text
+        output.backward()
+        assert target.grad is None
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_function_without_a_derivative_is_a_cut(inside: bool) -> None:
+    w, v = torch.randn(4, requires_grad=True), torch.randn(4, requires_grad=True)
+    with record() as recording:
+        halves = torch.floor_divide(w * 3.0, 2.0)
+        loss = (halves.reshape(2, 2).sum() + v.sum()) if inside else halves
+    verdicts = diagnose(loss, recording, {"w": w, "v": v}).verdicts
+    assert [verdicts[name].status for name in "wv"] == ["cut", "gradient" if inside else "unused"]
+    assert [(cut.kind, cut.location.text) for cut in verdicts["w"].cuts] == [
+        ("non_differentiable", "halves = torch.floor_divide(w * 3.0, 2.0)")
+    ]
+    with pytest.raises(RuntimeError, match="derivative for aten::floor_divide is not implemented"):
+        loss.sum().backward()
