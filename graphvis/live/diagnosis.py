@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 import torch
 
 from graphvis.errors import GraphvisError
@@ -51,7 +52,8 @@ def diagnose(
         probe: also run a backward of our own, which tells gradients that are exactly zero and Functions that return
             None; and, where a write that PyTorch did not count may make a gradient wrong, more of them, with and
             without what was overwritten, which tell whether it does. Where the trace has not kept that (see
-            :func:`graphvis.record`), it stays uncertain. They run tensor hooks; ``.grad`` and all values stay as they
+            :func:`graphvis.record`), it stays uncertain. What it raises, and no conflict explains, is the
+            diagnosis's `error`. They run tensor hooks; ``.grad`` and all values stay as they
             are.
         verify: runs the program again and returns its loss. Then it is measured what each cut costs, and whether an
             overwritten tensor makes a gradient wrong.
@@ -72,13 +74,15 @@ def diagnose(
         trace.name(named)
     try:
         evidence = Evidence(loss, trace, named, None if parameters is None else named)
-        measured: Mapping[int, probing.Measured] = {}
+        probed = probing.Probed({})
         if probe:
             with probing.unmoved(evidence.buffers(trace)):
-                measured = probing.probe(loss, list(named.values()))
+                probed = probing.probe(loss, list(named.values()))
                 if trace is not None:
                     evidence.compare(loss, trace)
-        found = evidence.judge(measured)
+        found = evidence.judge(probed.measured)
+        if probed.error is not None and not any(conflict.effect == "raises" for conflict in found.conflicts):
+            found = msgspec.structs.replace(found, error=f"{type(probed.error).__name__}: {probed.error}")
         return found if verify is None else verification.verify(found, verify, named)
     finally:
         if trace is not None:

@@ -33,6 +33,18 @@ class Measured(NamedTuple):
     missing: Zeroing | None = None
 
 
+class Probed(NamedTuple):
+    """What a backward of our own gave.
+
+    Attributes:
+        measured: by ``id`` of the parameter; only what is not plainly a gradient.
+        error: what was raised, with the words; None where nothing was.
+    """
+
+    measured: dict[int, Measured]
+    error: Exception | None = None
+
+
 class Watch:
     """Hooks on every node behind some outputs, for one backward.
 
@@ -162,7 +174,7 @@ class Watch:
         return best or Zeroing("", -1, False)
 
 
-def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> dict[int, Measured]:
+def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> Probed:
     """Run a backward of our own from `outputs` and measure the gradients of `parameters`.
 
     It runs tensor hooks. ``.grad``, the graph and the random numbers stay as they are. A backward that
@@ -171,7 +183,7 @@ def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> dict[int, Measure
     roots = [root for root in find_outputs(outputs) if isinstance(root, torch.Tensor) and root.requires_grad]
     wanted = [parameter for parameter in parameters if parameter.requires_grad]
     if not roots or not wanted:
-        return {}
+        return Probed({})
     watch = Watch(roots, wanted)
     seeds = [torch.ones_like(root) for root in roots]
     given = None
@@ -183,11 +195,11 @@ def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> dict[int, Measure
                     given = torch.autograd.grad(roots, wanted, seeds, retain_graph=True, allow_unused=True)
             if given is None:
                 torch.autograd.backward(roots, seeds, retain_graph=True)
-        except RuntimeError:
-            return {}
+        except Exception as error:  # a Function's backward may raise anything
+            return Probed({}, error)
     if given is None:
-        return watch.measure(wanted)
-    return watch.measure(wanted, {id(leaf): gradient for leaf, gradient in zip(wanted, given, strict=True)})
+        return Probed(watch.measure(wanted))
+    return Probed(watch.measure(wanted, {id(leaf): gradient for leaf, gradient in zip(wanted, given, strict=True)}))
 
 
 def nodes_behind(outputs: Sequence[Any]) -> list[Any]:

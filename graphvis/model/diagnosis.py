@@ -147,6 +147,7 @@ class Diagnosis(
         notes: in sentences, what could not be seen, and terms of the loss that train nothing.
         advice: what was measured without a cut; empty where nobody asked.
         traced: whether there was a trace; without one the reasons cannot be known.
+        error: what backward raised where it was tried, in its own words, and no conflict tells why; else empty.
     """
 
     backward: Location | None = None
@@ -157,6 +158,7 @@ class Diagnosis(
     notes: tuple[str, ...] = ()
     advice: tuple[Advice, ...] = ()
     traced: bool = True
+    error: str = ""
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
@@ -170,8 +172,10 @@ class Diagnosis(
 
     @property
     def ok(self) -> bool:
-        """Whether no trainable parameter goes without its gradient and nothing conflicts."""
-        return not self.conflicts and all(finding.status in ("gradient", "frozen") for finding in self.findings)
+        """Whether no trainable parameter goes without its gradient, nothing conflicts and no backward raised."""
+        return not (self.conflicts or self.error) and all(
+            finding.status in ("gradient", "frozen") for finding in self.findings
+        )
 
     def check(self) -> None:
         """Raise DocumentError where parts of the diagnosis contradict each other."""

@@ -56,6 +56,9 @@ def write(
     page = Page(color, max(width or 88, 40), cwd or os.getcwd())
     severed = groups.severed(diagnosis, quiet, warned)
     parts = conflicts.tell(page, diagnosis.conflicts, command)
+    if diagnosis.error:
+        said = clean(diagnosis.error.split("\n")[0])
+        parts.append([head(page, "error", "backward", f"{_backward(diagnosis)} raises"), *prose(page, "says", said)])
     parts += [_cut(page, diagnosis, group, command) for group in severed if not group.meant]
     for status, tell in (("unused", _unused), ("unreached", _unreached), ("zero", _zero)):
         for found, mild in groups.with_status(diagnosis, status, quiet or (), warned):

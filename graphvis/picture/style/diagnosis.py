@@ -73,6 +73,8 @@ def title_of(diagnosis: Diagnosis) -> str:
         one = raising[0]
         where = f": {one.modified_at.short} overwrites what {one.node} saved" if one.modified_at else ""
         return f"backward() will raise{where}"
+    if diagnosis.error:
+        return "backward() will raise " + diagnosis.error.split("\n")[0]
     lost = [finding for finding in diagnosis.findings if finding.status in ("cut", "unused", "unreached")]
     if not lost:
         if diagnosis.conflicts:
