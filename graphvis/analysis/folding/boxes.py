@@ -77,17 +77,21 @@ class Boxes:
         modules: their modules.
         exemplars: which units stand for which.
         opening: which modules are open.
+        framed: whether a frame tells what lies in one open module, or only longer names do.
 
     Attributes:
         boxes: in no order that matters; None where one was put into another.
         of: the box of each unit that stands for itself.
     """
 
-    def __init__(self, whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening) -> None:
+    def __init__(
+        self, whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening, *, framed: bool = True
+    ) -> None:
         self._whole = whole
         self._modules = modules
         self._exemplars = exemplars
         self._opening = opening
+        self._framed = framed
         self._shown = whole.held | {unit for ends in whole.cuts for unit in ends}
         self.boxes: list[Box | None] = []
         self.of = [-1] * len(whole.units)
@@ -119,7 +123,7 @@ class Boxes:
         if modules.functions[module] > _NEARLY_ALL * modules.functions[ROOT]:
             return frame, path + "."
         shown = len(self._opening.rows[module]) + len(self._opening.groups[module])
-        if not modules.own[module] or (shown < _WORTH_A_FRAME and frame):
+        if not self._framed or not modules.own[module] or (shown < _WORTH_A_FRAME and frame):
             return frame, base
         return _within(frame, path.removeprefix(base)), path + "."
 

@@ -26,8 +26,14 @@ _MEASURED = 5
 """Ways that are laid out at most; of large graphs fewer, as each is folded before."""
 _NODES = 100_000
 """Nodes that are folded at most to measure."""
+_UNITS = 150_000
+"""Units that are gone through at most to find ways."""
 _MOST_BOXES, _MOST_LINKS = 120, 160
 """Boxes and links beyond which no layout is tried."""
+_UNFRAMED = 0.1
+"""How bad it is that no frames tell which module something is in."""
+_BAD = 0.3
+"""The fault from which on others are tried even if they promise nothing better."""
 _TRIES: tuple[tuple[float, Callable[[Boxes], None] | None, float], ...] = (
     (1.0, None, 0.0), (1.0, join_parameters, 0.0), (1.0, join_peers, 0.0), (1.5, join_parameters, 0.0),
     (1.5, join_peers, 0.0), (2.0, join_peers, 0.0), (1.0, join_parameters, 0.85), (1.0, join_peers, 0.85),
@@ -46,8 +52,9 @@ class Way:
         links: how many there are.
     """
 
-    def __init__(self, boxes: Boxes) -> None:
+    def __init__(self, boxes: Boxes, framed: bool) -> None:
         self.boxes = boxes
+        self._framed = framed
         onward, back = boxes.flows()
         self.guess = breadth(boxes, onward, back)
         self.links = sum(map(len, onward))
@@ -58,26 +65,30 @@ class Way:
 
     def fault(self, width: float) -> float:
         """How bad it is if it is so wide; 0 is good."""
-        return _STRETCH * self.excess(width) + max(0.0, 1 - self.boxes.count / _ENOUGH)
+        little = max(0.0, 1 - self.boxes.count / _ENOUGH)
+        return _STRETCH * self.excess(width) + little + _UNFRAMED * (not self._framed)
 
 
-def ways(choose: Callable[[int], Boxes], least: int) -> Iterator[Way]:
+def ways(choose: Callable[[int, bool], Boxes], least: int, units: int) -> Iterator[Way]:
     """Ways to fold, those that show more first.
 
     Args:
-        choose: opens modules for at least so many boxes.
+        choose: opens modules for at least so many boxes, with frames around them or without.
         least: boxes that are wanted.
+        units: how many units each way goes through: where they are many, few ways are tried, far from each other.
     """
-    known: set[tuple[int, ...]] = set()
-    for share, join, squeezed in _TRIES:
-        boxes = choose(round(least * share))
-        if join:
-            join(boxes)
-        if squeezed:
-            squeeze(boxes, round(least * squeezed))
-        if (partition := tuple(boxes.of)) not in known:
-            known.add(partition)
-            yield Way(boxes)
+    stride = math.ceil(len(_TRIES) * units / _UNITS)
+    known: set[tuple[bool, tuple[int, ...]]] = set()
+    for framed in (True, False) if stride == 1 else (True,):
+        for share, join, squeezed in _TRIES[::-stride][::-1]:
+            boxes = choose(round(least * share), framed)
+            if join:
+                join(boxes)
+            if squeezed:
+                squeeze(boxes, round(least * squeezed))
+            if (key := (framed, tuple(boxes.of))) not in known:
+                known.add(key)
+                yield Way(boxes, framed)
 
 
 def clearest(found: Iterator[Way], nodes: int, measure: Callable[[Way], float] | None) -> Way:
@@ -85,7 +96,7 @@ def clearest(found: Iterator[Way], nodes: int, measure: Callable[[Way], float] |
 
     Args:
         found: ways, those that show more first.
-        nodes: how many nodes are folded.
+        nodes: how many nodes are folded to measure one.
         measure: lays out a way and tells its width; None to take the first that is not too wide by the guess, and
             where there is none the best.
     """
@@ -102,7 +113,7 @@ def clearest(found: Iterator[Way], nodes: int, measure: Callable[[Way], float] |
     for _ in range(max(2, min(_MEASURED, _NODES // max(1, nodes)))):
         waiting = [way for way in waiting if way.boxes.count <= _MOST_BOXES and way.links <= _MOST_LINKS]
         way = min(waiting, key=lambda way: way.fault(way.guess * scale), default=best)
-        if not waiting or way.fault(way.guess * scale) > lightest - _TELLING:
+        if not waiting or (lightest < _BAD and way.fault(way.guess * scale) > lightest - _TELLING):
             break
         waiting.remove(way)
         width = measure(way)

@@ -89,8 +89,11 @@ def partition(whole: Whole, wishes: Wishes, measure: Callable[[Folding | None], 
         opening.deepen(lambda module: modules.level(module) < depth)
         return _freeze(whole, modules, exemplars, _tidied(whole, modules, exemplars, opening), kept)
 
-    def choose(least: int) -> Boxes:
-        return _chosen(whole, modules, exemplars, opened(), least, most)
+    def choose(least: int, framed: bool) -> Boxes:
+        def boxes(opening: Opening) -> Boxes:
+            return _tidied(whole, modules, exemplars, opening, framed=framed)
+
+        return _chosen(opened(), boxes, least, most)
 
     made: dict[Way, Folding] = {}
 
@@ -100,23 +103,23 @@ def partition(whole: Whole, wishes: Wishes, measure: Callable[[Folding | None], 
         return made[way]
 
     measured = None if measure is None else lambda way: measure(folding(way))
-    return folding(clearest(ways(choose, wishes.least), len(whole.units), measured))
+    return folding(clearest(ways(choose, wishes.least, len(set(exemplars.of))), len(whole.units), measured))
 
 
-def _chosen(whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening, least: int, most: int) -> Boxes:
+def _chosen(opening: Opening, tidied: Callable[[Opening], Boxes], least: int, most: int) -> Boxes:
     opening.choose(least, most)
-    boxes = _tidied(whole, modules, exemplars, opening)
+    boxes = tidied(opening)
     shown = 0
     while boxes.count < least and opening.boxes > shown:  # tidying takes away some of what was opened
         shown = opening.boxes
         opening.choose(shown + least - boxes.count, most)
-        boxes = _tidied(whole, modules, exemplars, opening)
+        boxes = tidied(opening)
     squeeze(boxes, most)
     return boxes
 
 
-def _tidied(whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening) -> Boxes:
-    boxes = Boxes(whole, modules, exemplars, opening)
+def _tidied(whole: Whole, modules: Modules, exemplars: Exemplars, opening: Opening, *, framed: bool = True) -> Boxes:
+    boxes = Boxes(whole, modules, exemplars, opening, framed=framed)
     tidy(boxes)
     return boxes
 
