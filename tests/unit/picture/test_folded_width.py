@@ -65,6 +65,17 @@ def heads() -> tuple[Tensor, nn.Module]:
     return sum(model[name](x).square().mean() for name in names), nn.ModuleDict({"trunk": trunk, "heads": model})
 
 
+def adapted() -> tuple[Tensor, nn.Module]:
+    """A model adapted in three steps by gradients that are detached: each call of it lies in other places."""
+    model = nn.Sequential(nn.Linear(3, 8), nn.LeakyReLU(), nn.Linear(8, 1))
+    fast, x, y = dict(model.named_parameters()), torch.ones(5, 3), torch.zeros(5, 1)
+    for _ in range(3):
+        loss = nn.functional.mse_loss(torch.func.functional_call(model, fast, (x,)), y)
+        steps = torch.autograd.grad(loss, list(fast.values()), create_graph=True)
+        fast = {name: old - 0.1 * step.detach() for (name, old), step in zip(fast.items(), steps, strict=True)}
+    return nn.functional.mse_loss(torch.func.functional_call(model, fast, (x,)), y), model
+
+
 def diagnosed(build: Callable[[], tuple[Tensor, nn.Module]]) -> Diagnosis:
     torch.manual_seed(0)
     with record() as trace:
@@ -72,7 +83,7 @@ def diagnosed(build: Callable[[], tuple[Tensor, nn.Module]]) -> Diagnosis:
     return diagnose(loss, trace, model)
 
 
-@pytest.mark.parametrize("build", [fused, residuals, twins, heads])
+@pytest.mark.parametrize("build", [fused, residuals, twins, heads, adapted])
 def test_a_diagnosis_is_no_wider_than_a_page(build: Callable[[], tuple[Tensor, nn.Module]]) -> None:
     drawing = Drawing(diagnosed(build))
     assert drawing._placement.width <= PAGE
