@@ -5,7 +5,8 @@ from graphvis.model.cut import Cut
 from graphvis.model.diagnosis import Advice, Conflict, Diagnosis, Finding, Verdict
 from graphvis.model.document import Document
 from graphvis.model.drawable import Drawable
-from graphvis.model.graph import Edge, Fold, Graph, Node, ValueEdge
+from graphvis.model.elements import Edge, Node
+from graphvis.model.graph import Fold, Graph, ValueEdge
 from graphvis.model.location import Location
 from graphvis.model.moment import Moment, Outcome
 from graphvis.model.tensor import Saved, TensorInfo

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from graphvis.model import Graph
-from graphvis.model.graph import NodeKind
+from graphvis.model.elements import NodeKind
 from tests.cli.conftest import GRAPHVIS, Result, lines_of
 
 Call = Callable[..., Result]

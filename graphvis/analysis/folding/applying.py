@@ -8,7 +8,8 @@ import msgspec
 
 from graphvis.analysis.folding.words import operations
 from graphvis.model import Fold, Graph, Moment, ValueEdge
-from graphvis.model.graph import FoldKind, GhostReason, NodeKind
+from graphvis.model.elements import NodeKind
+from graphvis.model.graph import FoldKind, GhostReason
 
 Station = tuple[tuple[int, int], ...]
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from graphvis.analysis.overwriting import refused
 from graphvis.model import Comparison, Graph, Moment, TensorInfo
-from graphvis.model.graph import NodeKind
+from graphvis.model.elements import NodeKind
 
 NEUTRAL, REACHED, DEAD = 0, 1, 2
 """Classes of units. A gradient reaches the second, not the third: these never mix; a constant mixes with both."""

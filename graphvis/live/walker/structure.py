@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from graphvis.live.walker.numbering import Numbers
-from graphvis.model.graph import NodeKind
+from graphvis.model.elements import NodeKind
 
 _ACCUMULATE: type = vars(torch._C._functions)["AccumulateGrad"]  # which the stubs do not list
 _VARIABLE = attrgetter("variable")
