@@ -253,10 +253,10 @@ def _zero(page: Page, diagnosis: Diagnosis, found: list[Finding], mild: bool) ->
 
 
 def _meant(page: Page, group: Severed) -> str:
-    where = ", ".join(f"{cut.kind} at {page.place(groups.line_of(cut))}" for cut in group.cuts)
-    count = len(group.findings)
+    where = " and ".join(f"{cut.kind} at {page.place(groups.line_of(cut))}" for cut in group.cuts)
+    keep, count = "keeps" if len(group.cuts) == 1 else "keep", len(group.findings)
     whose = f"{count} parameter{'s' * (count > 1)}"
-    return f"{page.ink('note', 'note')}: {where} keeps the gradient from {whose}, {group.meant}"
+    return f"{page.ink('note', 'note')}: {where} {keep} the gradient from {whose}, {group.meant}"
 
 
 def _frozen(page: Page, diagnosis: Diagnosis) -> list[str]:

@@ -119,6 +119,17 @@ def test_intended_cuts_take_one_quiet_line(model_file: str, tmp_path: Path) -> N
     assert "note: detach at model.py:5 keeps the gradient from 2 parameters, as intended" in text
 
 
+def test_two_cuts_that_are_intended_together_are_a_plural(model_file: str, tmp_path: Path) -> None:
+    """A target network whose policy detaches within no_grad: both keep the gradient away."""
+    told = diagnosis(
+        model_file,
+        cuts=(cut(model_file), cut(model_file, line=6, kind="no_grad", text="return h")),
+        findings=(Finding(parameter="w", status="cut", cuts=(0, 1), numel=1),),
+    )
+    text = write(told, cwd=str(tmp_path), quiet={"w": "as intended"})
+    assert "note: detach at model.py:5 and no_grad at model.py:6 keep the gradient from 1 parameter, as intended" in text
+
+
 def test_without_a_trace_one_line_says_how_to_record(model_file: str) -> None:
     """After the fact nothing is known of the reason."""
     told = diagnosis(
