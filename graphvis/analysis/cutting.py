@@ -49,6 +49,11 @@ OVERWRITING = frozenset(
         *("_foreach_zero_", "_foreach_copy_"),
     ]
 )
+NORMALISING = frozenset(
+    """batch_norm native_batch_norm _native_batch_norm_legit _batch_norm_impl_index cudnn_batch_norm
+    instance_norm""".split()
+)
+"""What updates running statistics while it trains, and reads them only where it evaluates."""
 
 
 def short(call: Call) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -107,6 +107,11 @@ def named_parameters(parameters: Parameters | None, trace: Recording | None = No
         return dict(parameters)
     if isinstance(parameters, Iterable) and not isinstance(parameters, (str, bytes, torch.Tensor)):
         given: list[Any] = list(parameters)
+        if not given and isinstance(parameters, Iterator):
+            raise ParametersError(
+                f"parameters is a {type(parameters).__name__} with nothing left in it",
+                "It can be gone through once, and something has: give model, or a new model.parameters().",
+            )
         for holds, named in ((_is_module, _of_modules), (_is_tensor, _of_tensors), (_is_named, _of_pairs)):
             if all(holds(item) for item in given):
                 return named(given, trace)

@@ -193,4 +193,5 @@ class Diagnosis(
         for finding in self.findings:
             counts[finding.status] = counts.get(finding.status, 0) + 1
         told = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no parameters"
-        return f"<graphvis.Diagnosis: {told}; {len(self.cuts)} cuts, {len(self.conflicts)} conflicts>"
+        cuts, writes = len(self.cuts), len(self.conflicts)
+        return f"<graphvis.Diagnosis: {told}; {cuts} cut{'s' * (cuts != 1)}, {writes} conflict{'s' * (writes != 1)}>"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 from torch.nn.utils import parameters_to_vector
@@ -308,3 +311,31 @@ class _Opaque(torch.autograd.Function):
 def opaque(model: nn.Module) -> Tensor:
     """Of the second result nobody can tell what it was computed from."""
     return _Opaque.apply(model.w, model.v)[0].sum()
+
+
+# What is handed in beside, and does not flow
+
+
+@parts(w="unused", v="unused", u="gradient")
+def a_deep_copy_is_of_one_tensor_whatever_was_copied_before(m):
+    _, _, scale = copy.deepcopy((m.w, m.v, x()[0]))
+    return (m.u * scale).sum()
+
+
+@parts(w="unused", v="gradient")
+def a_training_takes_the_statistics_of_its_batch(m):
+    mean, var = m.w.detach().mean(0), m.w.detach().var(0)
+    return (F.batch_norm(x() @ m.v, mean, var, training=True) * x()).sum()
+
+
+@parts("detach", w="cut", v="gradient")
+def an_evaluation_takes_the_running_statistics(m):
+    mean, var = m.w.detach().mean(0), torch.ones(4, dtype=torch.float64)  # CUT
+    return (F.batch_norm(x() @ m.v, mean, var, training=False) * x()).sum()
+
+
+@parts("non_differentiable", w="cut", v="gradient", u="unused")
+def a_training_notes_the_statistics_of_its_batch(m):
+    mean, var = torch.zeros(4, dtype=torch.float64), torch.ones(4, dtype=torch.float64)
+    F.batch_norm(x() @ m.w, mean, var, m.u[0], training=True)  # CUT
+    return (F.batch_norm(x() @ m.v, mean, var, training=False) * x()).sum()

@@ -66,7 +66,8 @@ class Function(NamedTuple):
         writes: which arguments it writes to: ``first``, ``all`` (the tensors of every list), ``statistics``
             (of BatchNorm), ``marked`` (by its schema), ``checked`` (a composite: whatever moves a version), or nothing.
         special: ``backward``; ``switch`` (of the grad mode); ``exit``, ``memory``, ``entry`` (out of PyTorch and back);
-            ``join`` (along a dimension); ``exchange`` (a tensor's memory for another); ``item`` (a write that
+            ``join`` (along a dimension); ``deepcopy`` (its other argument is the book of all that has been copied);
+            ``exchange`` (a tensor's memory for another); ``item`` (a write that
             returns nothing); or nothing.
         steers: whether its Python value only steers the program or is printed.
         existing: whether it may hand out a tensor that was there before and is not among its arguments.
@@ -100,7 +101,7 @@ def describe(function: Any) -> Function:
         return Function(name, skip=True)
     special = _special(name)
     if special:
-        return Function(name, special=special, steers=name in _STEERING)
+        return Function(name, special=special, existing=special == "deepcopy", steers=name in _STEERING)
     if short in _STATISTICS:
         return Function(name, writes="statistics")
     if short == "__setitem__":
@@ -176,6 +177,8 @@ def _special(name: str) -> str:
         return "exit"
     if name.startswith("torch.") and name.removeprefix("torch.") in _JOINING:
         return "join"
+    if name == "Tensor.__deepcopy__":
+        return "deepcopy"
     return "entry" if name in _ENTRIES else ""
 
 

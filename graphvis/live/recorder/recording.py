@@ -48,6 +48,10 @@ class Recording(TorchFunctionMode):
         self._backward: list[Callable[[BackwardEvent], None]] = []
         self._optimizer: list[Callable[[str, Any], None]] = []
 
+    def __repr__(self) -> str:
+        calls = len(self.tape.calls)
+        return f"<graphvis.Recording: {calls} call{'s' * (calls != 1)}>"
+
     # -- being on and off
 
     def __enter__(self) -> Recording:
@@ -214,7 +218,8 @@ class Recording(TorchFunctionMode):
     def _before(self, function: Function, args: Any, kwargs: Any) -> tuple[Any, ...]:
         """What must be looked at before a call runs."""
         tape = self.tape
-        tensors = tensors_of(args, kwargs if not kwargs or "out" not in kwargs else _without_out(kwargs))
+        given = args[:1] if function.special == "deepcopy" else args
+        tensors = tensors_of(given, kwargs if not kwargs or "out" not in kwargs else _without_out(kwargs))
         return (
             tensors,
             *tape.identities.see_all(tensors),

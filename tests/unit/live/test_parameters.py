@@ -65,3 +65,25 @@ def test_a_trace_is_a_recording(trace: Any) -> None:
 def test_a_guard_guards_something(guard: Callable[[Tensor, Iterable[Tensor] | None], None]) -> None:
     with pytest.raises(ParametersError, match="parameters is None"):
         guard(torch.ones(1, requires_grad=True).sum(), None)
+
+
+@pytest.mark.parametrize(
+    "guard", [assert_gradient, assert_no_gradient, lambda loss, given: graphvis.diagnose(loss, None, given)]
+)
+def test_parameters_that_an_optimizer_has_gone_through_are_refused(guard: Callable[[Tensor, Any], Any]) -> None:
+    """An exhausted generator would be a diagnosis of nothing, and of nothing all is well."""
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
+    given = model.parameters()
+    torch.optim.SGD(given)
+    with pytest.raises(ParametersError, match="nothing left"):
+        guard(cut(model), given)
+
+
+def test_what_is_shown_of_a_recording_and_a_diagnosis() -> None:
+    """At a prompt; one is no plural."""
+    weight, bias = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    with graphvis.record() as trace:
+        loss = (weight.detach() + bias).sum()
+    found = graphvis.diagnose(loss, trace, parameters={"weight": weight, "bias": bias})
+    assert repr(trace) == "<graphvis.Recording: 3 calls>"
+    assert repr(found) == "<graphvis.Diagnosis: 1 cut, 1 gradient; 1 cut, 0 conflicts>"

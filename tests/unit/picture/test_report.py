@@ -127,7 +127,9 @@ def test_two_cuts_that_are_intended_together_are_a_plural(model_file: str, tmp_p
         findings=(Finding(parameter="w", status="cut", cuts=(0, 1), numel=1),),
     )
     text = write(told, cwd=str(tmp_path), quiet={"w": "as intended"})
-    assert "note: detach at model.py:5 and no_grad at model.py:6 keep the gradient from 1 parameter, as intended" in text
+    assert (
+        "note: detach at model.py:5 and no_grad at model.py:6 keep the gradient from 1 parameter, as intended" in text
+    )
 
 
 def test_without_a_trace_one_line_says_how_to_record(model_file: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from graphvis.analysis.cutting import cut_by_name, flowing, short
+from graphvis.analysis.cutting import NORMALISING, cut_by_name, flowing, short
 from graphvis.analysis.diagnosing.flow.blaming import Blaming
 from graphvis.analysis.diagnosing.flow.forwards import Forwards
 from graphvis.analysis.diagnosing.flow.joining import COPYING, JOINING, copied, parts
@@ -110,7 +110,7 @@ class Flow:
 
     def _made(self, result: Result, call: Call, name: str) -> list[Piece]:
         """What a result is made of: of a view the parts that it shows, else one node."""
-        places = _flowing(call, name, result.place)
+        places = _flowing(call, name, result)
         if call.forwarded:
             places = self._forwards.flowing(result, call, places)
         shown = None if result.written else self._shown(result, call, name, places)
@@ -243,9 +243,11 @@ class Flow:
         return found
 
 
-def _flowing(call: Call, name: str, place: int) -> Sequence[int]:
-    """The places among a call's inputs from which a value flows into the result at `place`."""
-    places = flowing(call)
+def _flowing(call: Call, name: str, result: Result) -> Sequence[int]:
+    """The places among a call's inputs from which a value flows into a result."""
+    places, place = flowing(call), result.place
+    if call.writes and name in NORMALISING:
+        return _of_batch(call, places, result)
     if name.startswith("_foreach_") or name in _EACH_ITS_OWN:
         count = len(call.outputs)
     elif name.startswith("_fused_"):
@@ -257,3 +259,11 @@ def _flowing(call: Call, name: str, place: int) -> Sequence[int]:
     # Lists of the same length, and at the end perhaps a number for all.
     lists = len(call.inputs) // count * count
     return [at for at in places if at >= lists or at % count == place % count]
+
+
+def _of_batch(call: Call, places: Sequence[int], result: Result) -> Sequence[int]:
+    """What flows in a normalisation that trains: it takes the batch's statistics, and only notes the running ones."""
+    if result.written:
+        return [at for at in places if at == 0 or call.inputs[at] == result.number]
+    running = {write.tensor for write in call.writes}
+    return [at for at in places if call.inputs[at] not in running]
