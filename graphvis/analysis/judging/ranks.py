@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from graphvis.analysis.judging.holders import Holder, Optimizers
 from graphvis.model.diagnosis import Diagnosis, Finding
@@ -27,7 +27,7 @@ def best(diagnoses: Sequence[Diagnosis], optimizers: Optimizers) -> dict[str, tu
     without: set[str] = set()
     for holder in optimizers.holders:
         without |= holder.without
-        backwards = _serving(diagnoses, holder)
+        backwards = _serving(diagnoses, holder, optimizers.by_hand)
         for name in holder.parameters:
             own[name] = own.get(name, frozenset()) | backwards
     chosen: dict[str, tuple[Finding, int]] = {}
@@ -44,14 +44,15 @@ def best(diagnoses: Sequence[Diagnosis], optimizers: Optimizers) -> dict[str, tu
     return chosen
 
 
-def _serving(diagnoses: Sequence[Diagnosis], holder: Holder) -> frozenset[int]:
+def _serving(diagnoses: Sequence[Diagnosis], holder: Holder, by_hand: Collection[int]) -> frozenset[int]:
     """The backwards that an optimizer takes its gradients from: where some give it any, those alone."""
-    giving = frozenset(
-        where
-        for where in holder.backwards
-        if any(finding.parameter in holder.parameters and may_learn(finding) for finding in diagnoses[where].findings)
-    )
-    return giving or holder.backwards
+
+    def gives(where: int, finding: Finding) -> bool:
+        held = finding.parameter in holder.parameters
+        return held and may_learn(finding) and not (where in by_hand and finding.parameter in holder.without)
+
+    giving = (where for where in holder.backwards if any(gives(where, one) for one in diagnoses[where].findings))
+    return frozenset(giving) or holder.backwards
 
 
 def nearest(diagnosis: Diagnosis) -> list[Finding]:
