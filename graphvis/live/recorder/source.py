@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import CodeType
 from typing import NamedTuple
 
+from graphvis.live.recorder.files import of_file, parse
 from graphvis.live.recorder.instructions import Same
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = Def | ast.Lambda | ast.Module
+_MOST_CODE = 1024  # objects of one file: it may be run again and again
 COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
 """Expressions that are no tensor, whatever call is made where they stand."""
 
@@ -36,19 +37,7 @@ def statements(scope: Scope) -> Iterable[ast.AST]:
         stack.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
-@lru_cache(maxsize=256)
-def parse(file: str) -> ast.Module | None:
-    """A file's source; None where it cannot be read."""
-    source = "".join(linecache.getlines(file))
-    if not source:
-        return None
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-
-
-@lru_cache(maxsize=256)
+@of_file
 def functions_of(file: str) -> dict[str, list[Def]]:
     """The functions of a file by name; each initialiser by the name of its class."""
     found: dict[str, list[Def]] = {}
@@ -62,7 +51,7 @@ def functions_of(file: str) -> dict[str, list[Def]]:
     return found
 
 
-@lru_cache(maxsize=256)
+@of_file
 def _enclosing(file: str) -> Mapping[int, Scope]:
     """For each function of a file, by ``id``, the scope that its free names are looked up in."""
     tree = parse(file)
@@ -108,7 +97,7 @@ def _free(scope: Scope) -> frozenset[str]:
     return frozenset(read - _own(scope))
 
 
-@lru_cache(maxsize=256)
+@of_file
 def _readers(file: str) -> dict[str, list[Def]]:
     """By name, the functions of a file that read a variable of others so called."""
     found: dict[str, list[Def]] = {}
@@ -133,7 +122,7 @@ def owner_of(name: str, scope: Scope, file: str) -> Scope:
     return scope
 
 
-@lru_cache(maxsize=256)
+@of_file
 def imported_by(file: str) -> frozenset[str]:
     """The names that a file imports."""
     return frozenset(_imported(file, (ast.Import, ast.ImportFrom)))
@@ -201,7 +190,7 @@ class _Scopes:
         return found[-1] if found else None
 
 
-@lru_cache(maxsize=256)
+@of_file
 def _scopes(file: str) -> _Scopes | None:
     tree = parse(file)
     return None if tree is None else _Scopes(tree)
@@ -209,7 +198,7 @@ def _scopes(file: str) -> _Scopes | None:
 
 def scope_of(code: CodeType) -> Scope | None:
     """The source of a function; of the function around it for a comprehension; None where it cannot be read."""
-    return _table(Same(code)).scope
+    return _table(code).scope
 
 
 def _scope(code: CodeType) -> Scope | None:
@@ -230,9 +219,24 @@ class _Table(NamedTuple):
     expressions: list[ast.AST | None]
 
 
-@lru_cache(maxsize=1024)
-def _table(same: Same) -> _Table:
-    scope = _scope(same.code)
+@of_file
+def _tables(file: str) -> dict[Same, _Table]:
+    """What is known of the code of a file."""
+    return {}
+
+
+def _table(code: CodeType) -> _Table:
+    tables = _tables(code.co_filename)
+    found = tables.get(Same(code))
+    if found is None:
+        if len(tables) >= _MOST_CODE:
+            tables.clear()
+        found = tables[Same(code)] = _read(code)
+    return found
+
+
+def _read(code: CodeType) -> _Table:
+    scope = _scope(code)
     found: dict[tuple[int | None, ...], ast.AST] = {}
     for node in statements(scope) if scope is not None else ():
         if isinstance(node, (ast.expr, ast.stmt)):  # of a statement and its expression the expression stays
@@ -240,16 +244,16 @@ def _table(same: Same) -> _Table:
             found[span] = node
             if isinstance(node, (ast.With, ast.AsyncWith)) and len(node.items) == 1:  # it calls what it enters
                 found[span] = node.items[0].context_expr
-    return _Table(scope, [found.get(span) for span in same.code.co_positions()])
+    return _Table(scope, [found.get(span) for span in code.co_positions()])
 
 
 def expression_at(code: CodeType, offset: int) -> ast.AST | None:
     """The expression that an instruction belongs to; None where the source cannot be read."""
-    expressions = _table(Same(code)).expressions
+    expressions = _table(code).expressions
     return expressions[offset // 2] if 0 <= offset // 2 < len(expressions) else None
 
 
-@lru_cache(maxsize=256)
+@of_file
 def _modules(file: str) -> frozenset[str]:
     return frozenset({"torch", "F", "nn", "np"}).union(_imported(file, (ast.Import,)))
 
