@@ -131,7 +131,7 @@ def subjects_of(
         measured: what a backward told, by ``id``.
     """
     withdrawn = {} if trace is None else diagnosing.find_withdrawn(graph, trace, calls)
-    checkpointed = diagnosing.find_checkpointed(graph, calls)
+    checkpointed = {} if trace is None else diagnosing.find_checkpointed(graph, trace, calls)
     nodes: dict[str, int] = {}
     for node, info in graph.tensors.items():
         for name in (info.name, *info.aliases):
@@ -148,7 +148,7 @@ def subjects_of(
             zero=told.zero,
             missing=told.missing,
             withdrawn=withdrawn.get(node),
-            checkpointed=node in checkpointed,
+            checkpointed=checkpointed.get(node, ()),
         )
         for name, node, told in given
     ]

@@ -96,6 +96,17 @@ def an_argument_that_is_handed_back(m):
     return (h * g).sum()
 
 
+@checkpointed("detach", w="cut", v="gradient")
+def overwritten_before_a_cut(m):
+    h = x() @ m.w
+    h[...] = 0.5
+
+    def inside(h):
+        return h.detach() @ m.v  # of the value of w nothing is left to be cut here
+
+    return _run(inside, h).sum() + (x() @ m.w).detach().sum()  # CUT
+
+
 @checkpointed("detach", w="cut", v="gradient", u="gradient")
 def behind_two(m):
     def inside(h):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch.utils.checkpoint import checkpoint
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
@@ -39,3 +41,19 @@ def test_a_parameter_that_is_given_its_own_memory_is_still_itself() -> None:
     assert cut.parameters == ("parametrizations.weight.original",)
     loss.backward()
     assert layer.parametrizations.weight.original.grad is None
+
+
+def test_an_edge_leads_on_from_a_checkpoint_though_of_the_value_nothing_is_left() -> None:
+    w, v = (torch.rand(4, 4, requires_grad=True) for _ in range(2))
+    with record() as trace:
+        h = torch.rand(2, 4) @ w
+        h[...] = 0.5
+        loss = checkpoint(lambda h: h @ v, h, use_reentrant=True).sum()
+    verdicts = {
+        probe: diagnose(loss, trace, parameters={"w": w, "v": v}, probe=probe).verdicts["w"].status
+        for probe in (False, True)
+    }
+    assert verdicts == {False: "gradient", True: "zero"}
+    loss.backward()
+    assert w.grad is not None
+    assert not w.grad.any()

@@ -33,7 +33,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         zero: the node that makes its gradient exactly zero, as a probe measured; None where it is not, or nobody asked.
         withdrawn: the call that took the history of what a checkpoint before it will run again on, where that is the
             only way to it.
-        checkpointed: whether edges lead to it only out of reentrant checkpoints.
+        checkpointed: the arguments of reentrant checkpoints by which edges lead to it, where no others do.
         missing: whether a probe found that backward gives it no gradient although an edge leads to it.
     """
 
@@ -45,4 +45,4 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     zero: Zeroing | None = None
     missing: Zeroing | None = None
     withdrawn: int | None = None
-    checkpointed: bool = False
+    checkpointed: tuple[int, ...] = ()

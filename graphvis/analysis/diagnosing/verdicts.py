@@ -65,7 +65,14 @@ class Judgement:
     @cached_property
     def _arrival(self) -> Arrival:
         """How values arrive: asked only for parameters that get no gradient, so most runs never need it."""
-        numbers = {number for subject in self._subjects for number in subject.numbers}
+        return self._arrival_of({number for subject in self._subjects for number in subject.numbers})
+
+    @cached_property
+    def _arguments(self) -> Arrival:
+        """How what checkpoints were given arrives: an edge may lead to a parameter whose own value was overwritten."""
+        return self._arrival_of({number for subject in self._subjects for number in subject.checkpointed})
+
+    def _arrival_of(self, numbers: set[int]) -> Arrival:
         return Arrival(self._trace, self._roots, numbers, self._turned_off, self._checkpoints, self._linked, self._stop)
 
     def _judge(self) -> None:
@@ -108,7 +115,7 @@ class Judgement:
             call = _call_of(trace, subject.zero.sequence)
             at = None if call is None else trace.locations[trace.calls[call].location]
             return _finding(subject, "zero", at=at, node=subject.zero.node), {}
-        if subject.reached and not (subject.checkpointed and self._tells_of_checkpoints):
+        if subject.reached and not self._stops_in_checkpoints(subject):
             return _finding(subject, "gradient"), {}
         nodes = self._arrival.nodes_of(subject.numbers)
         if subject.requires_grad and self._arrival.by_checkpoint(nodes):
@@ -154,6 +161,16 @@ class Judgement:
             self.partly[call] = None
             return _finding(subject, "unreached", certain=False, node=missing.node), {}
         return _finding(subject, "cut"), blames
+
+    def _stops_in_checkpoints(self, subject: Subject) -> bool:
+        """Whether no checkpoint hands a gradient on to the argument by which an edge leads to a parameter."""
+        if not subject.checkpointed or not self._tells_of_checkpoints:
+            return False
+        return not any(map(self._is_handed_on, subject.checkpointed))
+
+    def _is_handed_on(self, argument: int) -> bool:
+        nodes = self._arguments.nodes_of((argument,))
+        return self._arguments.arrives(nodes) and not self._arguments.cuts(nodes)
 
     @cached_property
     def _tells_of_checkpoints(self) -> bool:

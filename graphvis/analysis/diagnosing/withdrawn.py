@@ -6,7 +6,7 @@ runs cuts the gradient of an input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from graphvis.analysis.cutting import is_checkpoint, short
 from graphvis.model import Graph, Trace
@@ -32,18 +32,43 @@ def find_withdrawn(graph: Graph, trace: Trace, calls: Mapping[int, int]) -> dict
     return _leaves_behind(graph, dead)
 
 
-def find_checkpointed(graph: Graph, calls: Mapping[int, int]) -> dict[int, int]:
-    """The leaves to which edges lead only out of reentrant checkpoints, each with the call of one.
+def find_checkpointed(graph: Graph, trace: Trace, calls: Mapping[int, int]) -> dict[int, tuple[int, ...]]:
+    """The leaves to which edges lead only out of reentrant checkpoints, each with the arguments by which they do.
+
+    Of several checkpoints one after the other, those of the one that is next to the leaf.
 
     Args:
         graph: a walk from the outputs.
+        trace: the run that built it.
         calls: which call made each node.
     """
     checkpoints = {node: calls[node] for node, name in enumerate(graph.names) if name == CHECKPOINT and node in calls}
     if not checkpoints:
         return {}
-    edges = zip(graph.sources, graph.slots, strict=True)
-    return _leaves_behind(graph, {(node, slot): checkpoints[node] for node, slot in edges if node in checkpoints})
+    edges = [
+        (node, edge)
+        for node in checkpoints
+        for edge in graph.slots_of(node)
+        if graph.targets[edge] >= 0 and graph.slots[edge] < len(trace.calls[checkpoints[node]].inputs)
+    ]
+    dead = {(node, graph.slots[edge]): checkpoints[node] for node, edge in edges}
+    found: dict[int, tuple[int, ...]] = dict.fromkeys(_leaves_behind(graph, dead), ())
+    for node, edge in edges if found else ():
+        argument = trace.calls[checkpoints[node]].inputs[graph.slots[edge]]
+        for leaf in _behind(graph, graph.targets[edge], checkpoints) & found.keys():
+            found[leaf] = (*found[leaf], argument)
+    return found
+
+
+def _behind(graph: Graph, start: int, ends: Container[int]) -> set[int]:
+    """The nodes to which edges lead from one, and itself; none behind an end."""
+    seen, stack = {start}, [start]
+    while stack:
+        node = stack.pop()
+        fresh = {graph.targets[edge] for edge in graph.slots_of(node) if node not in ends} - seen - {-1}
+        seen |= fresh
+        stack += fresh
+    return seen
 
 
 def _leaves_behind(graph: Graph, dead: Mapping[tuple[int, int], int]) -> dict[int, int]:
