@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import pytest
 
 from graphvis.picture.report import write
-from tests.causes import leaving
+from tests.causes import kept  # noqa: F401 - it adds its programs to the lists
 from tests.causes.asking import ask
 from tests.causes.case import Case, measure
 from tests.causes.leaving import ASIDE, BACK, UNSEEN
@@ -24,7 +27,7 @@ def test_a_value_that_came_back_is_cut_where_it_left(case: Case) -> None:
     assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
     cuts = diagnosis.verdicts["w"].cuts
     assert {(cut.location.file, cut.location.line) for cut in cuts} == {
-        (leaving.__file__, line) for line in case.marks["CUT"]
+        (inspect.getfile(case.step), line) for line in case.marks["CUT"]
     }
     assert {cut.kind for cut in cuts} <= case.kinds
     assert not diagnosis.verdicts["v"].cuts
@@ -45,7 +48,7 @@ def test_what_cannot_be_seen_is_said_and_never_called_unused(case: Case) -> None
     assert (verdict.status, verdict.certain, verdict.cuts) == ("unreached", False, ())
     assert diagnosis.verdicts["v"].status == "gradient"
     for line in case.marks.get("LEFT", ()):
-        assert any(f"leaving.py:{line}" in note for note in diagnosis.notes)
+        assert any(f"{Path(inspect.getfile(case.step)).name}:{line}" in note for note in diagnosis.notes)
     assert diagnosis.notes
     report = write(diagnosis)
     assert "warning[unreached]: w gets no gradient" in report

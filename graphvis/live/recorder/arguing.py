@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from graphvis.live.recorder.source import Def, called, imported_by, names_of
+from graphvis.live.recorder.source import Def, imported_by, names_of
 
 CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 # The object that these write is their first argument; what it is written to comes second.
@@ -14,7 +14,7 @@ SAVING = frozenset({"save", "dump"})
 GATHERING = frozenset({"append", "extend", "add", "insert", "update", "put", "appendleft", "setdefault"})
 # What is given to these is shown to somebody, whoever they belong to.
 SHOWING = frozenset(
-    """debug info warning warn error exception critical write print log log_dict log_metric log_metrics logkv record
+    """debug info warning warn error exception critical print log log_dict log_metric log_metrics logkv record
     add_scalar add_scalars add_text add_histogram set_postfix set_postfix_str set_description""".split()
 )
 BUILTINS = frozenset(vars(builtins))
@@ -67,9 +67,10 @@ def given(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     """The arguments of a call of a function, with the names of the parameters that hold them."""
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
-    bound = isinstance(node.func, ast.Attribute) or function.name != called(node)  # the class was called
-    skip = 1 if bound and positional and positional[0].arg in ("self", "cls") else 0
+    skip = 1 if positional and positional[0].arg in ("self", "cls") else 0
     for i, argument in enumerate(node.args, skip):
+        if isinstance(argument, ast.Starred):  # of whose elements any may be any of the others
+            yield from ((other.arg, argument) for other in [*positional[i:], *arguments.kwonlyargs])
         if i < len(positional):
             yield positional[i].arg, argument
         elif arguments.vararg is not None:
@@ -78,5 +79,25 @@ def given(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     for word in node.keywords:
         if word.arg is not None and word.arg in known:
             yield word.arg, word.value
+        elif word.arg is None:
+            yield from ((name, word.value) for name in known)
         elif arguments.kwarg is not None:
             yield arguments.kwarg.arg, word.value
+
+
+def given_to(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """The same, and the object whose method is called."""
+    positional = [*function.args.posonlyargs, *function.args.args]
+    if isinstance(node.func, ast.Attribute) and positional and positional[0].arg in ("self", "cls"):
+        yield positional[0].arg, node.func.value
+    yield from given(function, node)
+
+
+def attributes_set(name: str) -> str:
+    """What the attributes hold that a function sets of the parameter of that name: no name of a variable."""
+    return f"{name}.="
+
+
+def filled(name: str) -> str:
+    """What a caller's object holds that was given as the parameter of that name: no name of a variable."""
+    return f"*{name}"

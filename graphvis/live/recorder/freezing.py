@@ -84,13 +84,21 @@ def _infer(
     lefts = list(chains.values())
     addresses = sum(1 << value for value, exits in enumerate(lefts) if exits[0] in tape.exits.addresses)
     returns = Returns([[places[place] for place in chain] for chain in chains], traced, addresses)
+    latest: list[tuple[int, int]] = []
     for place, calls in made.items():
-        for value in values_in(returns.reach(places[place])):
+        held, maybe = returns.reach(places[place])
+        latest.append((calls[-1], maybe))
+        for value in values_in(held):
             for call in calls:
                 certain = bool(returns.constructed >> value & 1) and call in first_seen
                 for left in lefts[value][-_MOST_EXITS:]:
                     if left < call:
                         found.setdefault(call, {}).setdefault(left, certain)
+    told = returns.untold
+    for call, maybe in sorted(latest, reverse=True):
+        for value in values_in(maybe & ~told):
+            untold.update(left for left in lefts[value] if left < call)
+        told |= maybe
     for value in values_in(returns.untold):
         untold.update(lefts[value])
     return untold

@@ -1,6 +1,7 @@
 """Which names and attributes of the source hold which of many values, and what must be looked at again when more do.
 
-A set of values is an int, one bit for each value: all are followed at once, in the time that one takes.
+A set of values is an int, one bit for each value: all are followed at once, in the time that one takes. A second bit
+for each says that what holds it may hold the value: it came through an object, or another function's variable.
 """
 
 from __future__ import annotations
@@ -8,18 +9,16 @@ from __future__ import annotations
 import ast
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache
-from typing import NamedTuple
 
-from graphvis.live.recorder.source import Scope, owner_of, statements
+from graphvis.live.recorder.reading import RETURNED, Key, Read, contents_of, given_to_object, read
+from graphvis.live.recorder.source import Scope, statements, text_of
 
 _HAND_ON = (
     ast.Return, ast.Yield, ast.YieldFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For,
-    ast.AsyncFor, ast.comprehension, ast.withitem, ast.Match, ast.Call,
+    ast.AsyncFor, ast.comprehension, ast.withitem, ast.Match, ast.Call, ast.Raise, ast.ExceptHandler,
 )  # fmt: skip
-# A variable: the ``id`` of its scope, and its name. Any attribute of a name: its file, and the name. An expression that
-# a value came out of: its ``id``, and no name.
-_Key = tuple[int | str, str]
+
+_RAISED: Key = (0, "raise")  # what any exception holds
 
 
 def values_in(values: int) -> Iterator[int]:
@@ -28,15 +27,6 @@ def values_in(values: int) -> Iterator[int]:
         lowest = values & -values
         yield lowest.bit_length() - 1
         values ^= lowest
-
-
-@lru_cache(maxsize=4096)
-def text_of(node: ast.Name | ast.Attribute) -> str:
-    """The source of a name or an attribute."""
-    if isinstance(node, ast.Name):
-        return node.id
-    inner = node.value
-    return f"{text_of(inner)}.{node.attr}" if isinstance(inner, (ast.Name, ast.Attribute)) else ast.unparse(node)
 
 
 class Step:
@@ -48,13 +38,6 @@ class Step:
         self.scope, self.file, self.node = scope, file, node
 
 
-class _Read(NamedTuple):
-    """What an expression reads: variables and seeds by key, and attributes as they stand."""
-
-    keys: tuple[_Key, ...]
-    attributes: tuple[ast.Attribute, ...]
-
-
 class Holding:
     """What holds what, and the steps that are to be looked at because of it.
 
@@ -62,15 +45,24 @@ class Holding:
         seeds: the ``id`` of each expression that a value may come out of.
         traced: the ``id`` of each expression whose value is a tensor that the recording saw being made: from there on
             the recording knows more than the source.
+        count: how many values there are.
+        addresses: those of them that tell where tensors lie, and not what: a comparison of them tells neither.
+
+    Attributes:
+        certain: all values, as those that are there; the bits above say that they may be.
+        dropped: the ``id`` of each expression whose value nobody takes: it is there for what it does.
     """
 
-    def __init__(self, seeds: Collection[int], traced: Collection[int]) -> None:
-        self._possible, self._traced = seeds, traced
-        self._held: dict[_Key, int] = {}
+    def __init__(self, seeds: Collection[int], traced: Collection[int], count: int, addresses: int) -> None:
+        self._possible, self._traced, self._count = seeds, traced, count
+        self.certain = (1 << count) - 1
+        self._comparable = ~(addresses | addresses << count)
+        self._held: dict[Key, int] = {}
         self._texts: dict[tuple[str, str], int] = {}  # attributes by file and text
-        self._reads: dict[tuple[int, int], _Read] = {}  # by scope and expression
-        self._readers: dict[_Key, dict[Step, None]] = {}
+        self._reads: dict[tuple[int, int], Read] = {}  # by scope and expression
+        self._readers: dict[Key, dict[Step, None]] = {}
         self._steps: dict[int, list[Step]] = {}  # by scope
+        self.dropped: set[int] = set()
         self._due: deque[Step] = deque()
         self._waiting: set[Step] = set()
 
@@ -85,7 +77,9 @@ class Holding:
         """Have all steps of a scope looked at."""
         steps = self._steps.get(id(scope))
         if steps is None:
-            steps = [Step(scope, file, node) for node in statements(scope) if isinstance(node, _HAND_ON)]
+            nodes = list(statements(scope))
+            self.dropped.update(id(node.value) for node in nodes if isinstance(node, ast.Expr))
+            steps = [Step(scope, file, node) for node in nodes if isinstance(node, _HAND_ON)]
             if isinstance(scope, ast.Lambda):  # it returns its body
                 steps.append(Step(scope, file, scope))
             self._steps[id(scope)] = steps
@@ -101,14 +95,51 @@ class Holding:
         """Have a variable of a scope hold values; those that it did not yet hold."""
         return self._add((id(scope), name), values)
 
-    def bind_attribute(self, file: str, target: ast.Attribute, values: int) -> None:
-        """Have an attribute hold values, wherever the file has it by the same text."""
+    def may(self, values: int) -> int:
+        """That the values may be there."""
+        return values & ~self.certain | (values & self.certain) << self._count
+
+    def bind_attribute(
+        self, scope: Scope, file: str, target: ast.Attribute, values: int, *, alone: bool = False
+    ) -> int:
+        """Have an attribute hold values where the file has it by the same text, and perhaps by any other.
+
+        Args:
+            scope: that it stands in.
+            file: of the scope.
+            target: the attribute.
+            values: that it holds.
+            alone: whether its object is not said to hold them too.
+
+        Returns:
+            Those that it did not yet hold.
+        """
         text = (file, text_of(target))
         new = values & ~self._texts.get(text, 0)
         if new:
             self._texts[text] = self._texts.get(text, 0) | values
-            self._held[file, target.attr] = self._held.get((file, target.attr), 0) | values
-            self._wake(self._readers.get((file, target.attr), ()))
+            self._add((file, target.attr), values)
+            self._wake(self._readers.get((file, f"{text[1]}="), ()))
+            if not alone and isinstance(target.value, (ast.Name, ast.Attribute)):
+                self._add(contents_of(target.value, scope, file), self.may(values))
+        return new
+
+    def give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> None:
+        """An object was given values, and may keep them."""
+        self._add(given_to_object(keeper, scope, file), self.may(values))
+
+    def hand_out(self, function: Scope, values: int) -> None:
+        """Whoever calls a function may get values that it was not given by this caller."""
+        self._add((id(function), RETURNED), values & ~self.certain)
+
+    def throw(self, values: int) -> None:
+        """An exception that is raised holds values."""
+        self._add(_RAISED, self.may(values))
+
+    def caught(self, step: Step) -> int:
+        """What the exceptions hold that a step may catch."""
+        self._readers.setdefault(_RAISED, {})[step] = None
+        return self._held.get(_RAISED, 0)
 
     def read(self, step: Step, node: ast.AST) -> int:
         """The values that an expression of a step holds."""
@@ -116,10 +147,11 @@ class Holding:
         found = self._reads.get(key)
         if found is None:
             found = self._reads[key] = self._look(step.scope, step.file, [node])
-            for read in found.keys:
-                self._readers.setdefault(read, {})[step] = None
-            for attribute in found.attributes:
-                self._readers.setdefault((step.file, attribute.attr), {})[step] = None
+            for one in (*found.keys, *found.outer, *found.handed, *found.compared):
+                self._readers.setdefault(one, {})[step] = None
+            for attribute, text in found.attributes:
+                self._readers.setdefault((step.file, attribute), {})[step] = None
+                self._readers.setdefault((step.file, f"{text}="), {})[step] = None
         return self._sum(step.file, found)
 
     def of(self, scope: Scope, name: str) -> int:
@@ -135,36 +167,26 @@ class Holding:
         """The values that expressions hold."""
         return self._sum(file, self._look(scope, file, nodes))
 
-    def _sum(self, file: str, read: _Read) -> int:
-        held, found = self._held, 0
-        for key in read.keys:
-            found |= held.get(key, 0)
-        for attribute in read.attributes:
-            if (file, attribute.attr) in held:
-                found |= self._texts.get((file, text_of(attribute)), 0)
-        return found
+    def _sum(self, file: str, found: Read) -> int:
+        held, values, loose = self._held, 0, 0
+        for key in found.keys:
+            values |= held.get(key, 0)
+        for key in found.outer:
+            loose |= held.get(key, 0)
+        values |= loose
+        for key in found.handed:  # what a function of the file is given comes back only if it returns that
+            values |= held.get(key, 0) & self.certain
+        for key in found.compared:
+            values |= held.get(key, 0) & self._comparable
+        for attribute, text in found.attributes:
+            loose |= held.get((file, attribute), 0)
+            values |= self._texts.get((file, text), 0)
+        return values | self.may(loose)
 
-    def _look(self, scope: Scope, file: str, nodes: list[ast.AST]) -> _Read:
-        keys: dict[_Key, None] = {}
-        attributes: list[ast.Attribute] = []
-        stack = nodes
-        while stack:
-            node = stack.pop()
-            if id(node) in self._possible:
-                keys[id(node), ""] = None
-            if id(node) in self._traced:
-                continue
-            if isinstance(node, ast.Name):
-                if isinstance(node.ctx, ast.Load):
-                    keys[id(owner_of(node.id, scope, file)), node.id] = None
-                continue
-            if isinstance(node, ast.Attribute):
-                attributes.append(node)
-            # What only chooses between two values goes into neither.
-            stack.extend([node.body, node.orelse] if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node))
-        return _Read(tuple(keys), tuple(attributes))
+    def _look(self, scope: Scope, file: str, nodes: list[ast.AST]) -> Read:
+        return read(scope, file, nodes, self._possible, self._traced)
 
-    def _add(self, key: _Key, values: int) -> int:
+    def _add(self, key: Key, values: int) -> int:
         known = self._held.get(key, 0)
         new = values & ~known
         if new:

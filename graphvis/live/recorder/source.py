@@ -25,6 +25,15 @@ def called(node: ast.Call) -> str | None:
     return node.func.id if isinstance(node.func, ast.Name) else None
 
 
+@lru_cache(maxsize=4096)
+def text_of(node: ast.Name | ast.Attribute) -> str:
+    """The source of a name or an attribute."""
+    if isinstance(node, ast.Name):
+        return node.id
+    inner = node.value
+    return f"{text_of(inner)}.{node.attr}" if isinstance(inner, (ast.Name, ast.Attribute)) else ast.unparse(node)
+
+
 def statements(scope: Scope) -> Iterable[ast.AST]:
     """What runs in a scope, without the functions that it only defines."""
     body = scope.body if isinstance(scope.body, list) else [scope.body]
@@ -114,6 +123,20 @@ def readers_of(name: str, owner: Scope, file: str) -> Iterable[Def]:
             yield function
 
 
+@lru_cache(maxsize=256)
+def _attribute_readers(file: str) -> dict[str, list[Def]]:
+    found: dict[str, list[Def]] = {}
+    for function in {id(function): function for some in functions_of(file).values() for function in some}.values():
+        for name in {node.attr for node in statements(function) if isinstance(node, ast.Attribute)}:
+            found.setdefault(name, []).append(function)
+    return found
+
+
+def readers_of_attribute(name: str, file: str) -> Iterable[Def]:
+    """The functions of a file that name an attribute so."""
+    return _attribute_readers(file).get(name, ())
+
+
 def owner_of(name: str, scope: Scope, file: str) -> Scope:
     """The scope whose variable a name is where it is read or bound in `scope`."""
     enclosing = _enclosing(file)
@@ -133,31 +156,6 @@ def _imported(file: str, kinds: tuple[type[ast.Import | ast.ImportFrom], ...]) -
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, kinds):
             yield from ((name.asname or name.name).split(".")[0] for name in node.names)
-
-
-@lru_cache(maxsize=1024)
-def memory_of(scope: Scope) -> dict[str, list[str]]:
-    """By names those that the same is called by, or the tensors whose memory it is: ``array = tensor.numpy()``."""
-    found: dict[str, list[str]] = {}
-    for node in statements(scope):
-        if isinstance(node, ast.Assign) and (tensor := _shared_by(node.value)) is not None:
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    found.setdefault(target.id, []).append(tensor)
-    return found
-
-
-def _shared_by(value: ast.expr) -> str | None:
-    """The name of what an expression hands on, or hands out the memory of."""
-    shared = isinstance(value, ast.Name)
-    while isinstance(value, (ast.Call, ast.Attribute, ast.Subscript)):
-        if isinstance(value, ast.Attribute) and value.attr == "numpy":
-            shared = True
-        if isinstance(value, ast.Call) and called(value) == "asarray" and value.args:
-            shared, value = True, value.args[0]
-        else:
-            value = value.func if isinstance(value, ast.Call) else value.value
-    return value.id if shared and isinstance(value, ast.Name) else None
 
 
 def names_of(node: ast.Match) -> Iterable[str]:

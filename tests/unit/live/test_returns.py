@@ -24,13 +24,27 @@ SHAPES = {
     "in an array": ("array[{i}] = h[{i}].item()", "torch.tensor(array)"),
     "in a list": ("found.append(h[{i}].item() * 2)", "torch.tensor(found)"),
     "through a function": ("found.append(double(h[{i}].item()))", "torch.tensor(found)"),
+    "on a shelf": ("shelf.put(h[{i}].item() * 2)", "torch.tensor(shelf.all())"),
+    "by a function of a module": ("heapq.heappush(found, h[{i}].item() * 2)", "torch.tensor(found)"),
     "given to somebody": ("somebody.note(h[{i}].item())", "torch.tensor(somebody.heard)"),
 }
 _HEAD = """
+import heapq
+
 import numpy as np
 import torch
 
 class Kept: pass
+
+class Shelf:
+    def __init__(self):
+        self.put_there = []
+
+    def put(self, number):
+        self.put_there.append(number)
+
+    def all(self):
+        return self.put_there
 
 class Somebody:
     heard = 1.0
@@ -42,7 +56,7 @@ def double(number):
     return number * 2
 
 def step(w):
-    h, s, kept, array, found, somebody = w * 2, 0.0, Kept(), np.zeros({count}), [], Somebody()
+    h, s, kept, array, found, somebody, shelf = w * 2, 0.0, Kept(), np.zeros({count}), [], Somebody(), Shelf()
 """
 
 
@@ -84,7 +98,9 @@ def test_four_times_the_lines_are_four_times_the_work(shape: str, tmp_path: Path
     assert many < 4.4 * few
 
 
-@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape not in ("in attributes", "given to somebody")])
+@pytest.mark.parametrize(
+    "shape", sorted(SHAPES.keys() - {"in attributes", "by a function of a module", "given to somebody"})
+)
 def test_each_of_many_lines_is_a_cut(shape: str, tmp_path: Path) -> None:
     trace, w, loss = recorded(tmp_path, shape, 100)
     found = diagnose(loss, trace, {"w": w})

@@ -1,0 +1,136 @@
+"""Names of the source that may be of one object: what is put into it by one of them is read by another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+
+from graphvis.live.recorder.source import (
+    Def,
+    Scope,
+    called,
+    functions_of,
+    imported_by,
+    parameters_of,
+    statements,
+    text_of,
+)
+
+
+@lru_cache(maxsize=1024)
+def memory_of(scope: Scope) -> dict[str, list[str]]:
+    """By names those that the same is called by, or the tensors whose memory it is: ``array = tensor.numpy()``."""
+    found: dict[str, list[str]] = {}
+    for node in statements(scope):
+        if isinstance(node, ast.Assign) and (tensor := _shared_by(node.value)) is not None:
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(tensor)
+    return found
+
+
+def _shared_by(value: ast.expr) -> str | None:
+    """The name of what an expression hands on, or hands out the memory of."""
+    shared = isinstance(value, ast.Name)
+    while isinstance(value, (ast.Call, ast.Attribute, ast.Subscript)):
+        if isinstance(value, ast.Attribute) and value.attr == "numpy":
+            shared = True
+        if isinstance(value, ast.Call) and called(value) == "asarray" and value.args:
+            shared, value = True, value.args[0]
+        else:
+            value = value.func if isinstance(value, ast.Call) else value.value
+    return value.id if shared and isinstance(value, ast.Name) else None
+
+
+@lru_cache(maxsize=1024)
+def _made_of(scope: Scope) -> dict[str, list[ast.AST]]:
+    """By name, what of others an object so called may be, or be a part of."""
+    found: dict[str, list[ast.AST]] = {}
+    for node in statements(scope):
+        value: ast.expr | None = None
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            value, targets = node.value, node.targets
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+            value, targets = node.iter, [node.target]
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            value, targets = node.context_expr, [node.optional_vars]
+        if value is None:
+            continue
+        for target in targets:
+            for one, part in parts_of(target, value):
+                for inner in ast.walk(one):
+                    if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                        found.setdefault(inner.id, []).append(part)
+    return found
+
+
+def parts_of(target: ast.AST, value: ast.AST) -> Iterable[tuple[ast.AST, ast.AST]]:
+    """What is assigned to what: element by element where both are written so."""
+    if isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)):
+        elements = [*target.elts, *value.elts]
+        if len(target.elts) == len(value.elts) and not any(isinstance(one, ast.Starred) for one in elements):
+            for one, part in zip(target.elts, value.elts, strict=True):
+                yield from parts_of(one, part)
+            return
+    yield target, value
+
+
+def names_in(node: ast.AST, scope: Scope, file: str, numbers: Collection[int]) -> Iterable[ast.Name | ast.Attribute]:
+    """The names of what an expression may be, hold, or be made of; not of its parts, by ``id``, that are numbers."""
+    imported = imported_by(file)
+    seen = set(imported)
+    stack = [node]
+    while stack:
+        one = stack.pop()
+        if id(one) in numbers:
+            continue
+        if isinstance(one, ast.Name):
+            if one.id not in seen:
+                seen.add(one.id)
+                yield one
+                stack += _made_of(scope).get(one.id, ())
+        elif isinstance(one, ast.Attribute):
+            if text_of(one).split(".")[0] not in imported:
+                yield one
+        elif isinstance(one, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+            stack.append(one.elt)
+        elif isinstance(one, ast.DictComp):
+            stack.append(one.value)
+        elif not isinstance(one, (ast.BinOp, ast.Compare, ast.UnaryOp, ast.Lambda, ast.Constant)):
+            stack += [one.func.value] if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) else []
+            stack += [
+                inner for inner in ast.iter_child_nodes(one) if not isinstance(one, ast.Call) or inner is not one.func
+            ]
+
+
+@lru_cache(maxsize=256)
+def _set_to_parameters(file: str) -> dict[str, list[tuple[Def, str]]]:
+    found: dict[str, list[tuple[Def, str]]] = {}
+    for function in {id(function): function for some in functions_of(file).values() for function in some}.values():
+        parameters = set(parameters_of(function)[1:])
+        for node in statements(function) if parameters else ():
+            if isinstance(node, ast.Assign):
+                names = [inner for inner in ast.walk(node.value) if isinstance(inner, ast.Name)]
+                for target in node.targets:
+                    if isinstance(target, ast.Attribute):
+                        given = ((function, name.id) for name in names if name.id in parameters)
+                        found.setdefault(target.attr, []).extend(given)
+    return found
+
+
+def set_to_parameters(attribute: str, file: str) -> Iterable[tuple[Def, str]]:
+    """The functions of a file that set such an attribute to what they are given, and the parameter."""
+    return _set_to_parameters(file).get(attribute, ())
+
+
+def has_default(scope: Scope, name: str) -> bool:
+    """Whether a name is a parameter of a function that need not be given: its object outlives the call."""
+    if isinstance(scope, ast.Module):
+        return False
+    arguments = scope.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    named = [one for one, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value is not None]
+    after = len(positional) - len(arguments.defaults)
+    return name in {one.arg for one in [*positional[after:], *named]}
