@@ -6,6 +6,7 @@ import ast
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
+from graphvis.live.recorder.files import of_file
 from graphvis.live.recorder.source import (
     Def,
     Scope,
@@ -105,7 +106,7 @@ def names_in(node: ast.AST, scope: Scope, file: str, numbers: Collection[int]) -
             ]
 
 
-@lru_cache(maxsize=256)
+@of_file
 def _set_to_parameters(file: str) -> dict[str, list[tuple[Def, str]]]:
     found: dict[str, list[tuple[Def, str]]] = {}
     for function in {id(function): function for some in functions_of(file).values() for function in some}.values():

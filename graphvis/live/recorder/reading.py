@@ -7,7 +7,8 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from graphvis.live.recorder.source import Def, Scope, called, functions_of, owner_of, parse, statements, text_of
+from graphvis.live.recorder.files import of_file, parse
+from graphvis.live.recorder.source import Def, Scope, called, functions_of, owner_of, statements, text_of
 
 # A variable: the ``id`` of its scope, and its name. Any attribute of a name: its file, and the name. An expression that
 # a value came out of: its ``id``, and no name.
@@ -50,7 +51,7 @@ def given_to_object(node: ast.Name | ast.Attribute, scope: Scope, file: str) -> 
     return key, f"{name}*"
 
 
-@lru_cache(maxsize=256)
+@of_file
 def _set_in(file: str) -> frozenset[str]:
     """The attributes that a file sets, or has its classes have."""
     found: set[str] = set(functions_of(file))

@@ -123,7 +123,7 @@ def readers_of(name: str, owner: Scope, file: str) -> Iterable[Def]:
             yield function
 
 
-@lru_cache(maxsize=256)
+@of_file
 def _attribute_readers(file: str) -> dict[str, list[Def]]:
     found: dict[str, list[Def]] = {}
     for function in {id(function): function for some in functions_of(file).values() for function in some}.values():
