@@ -148,6 +148,7 @@ class Diagnosis(
         advice: what was measured without a cut; empty where nobody asked.
         traced: whether there was a trace; without one the reasons cannot be known.
         error: what backward raised where it was tried, in its own words, and no conflict tells why; else empty.
+        caller: the user's own line, where `backward` lies in a library; None where they are one.
     """
 
     backward: Location | None = None
@@ -159,6 +160,7 @@ class Diagnosis(
     advice: tuple[Advice, ...] = ()
     traced: bool = True
     error: str = ""
+    caller: Location | None = None
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:

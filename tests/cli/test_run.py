@@ -363,6 +363,26 @@ def test_frozen_and_yet_in_an_optimizer_is_a_warning(call: Call, tmp_path: Path)
     assert warned(found) == {"encoder.0.weight": "parameter frozen", "encoder.0.bias": "parameter frozen"}
 
 
+def test_frozen_and_not_used_is_frozen(call: Call, tmp_path: Path) -> None:
+    """The pooler of a frozen backbone: nobody means it to learn, and what would be asked for is done already."""
+    path = script(
+        tmp_path,
+        """
+        model = Net()
+        model.spare = nn.Linear(2, 2).requires_grad_(False)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        """,
+    )
+    result = call("run", "--json", path)
+    found = document(result)
+    assert result.code == 0
+    assert found["problems"] == []
+    assert warned(found) == {"spare.weight": "parameter frozen", "spare.bias": "parameter frozen"}
+
+
 def test_without_an_optimizer_every_parameter_counts(call: Call, tmp_path: Path) -> None:
     path = script(tmp_path, "model = Net()\nmodel.spare = nn.Linear(2, 2)\nF.cross_entropy(model(x), y).backward()\n")
     result = call("run", "--json", path)

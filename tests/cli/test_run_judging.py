@@ -516,6 +516,35 @@ def test_warnings_are_counted_as_they_are_read(call: Call, tmp_path: Path) -> No
     assert "0 problems, 1 warning" in last_line(result)
 
 
+def test_of_a_librarys_backward_the_line_that_calls_it_is_told(call: Call, tmp_path: Path) -> None:
+    """Both losses of a GAN go through the trainer's one line."""
+    library = tmp_path / "site-packages" / "trainer.py"
+    library.parent.mkdir()
+    library.write_text("def manual_backward(loss):\n    loss.backward()\n")
+    path = script(
+        tmp_path,
+        f"""
+        import sys
+        sys.path.insert(0, {str(library.parent)!r})
+        import trainer
+
+        one, other = Net(), Net()
+        optimizer = torch.optim.SGD([*one.parameters(), *other.parameters()], lr=0.1)
+        for step in range(2):
+            trainer.manual_backward(one(x).sum())
+            trainer.manual_backward(other(x).sum())
+            optimizer.step()
+        """,
+    )
+    told = call("run", "--continue", path).out
+    lines = [line_of(path, f"trainer.manual_backward({name}") for name in ("one", "other")]
+    head = "backward at site-packages/trainer.py:2: loss.backward()\n    called from train.py"
+    assert f"{head}:{lines[0]}: trainer.manual_backward(one(x).sum())\n" in told
+    assert f"{head}:{lines[1]}: trainer.manual_backward(other(x).sum())\n" in told
+    found = document(call("run", "--json", path))
+    assert [one["caller"]["line"] for one in found["diagnoses"]] == lines
+
+
 # what was judged at all
 
 SPARE = "model = Net()\nmodel.spare = nn.Linear(2, 2)\nF.cross_entropy(model(x), y).backward()\n"

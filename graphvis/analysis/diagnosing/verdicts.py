@@ -120,10 +120,10 @@ class Judgement:
         nodes = self._arrival.nodes_of(subject.numbers)
         if subject.requires_grad and self._arrival.by_checkpoint(nodes):
             return _finding(subject, "gradient"), {}
-        if not self._arrival.arrives(nodes):
-            return self._of_unused(subject, nodes)
         if not subject.requires_grad:
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
+        if not self._arrival.arrives(nodes):
+            return self._of_unused(subject, nodes)
         blames = self._arrival.cuts(nodes)
         if blames:
             return _finding(subject, "cut"), blames

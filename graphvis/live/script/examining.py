@@ -31,6 +31,7 @@ class Examination:
         parameters: the parameters that are judged, by name.
         outputs: what it starts from, by the names of the script's variables.
         location: the line that starts it.
+        caller: the user's own line, where that lies in a library.
         says: what tells this backward from others that the line starts; empty for its first.
     """
 
@@ -41,11 +42,12 @@ class Examination:
         parameters: Mapping[str, torch.Tensor],
         outputs: Mapping[str, torch.Tensor],
         location: Location,
+        caller: Location | None = None,
         says: str = "",
     ) -> None:
         recording.name({**parameters, **outputs})
         self._leaves: list[torch.Tensor] = list(parameters.values())
-        self._location, self._notes = location, (says,) if says else ()
+        self._location, self._caller, self._notes = location, caller, (says,) if says else ()
         self._evidence: Evidence | None = Evidence(
             event.roots, recording, {**outputs, **parameters}, parameters, values=False
         )
@@ -113,4 +115,4 @@ class Examination:
 
     def _judge(self, evidence: Evidence, measured: Mapping[int, Measured]) -> Diagnosis:
         judged = evidence.judge(measured, self._location)
-        return msgspec.structs.replace(judged, notes=(*self._notes, *judged.notes))
+        return msgspec.structs.replace(judged, notes=(*self._notes, *judged.notes), caller=self._caller)

@@ -24,6 +24,7 @@ class Site:
 
     Attributes:
         location: the line.
+        caller: the user's own line, where that lies in a library; None where they are one.
         started: how often it ran.
         rounds: how often it came round again.
         finished: how often its backward ran to its end.
@@ -38,6 +39,7 @@ class Site:
     """
 
     location: Location
+    caller: Location | None = None
     started: int = 0
     rounds: int = 0
     finished: int = 0

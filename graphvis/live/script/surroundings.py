@@ -59,7 +59,7 @@ class Surroundings:
             if any(value is root for root in event.roots)
         }
         says = self._says(site, frames) if site.started > 1 else ""
-        examination = Examination(self._recording, event, parameters, outputs, site.location, says)
+        examination = Examination(self._recording, event, parameters, outputs, site.location, site.caller, says)
         self.numbers |= {
             number for tensor in parameters.values() if (number := self._recording.number(tensor)) is not None
         }

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from graphvis.analysis.judging import Holder
 from graphvis.live.recorder import Recording
 from graphvis.live.recorder.events import BackwardEvent
-from graphvis.live.recorder.frames import locate
 from graphvis.live.script.examining import Examination
 from graphvis.live.script.origins import Origins, trace_origins
 from graphvis.live.script.sites import MOST_FRUITLESS, Site, telling
@@ -101,7 +100,8 @@ class Watch:
                 self._finish(event, site)
             return
         if site is None:
-            site = self._sites[key] = Site(locate(self._recording.tape.frames.places[event.place]))
+            location, own = self._recording.location, event.caller not in (event.place, -1)
+            site = self._sites[key] = Site(location(event.place), location(event.caller) if own else None)
         self.steps.note(site, self._look(event, site))
         if site.started == 1 or self.steps.is_trying():
             return

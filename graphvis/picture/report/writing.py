@@ -292,4 +292,6 @@ def _summary(page: Page, diagnosis: Diagnosis) -> list[str]:
     cuts, writes = len(diagnosis.cuts), len(diagnosis.conflicts)
     if diagnosis.traced:
         told += f"     {cuts} cut{'s' * (cuts != 1)}, {writes} conflict{'s' * (writes != 1)}"
-    return [page.ink(head, "bold"), f"    {told}"]
+    caller = diagnosis.caller
+    called = [] if caller is None else [f"    called from {page.place(caller)}: {clean(caller.text)}"]
+    return [page.ink(head, "bold"), *called, f"    {told}"]
