@@ -386,6 +386,13 @@ def parameter_of_a_result(m):
     return (h @ m.v).sum()
 
 
+@cause("detach", "grad")
+def a_gradient_made_a_parameter(m):
+    h = (x() @ m.w).detach().requires_grad_()  # CUT
+    (gradient,) = torch.autograd.grad(h.pow(3).sum(), h)  # CUT
+    return (nn.Parameter(gradient) @ m.v).sum()
+
+
 @cause("detach", "rewrap")
 def requires_grad_after_detach(m):
     h = (x() @ m.w).detach().requires_grad_()  # CUT

@@ -60,8 +60,8 @@ class Arrival:
         self._linked = linked
         self._calls = trace.calls
         # Leaves that nobody asks for are stepped by optimizers too.
-        leaves = (number for number, tensor in enumerate(trace.tensors) if tensor.leaf)
-        self._flow = Flow(trace, {*parameters, *leaves}, turned_off, stop)
+        leaves = [number for number, tensor in enumerate(trace.tensors) if tensor.leaf]
+        self._flow = Flow(trace, parameters, leaves, turned_off, stop)
         self._ways = self._flow.ways
         outputs = self._outputs = [edge for root in roots for edge in self._flow.makers(root)]
         self._known = Paths(self._ways, outputs, certain=True)

@@ -29,20 +29,26 @@ class Flow:
     """
 
     def __init__(
-        self, trace: Trace, sources: Collection[int], turned_off: Mapping[int, int], stop: int | None = None
+        self,
+        trace: Trace,
+        sources: Collection[int],
+        leaves: Collection[int],
+        turned_off: Mapping[int, int],
+        stop: int | None = None,
     ) -> None:
         """Build it.
 
         Args:
             trace: the recorded run.
             sources: numbers of the tensors of whose own past only what others gave to them is followed: the parameters.
+            leaves: those of others that optimizers may step.
             turned_off: see :func:`~graphvis.analysis.diagnosing.modes.turned_off`.
             stop: look at the calls before this one only; None for all.
         """
         self.trace = trace
         self.ways = Ways()
         self.exits: dict[int, list[Edge]] = {}
-        self._memory = Memory(trace, self.ways, sources)
+        self._memory = Memory(trace, self.ways, sources, leaves)
         self._blaming = Blaming(trace, turned_off)
         self._forwards = Forwards(trace, self.ways, self._memory, self.exits)
         self._backward: Sequence[int] = ()

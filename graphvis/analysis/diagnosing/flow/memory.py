@@ -40,14 +40,24 @@ class Memory:
         of_source: the node of each tensor that was there before.
     """
 
-    def __init__(self, trace: Trace, ways: Ways, sources: Collection[int]) -> None:
+    def __init__(self, trace: Trace, ways: Ways, sources: Collection[int], leaves: Collection[int]) -> None:
+        """For a trace that is being followed.
+
+        Args:
+            trace: it.
+            ways: where its ways are gathered.
+            sources: the tensors whose values are followed.
+            leaves: others that optimizers may step: of what these are written later only that is followed which a
+                source holds, of what they were made of everything.
+        """
         self.storages = [
             -1 - number if tensor.storage is None else tensor.storage for number, tensor in enumerate(trace.tensors)
         ]
         self.of_source: dict[int, int] = {}
         self._trace = trace
         self._ways = ways
-        self._sources = sources
+        self._sources = {*sources, *leaves}
+        self._leaves = self._sources.difference(sources)
         self._assigning = Assigning(trace, ways)
         self._sources_at: dict[int, int] = {}
         self._runs: list[Runs | None] = [None] * len(trace.tensors)
@@ -113,6 +123,9 @@ class Memory:
         """
         if number in self._sources:
             former = self._trace.tensors[number].former
+            if former is None and number in self._leaves:
+                self._keep(number, [(Edge(self._source(number), None), self.runs(number)), *pieces])
+                return
             held = [] if former is None else self.pieces(former)[1:]
             nodes = {edge.maker for edge, _ in held}
             given: list[Piece] = []
