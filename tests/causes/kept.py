@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextvars
 import functools
 import heapq
@@ -297,6 +298,33 @@ def carried_by_an_exception(m):
     except Found as found:
         number = found.args[0]
     return (m.v * number).sum()
+
+
+@unseen
+def kept_by_a_queue_that_another_method_reads(m):
+    class Worker:
+        def __init__(self):
+            self.waiting = collections.deque()
+
+        def note(self):
+            self.waiting.extendleft([h(m).norm().item() + 1])  # LEFT
+
+        def scaled(self):
+            number = self.waiting[0]
+            return (m.v * number).sum()
+
+    worker = Worker()
+    worker.note()
+    return worker.scaled()
+
+
+@unseen
+def given_beside_a_function(m):
+    def scaled(values, number):
+        return (values * number).sum()
+
+    scale = functools.partial(scaled, number=h(m).norm().item() + 1)  # LEFT
+    return scale(m.v)
 
 
 @aside

@@ -56,6 +56,10 @@ class Giving:
             self._fill_from(step, function, node, values)
         if not values:
             return
+        for argument in given if functions is None else ():
+            for function in functions_of(step.file).get(argument.id, ()) if isinstance(argument, ast.Name) else ():
+                for name in parameters_of(function):  # whoever is given both may call it with them
+                    self._putting.enter(function, step.file, name, self._holding.may(values))
         if functions is None and not only_keeps(node, step.file):
             self._putting.lose(values & self._addresses)
         if functions is None or (isinstance(node.func, ast.Attribute) and node.func.attr in GATHERING):

@@ -57,6 +57,7 @@ class Putting:
                 continue
             if isinstance(name, ast.Attribute):
                 self._holding.bind_attribute(scope, file, name, self._holding.may(values), alone=name is not node)
+                self._show_to_readers(file, name.attr)
                 self._fill_parameters(file, name.attr, values)
             self._holding.give(scope, file, name, values)
             if isinstance(name, ast.Name) and isinstance(scope, Def) and name.id in parameters_of(scope):
@@ -140,12 +141,15 @@ class Putting:
             put = self.put_in.setdefault((id(scope), owner.id), {})
             put[target.attr] = put.get(target.attr, 0) | new
             self._holding.bind(scope, attributes_set(owner.id), new)
-        for function in readers_of_attribute(target.attr, file):
-            self._look_into(function, file, -1)
+        self._show_to_readers(file, target.attr)
         for name in () if into else (target.attr, "__setattr__"):
             for function in functions_of(file).get(name, ()):
                 for parameter in parameters_of(function)[1:]:
                     self.enter(function, file, parameter, new)
+
+    def _show_to_readers(self, file: str, attribute: str) -> None:
+        for function in readers_of_attribute(attribute, file):
+            self._look_into(function, file, -1)
 
     def bind_owned(self, owner: Scope, file: str, name: str, values: int) -> None:
         """Have a variable of a scope hold values; the functions that read it take them in."""
