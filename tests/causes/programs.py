@@ -393,6 +393,16 @@ def a_gradient_made_a_parameter(m):
     return (nn.Parameter(gradient) @ m.v).sum()
 
 
+@cause("no_grad", "copy")
+def a_parameter_whose_memory_is_written_back(m):
+    with torch.no_grad():
+        h = x() @ m.w  # CUT
+    made = nn.Parameter(h)
+    copy = torch.zeros(1, dtype=torch.float64).new_tensor(made)  # CUT
+    h.data.copy_(copy)
+    return (made @ m.v).sum()
+
+
 @cause("detach", "rewrap")
 def requires_grad_after_detach(m):
     h = (x() @ m.w).detach().requires_grad_()  # CUT

@@ -45,16 +45,33 @@ class Assigning:
         self._trace = trace
         self._ways = ways
         self._pasts: dict[int, _Past] = {}
+        self._sources: set[int] = set()
+        self._unmade: set[int] = set()
         self._given: dict[int, int] = {}
         self._firsts: dict[int, int] = {}
 
     def know(self, node: int, number: int) -> None:
         """Take note of the node of a source."""
         self._pasts[node] = _Past(self._first(number), node)
+        self._sources.add(node)
 
     def know_given(self, node: int, number: int) -> None:
         """Take note of a node of what a source holds of others."""
         self._given[node] = self._first(number)
+
+    def is_made(self, nodes: Collection[int]) -> bool:
+        """Whether one of these values was made of a source, or is a gradient."""
+        seen = set(nodes) - self._unmade
+        stack = list(seen)
+        while stack:
+            node = stack.pop()
+            if node in self._sources or self._is_gradient(node):
+                return True
+            fresh = {edge.maker for edge in self._ways.edges[node]} - seen - self._unmade
+            seen |= fresh
+            stack += fresh
+        self._unmade |= seen
+        return False
 
     def look(self, number: int, node: int, held: Collection[int]) -> Found:
         """Find what a value that goes into a source is made of, other sources and what it held of them already.

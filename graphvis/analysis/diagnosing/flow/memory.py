@@ -47,8 +47,8 @@ class Memory:
             trace: it.
             ways: where its ways are gathered.
             sources: the tensors whose values are followed.
-            leaves: others that optimizers may step: of what these are written later only that is followed which a
-                source holds, of what they were made of everything.
+            leaves: others that optimizers may step, and of whose past therefore no gradient is followed either; but
+                one that was made of a value that is followed is like any other tensor.
         """
         self.storages = [
             -1 - number if tensor.storage is None else tensor.storage for number, tensor in enumerate(trace.tensors)
@@ -123,8 +123,13 @@ class Memory:
         """
         if number in self._sources:
             former = self._trace.tensors[number].former
-            if former is None and number in self._leaves:
-                self._keep(number, [(Edge(self._source(number), None), self.runs(number)), *pieces])
+            if (
+                former is None
+                and number in self._leaves
+                and self._assigning.is_made([edge.maker for edge, _ in pieces])
+            ):
+                self._sources.discard(number)
+                self._keep(number, pieces)
                 return
             held = [] if former is None else self.pieces(former)[1:]
             nodes = {edge.maker for edge, _ in held}
