@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
+from graphvis.live.recorder.following import COMPREHENSIONS, Returns, expression_at, operand_of, values_in
 from graphvis.live.recorder.frames import locate
-from graphvis.live.recorder.holding import values_in
 from graphvis.live.recorder.raw import Part, RawCall, RawTensor
-from graphvis.live.recorder.returns import Returns
-from graphvis.live.recorder.source import COMPREHENSIONS, expression_at, operand_of
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from types import CodeType
 
 import pytest
 
-from graphvis.live.recorder import files, source
+from graphvis.live.recorder.following import files, source
 
 
 def write(file: str, text: str) -> CodeType:

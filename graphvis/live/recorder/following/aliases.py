@@ -6,8 +6,8 @@ import ast
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
-from graphvis.live.recorder.files import of_file
-from graphvis.live.recorder.source import (
+from graphvis.live.recorder.following.files import of_file
+from graphvis.live.recorder.following.source import (
     Def,
     Scope,
     called,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
-from graphvis.live.recorder.aliases import has_default, memory_of, names_in, set_to_parameters
-from graphvis.live.recorder.arguing import attributes_set, filled
-from graphvis.live.recorder.holding import Holding
-from graphvis.live.recorder.source import (
+from graphvis.live.recorder.following.aliases import has_default, memory_of, names_in, set_to_parameters
+from graphvis.live.recorder.following.arguing import attributes_set, filled
+from graphvis.live.recorder.following.holding import Holding
+from graphvis.live.recorder.following.source import (
     Def,
     Scope,
     functions_of,

@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from graphvis.live.recorder.source import Def, imported_by, names_of
+from graphvis.live.recorder.following.source import Def, imported_by, names_of
 
 CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 # The object that these write is their first argument; what it is written to comes second.

@@ -10,8 +10,8 @@ import ast
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 
-from graphvis.live.recorder.reading import RETURNED, Key, Read, contents_of, given_to_object, read
-from graphvis.live.recorder.source import Scope, statements, text_of
+from graphvis.live.recorder.following.reading import RETURNED, Key, Read, contents_of, given_to_object, read
+from graphvis.live.recorder.following.source import Scope, statements, text_of
 
 _HAND_ON = (
     ast.Return, ast.Yield, ast.YieldFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import NamedTuple
 
-from graphvis.live.recorder.files import of_file, parse
+from graphvis.live.recorder.following.files import of_file, parse
 from graphvis.live.recorder.instructions import Same
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef

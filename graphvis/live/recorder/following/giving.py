@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from functools import reduce
 from operator import or_
 
-from graphvis.live.recorder.arguing import (
+from graphvis.live.recorder.following.arguing import (
     BUILTINS,
     GATHERING,
     SHOWING,
@@ -18,9 +18,9 @@ from graphvis.live.recorder.arguing import (
     of_module,
     only_keeps,
 )
-from graphvis.live.recorder.holding import Holding, Step
-from graphvis.live.recorder.putting import Putting
-from graphvis.live.recorder.source import Def, called, functions_of, imported_by, parameters_of
+from graphvis.live.recorder.following.holding import Holding, Step
+from graphvis.live.recorder.following.putting import Putting
+from graphvis.live.recorder.following.source import Def, called, functions_of, imported_by, parameters_of
 
 
 class Giving:

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from graphvis.live.recorder.files import of_file, parse
-from graphvis.live.recorder.source import Def, Scope, called, functions_of, owner_of, statements, text_of
+from graphvis.live.recorder.following.files import of_file, parse
+from graphvis.live.recorder.following.source import Def, Scope, called, functions_of, owner_of, statements, text_of
 
 # A variable: the ``id`` of its scope, and its name. Any attribute of a name: its file, and the name. An expression that
 # a value came out of: its ``id``, and no name.

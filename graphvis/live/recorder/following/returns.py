@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from graphvis.live.recorder.aliases import parts_of
-from graphvis.live.recorder.arguing import (
+from graphvis.live.recorder.following.aliases import parts_of
+from graphvis.live.recorder.following.arguing import (
     CONSTRUCTORS,
     SAVING,
     assigned_by,
@@ -20,11 +20,10 @@ from graphvis.live.recorder.arguing import (
     given_to,
     returned_by,
 )
-from graphvis.live.recorder.giving import Giving
-from graphvis.live.recorder.holding import Holding, Step, values_in
-from graphvis.live.recorder.instructions import Place
-from graphvis.live.recorder.putting import Putting
-from graphvis.live.recorder.source import (
+from graphvis.live.recorder.following.giving import Giving
+from graphvis.live.recorder.following.holding import Holding, Step, values_in
+from graphvis.live.recorder.following.putting import Putting
+from graphvis.live.recorder.following.source import (
     COMPREHENSIONS,
     Def,
     Scope,
@@ -34,6 +33,7 @@ from graphvis.live.recorder.source import (
     parameters_of,
     scope_of,
 )
+from graphvis.live.recorder.instructions import Place
 
 
 class Returns:
