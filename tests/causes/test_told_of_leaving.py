@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import types
 from pathlib import Path
 
 import pytest
+import torch
 
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
 from graphvis.picture.report import write
 from tests.causes import kept  # noqa: F401 - it adds its programs to the lists
 from tests.causes.asking import ask
@@ -53,3 +58,26 @@ def test_what_cannot_be_seen_is_said_and_never_called_unused(case: Case) -> None
     report = write(diagnosis)
     assert "warning[unreached]: w gets no gradient" in report
     assert "nothing that this backward starts from" not in report
+
+
+@pytest.mark.parametrize(("read", "status"), [("scale", "unreached"), ("width", "unused")])
+def test_what_an_attribute_holds_another_file_may_read(
+    read: str, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {
+        "sets_a_scale": "def put(cfg, w):\n    cfg.scale = w.sum().item()\n",
+        f"reads_a_{read}": f"def use(cfg, v):\n    s = cfg.{read}\n    t = 2 * s\n    return (v * t).sum()\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    one, other = map(importlib.import_module, texts)
+    w, v = (torch.rand(3, requires_grad=True) for _ in range(2))
+    cfg = types.SimpleNamespace(width=3)
+    with record() as trace:
+        one.put(cfg, w)
+        loss = other.use(cfg, v)
+    diagnosis = diagnose(loss, trace, parameters={"w": w, "v": v})
+    verdict = diagnosis.verdicts["w"]
+    assert (verdict.status, verdict.certain) == (status, status == "unused")
+    assert [("sets_a_scale.py:2" in note) for note in diagnosis.notes] == [True] * (status == "unreached")

@@ -25,11 +25,14 @@ def number_calls(whole: Whole, order: Sequence[int], labels: list[str]) -> None:
         return
     members: dict[str, list[int]] = {}
     prefixes = {path for leaf in shared for path in _around(labels[leaf])}
+    near: dict[str, list[str]] = {}  # many units have one label
     for unit in order:
         if whole.kinds[unit] == "function":
-            for path in _around(labels[unit]):
-                if path in prefixes:
-                    members.setdefault(path, []).append(unit)
+            label = labels[unit]
+            if label not in near:
+                near[label] = [path for path in _around(label) if path in prefixes]
+            for path in near[label]:
+                members.setdefault(path, []).append(unit)
     split: set[str] = set()
     for leaf, users in shared.items():
         for path in _around(labels[leaf]):
@@ -44,10 +47,11 @@ def number_calls(whole: Whole, order: Sequence[int], labels: list[str]) -> None:
 
 def _shared(whole: Whole, labels: Sequence[str]) -> dict[int, list[int]]:
     """Parameters that several functions of their own module take."""
+    leaves = {unit for unit, kind in enumerate(whole.kinds) if kind == "leaf" and labels[unit]}
     users: dict[int, list[int]] = {}
     for unit, inputs in enumerate(whole.inputs):
         for one in inputs:
-            if one >= 0 and whole.kinds[one] == "leaf" and labels[one] and whole.kinds[unit] == "function":
+            if one in leaves and whole.kinds[unit] == "function":
                 users.setdefault(one, []).append(unit)
     return {
         leaf: found

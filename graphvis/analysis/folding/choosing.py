@@ -80,7 +80,7 @@ def ways(choose: Callable[[int, bool], Boxes], least: int, units: int) -> Iterat
     stride = math.ceil(len(_TRIES) * units / _UNITS)
     known: set[tuple[bool, tuple[int, ...]]] = set()
     for framed in (True, False) if stride == 1 else (True,):
-        for share, join, squeezed in _TRIES[::-stride][::-1]:
+        for share, join, squeezed in (_TRIES[0], *_TRIES[:0:-stride][::-1]):
             boxes = choose(round(least * share), framed)
             if join:
                 join(boxes)

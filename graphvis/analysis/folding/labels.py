@@ -126,7 +126,7 @@ def _infer(whole: Whole, order: Sequence[int], owners: Mapping[int, str], labels
     behind = _labels_behind(whole, functions, known)
     ranks = {unit: rank for rank, unit in enumerate(functions)}
     before: dict[int, str] = {}
-    consumers = whole.consumers()
+    consumers = whole.consumers
     for unit in functions:
         path = known.get(unit)
         if path is None:
@@ -155,7 +155,7 @@ def _reshape(whole: Whole, functions: Sequence[int], known: dict[int, str]) -> N
                 if one in moves and one in known:
                     known[unit] = known[one]
                     break
-    consumers = whole.consumers()
+    consumers = whole.consumers
     found = {}
     for unit in moves:
         if unit not in known:

@@ -30,7 +30,7 @@ class Loose:
         self._whole = whole
         self._modules = modules
         self._known: dict[int, list[Group]] = {}
-        self._consumers = whole.consumers()
+        self._consumers = whole.consumers
         self._cut = set(whole.cuts)
         self._alone = whole.held | {unit for ends in whole.cuts for unit in ends}
 

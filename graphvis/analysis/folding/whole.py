@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TypeVar
 
 from graphvis.analysis.overwriting import refused
@@ -117,8 +118,12 @@ class Whole:
             found += [unit for node, unit in enumerate(units) if node == unit and unit not in seen]
         return found[::-1]
 
+    @cached_property
     def consumers(self) -> list[int]:
-        """For each unit its only consumer; -1 where it has none, -2 where it has several or is an output."""
+        """For each unit its only consumer; -1 where it has none, -2 where it has several or is an output.
+
+        To be asked for once all is taken in.
+        """
         found = [-1] * len(self.units)
         for unit, inputs in enumerate(self.inputs):
             for one in inputs:

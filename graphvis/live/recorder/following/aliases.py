@@ -67,6 +67,36 @@ def _made_of(scope: Scope) -> dict[str, list[ast.AST]]:
     return found
 
 
+def attributes_in(node: ast.AST) -> frozenset[str]:
+    """The attributes that an expression reads, those that it calls aside."""
+    inner_ones = list(ast.walk(node))
+    methods = {id(inner.func) for inner in inner_ones if isinstance(inner, ast.Call)}
+    return frozenset(
+        inner.attr for inner in inner_ones if isinstance(inner, ast.Attribute) and id(inner) not in methods
+    )
+
+
+@lru_cache(maxsize=1024)
+def attributes_behind(scope: Scope) -> dict[str, frozenset[str]]:
+    """By variable of a scope the attributes that it was assigned from, by whatever other variables."""
+    made_of = _made_of(scope)
+    found = {name: frozenset[str]().union(*map(attributes_in, parts)) for name, parts in made_of.items()}
+    waiting = list(found)
+    readers: dict[str, set[str]] = {}
+    for name, parts in made_of.items():
+        for part in parts:
+            for inner in ast.walk(part):
+                if isinstance(inner, ast.Name) and inner.id in found:
+                    readers.setdefault(inner.id, set()).add(name)
+    while waiting:
+        name = waiting.pop()
+        for reader in readers.get(name, ()):
+            if not found[name] <= found[reader]:
+                found[reader] |= found[name]
+                waiting.append(reader)
+    return {name: attributes for name, attributes in found.items() if attributes}
+
+
 def parts_of(target: ast.AST, value: ast.AST) -> Iterable[tuple[ast.AST, ast.AST]]:
     """What is assigned to what: element by element where both are written so."""
     if isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from graphvis.live.recorder.following.aliases import parts_of
+from graphvis.live.recorder.following.aliases import attributes_behind, attributes_in, parts_of
 from graphvis.live.recorder.following.arguing import (
     CONSTRUCTORS,
     SAVING,
@@ -89,18 +89,20 @@ class Returns:
                 nodes[0] = node.func.value
         held = self._holding.hold(scope, file, nodes)
         found = held & asked
-        maybe = (held >> self._count | self._elsewhere(node)) & asked & ~found
+        maybe = (held >> self._count | self._elsewhere(scope, node)) & asked & ~found
         return found & ~self._addresses, maybe | found & self._addresses
 
-    def _elsewhere(self, node: ast.AST) -> int:
-        """What an expression may hold because it reads an attribute that another file sets."""
+    def _elsewhere(self, scope: Scope, node: ast.AST) -> int:
+        """What an expression may hold because it, or a variable in it, reads an attribute that another file sets."""
         found = 0
         if self._putting.attributes:
-            inner_ones = list(ast.walk(node))
-            methods = {id(inner.func) for inner in inner_ones if isinstance(inner, ast.Call)}
-            for inner in inner_ones:
-                if isinstance(inner, ast.Attribute) and id(inner) not in methods:
-                    found |= self._putting.attributes.get(inner.attr, 0)
+            behind = attributes_behind(scope)
+            read = attributes_in(node)
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Name) and inner.id in behind:
+                    read = read | behind[inner.id]
+            for attribute in read & self._putting.attributes.keys():
+                found |= self._putting.attributes[attribute]
         return found
 
     def _follow(self, chains: Sequence[Sequence[Place]], going: int, level: int) -> int:
