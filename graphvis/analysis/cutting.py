@@ -95,6 +95,15 @@ def overwrites(call: Call) -> bool:
     return name in OVERWRITING or (name == "__setitem__" and all(write.whole for write in call.writes))
 
 
+def works_in_place(call: Call) -> bool:
+    """Whether each number that a call writes comes of what stood there, and of what else it is given."""
+    name = short(call)
+    return not overwrites(call) and name not in _ACROSS and (name.endswith("_") and name != "__setitem__")
+
+
+_ACROSS = frozenset({"cumsum_", "cumprod_", "renorm_"})  # these mix the numbers of what they write to
+
+
 def classify(trace: Trace, index: int) -> CutKind | None:
     """Why the gradient stops at a call through which a value goes on; None where it does not stop.
 

@@ -147,6 +147,15 @@ def wrapped_without_its_history(m):
     return _loss(m)
 
 
+@loaded()
+def a_row_that_is_not_read_is_given_and_all_is_stepped(m):
+    m.w.data.select(0, 1).copy_(_made(m)[1])
+    row = m.w[0]
+    with torch.no_grad():
+        m.w.mul_(0.9)  # each row comes of the one that stood there
+    return (x() @ m.w[0]).sum() + 0 * row.detach().sum()
+
+
 def _frozen() -> nn.Module:
     model = weights("g", "w")()
     model.w.requires_grad_(False)

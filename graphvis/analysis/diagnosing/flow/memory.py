@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from graphvis.analysis.cutting import overwrites
+from graphvis.analysis.cutting import overwrites, works_in_place
 from graphvis.analysis.diagnosing.flow.assigning import Assigning
 from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Ways
 from graphvis.analysis.diagnosing.regions import Region, Runs, is_exact, overlap, region_of, runs, within, without
@@ -27,6 +27,7 @@ _MOST_PIECES = 8  # that a source holds of others; beyond that, averages of many
 
 class _Wrote(NamedTuple):
     node: int
+    given: int  # the node without what stood there, where each number comes of the one that did
     region: Region
     through: int
     call: int
@@ -162,7 +163,7 @@ class Memory:
             if not overlap(write.region, region):
                 continue
             call, gone = self._trace.calls[write.call], runs(write.region)
-            met, node = self._assigning.look(source, write.node, {edge.maker for edge, _ in held})
+            met, node = self._assigning.look(source, write.given, {edge.maker for edge, _ in held})
             part = within(whole, gone)
             if write.through not in call.inputs or overwrites(call):
                 read = [(edge, part) for edge, _ in held if edge.maker in met]
@@ -185,7 +186,17 @@ class Memory:
     def write(self, number: int, node: int, region: Region | None, call: int) -> None:
         """Note that a call wrote the value of `node` through a tensor, to all of it or to a region."""
         where = region_of(self._trace.tensors[number]) if region is None else region
-        self._writes.setdefault(self.storages[number], []).append(_Wrote(node, where, number, call))
+        wrote = _Wrote(node, self._without_own(node, number, call), where, number, call)
+        self._writes.setdefault(self.storages[number], []).append(wrote)
+
+    def _without_own(self, node: int, number: int, call: int) -> int:
+        """The node of a write without what stood there, where that goes to no other place: what it is given."""
+        made = self._trace.calls[call]
+        if number not in made.inputs or not works_in_place(made):
+            return node
+        own = {edge.maker for edge, _ in self.pieces(number) if edge.maker not in self._sources_at}
+        given = [edge for edge in self._ways.edges[node] if edge.maker not in own]
+        return node if len(given) == len(self._ways.edges[node]) else self._ways.add(call, given)
 
     def open(self, number: int, inputs: Sequence[int], kind: CutKind | None) -> None:
         """Note what a call made a tensor of: it comes in by its input's door, or opens another by the cut `kind`."""
