@@ -24,7 +24,7 @@ ASSERTING = "no_grad_view_that_says_requires_grad"
 LEFT_ALONE = {
     ASSERTING, "data_of_the_parameter", "data_copied_into", "data_assigned", "no_grad_copy_into_a_buffer",
     "no_grad_write_of_a_slice", "no_grad_with_out", "saved_and_loaded_state", "deepcopied_module",
-    "parameter_made_in_forward",
+    "parameter_made_in_forward", "a_parameter_whose_memory_is_written_back",
 }  # fmt: skip
 CUT = [case for case in CAUSES if "cut" in case.verdicts.values()]
 POSSIBLE = [
