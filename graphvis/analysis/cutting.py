@@ -49,6 +49,7 @@ OVERWRITING = frozenset(
         *("_foreach_zero_", "_foreach_copy_"),
     ]
 )
+_ACROSS = frozenset({"cumsum_", "cumprod_", "renorm_"})  # these mix the numbers of what they write to
 NORMALISING = frozenset(
     """batch_norm native_batch_norm _native_batch_norm_legit _batch_norm_impl_index cudnn_batch_norm
     instance_norm""".split()
@@ -98,10 +99,7 @@ def overwrites(call: Call) -> bool:
 def works_in_place(call: Call) -> bool:
     """Whether each number that a call writes comes of what stood there, and of what else it is given."""
     name = short(call)
-    return not overwrites(call) and name not in _ACROSS and (name.endswith("_") and name != "__setitem__")
-
-
-_ACROSS = frozenset({"cumsum_", "cumprod_", "renorm_"})  # these mix the numbers of what they write to
+    return name.endswith("_") and name != "__setitem__" and name not in _ACROSS and not overwrites(call)
 
 
 def classify(trace: Trace, index: int) -> CutKind | None:

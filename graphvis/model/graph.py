@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cached_property
 from itertools import islice
 from operator import gt
@@ -153,8 +153,12 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
     def reached(self) -> frozenset[int]:
         """The nodes that a gradient reaches from the roots: none behind one where PyTorch has no derivative."""
         ends = {i for i, name in enumerate(self.names) if name == _NO_DERIVATIVE and self.kinds[i] == "function"}
-        seen = set(self.roots)
-        stack = list(self.roots)
+        return frozenset(self.behind(self.roots, ends))
+
+    def behind(self, nodes: Iterable[int], ends: Container[int]) -> set[int]:
+        """The nodes to which gradient edges lead from some, and these themselves; none behind one of the ends."""
+        stack = list(nodes)
+        seen = set(stack)
         while stack:
             node = stack.pop()
             for edge in self.slots_of(node) if node not in ends else ():
@@ -162,7 +166,7 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
                 if target >= 0 and target not in seen:
                     seen.add(target)
                     stack.append(target)
-        return frozenset(seen)
+        return seen
 
     def find(self, name: str) -> Node:
         """The first node of that name.

@@ -6,7 +6,7 @@ runs cuts the gradient of an input.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from graphvis.analysis.cutting import is_checkpoint, short
 from graphvis.model import Graph, Trace
@@ -55,20 +55,9 @@ def find_checkpointed(graph: Graph, trace: Trace, calls: Mapping[int, int]) -> d
     found: dict[int, tuple[int, ...]] = dict.fromkeys(_leaves_behind(graph, dead), ())
     for node, edge in edges if found else ():
         argument = trace.calls[checkpoints[node]].inputs[graph.slots[edge]]
-        for leaf in _behind(graph, graph.targets[edge], checkpoints) & found.keys():
+        for leaf in graph.behind([graph.targets[edge]], checkpoints) & found.keys():
             found[leaf] = (*found[leaf], argument)
     return found
-
-
-def _behind(graph: Graph, start: int, ends: Container[int]) -> set[int]:
-    """The nodes to which edges lead from one, and itself; none behind an end."""
-    seen, stack = {start}, [start]
-    while stack:
-        node = stack.pop()
-        fresh = {graph.targets[edge] for edge in graph.slots_of(node) if node not in ends} - seen - {-1}
-        seen |= fresh
-        stack += fresh
-    return seen
 
 
 def _leaves_behind(graph: Graph, dead: Mapping[tuple[int, int], int]) -> dict[int, int]:

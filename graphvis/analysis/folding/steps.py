@@ -135,8 +135,9 @@ def _stretches(tokens: Sequence[int]) -> list[_Stretch]:
         same = bytes(map(eq, tokens, tokens[period:]))
         for match in re.finditer(rb"\x01+", same):
             rounds = (match.end() - match.start()) // period + 1
-            alone = len(set(tokens[match.start() : match.start() + period])) == 1  # one function over and over
-            if rounds >= _FEWEST_ROUNDS and rounds * period >= _FEWEST_FUNCTIONS and not alone:
+            if rounds < _FEWEST_ROUNDS or rounds * period < _FEWEST_FUNCTIONS:
+                continue
+            if len(set(tokens[match.start() : match.start() + period])) > 1:  # else it is one function over and over
                 found.append(_Stretch(match.start(), period, rounds))
     found.sort(key=lambda one: (-one.period * one.rounds, one.period, one.start))
     taken = bytearray(len(tokens))
