@@ -42,7 +42,7 @@ test: $(STAMP) ## every test
 
 soak: $(STAMP) ## the random programs, fifty times as many, and all samples of all operators
 	@echo "Running the property tests at length"
-	@$(BIN)/python -m pytest tests/properties --hypothesis-profile=soak $(PYTEST)
+	@$(BIN)/python -m pytest -n auto tests/properties --hypothesis-profile=soak $(PYTEST)
 
 bench: $(STAMP) ## what it costs, into docs/benchmarks.md
 	@echo "Measuring; leave the machine alone meanwhile"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import linecache
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
+from hypothesis import assume
 from torch import Tensor, nn
 
+from graphvis.live.recorder import Recording, record
 from tests.properties.programs.generator import PARAMETERS, Truth
 
 
@@ -52,6 +55,27 @@ def run(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return made, program(made)
+
+
+def recorded(program: Callable[[nn.Module], Tensor]) -> tuple[Model, Tensor, Recording]:
+    """The same, and the recording of it."""
+    trace = record()
+
+    def watched(made: nn.Module) -> Tensor:
+        with trace:
+            return program(made)
+
+    return *run(watched), trace
+
+
+@contextmanager
+def unless_refused() -> Iterator[None]:
+    """Passes over a program that PyTorch itself refuses: an in-place write that its rules for views forbid."""
+    try:
+        yield
+    except RuntimeError:
+        assume(False)
+        raise
 
 
 def gradients(made: nn.Module, loss: Tensor) -> dict[str, Tensor | None] | str:

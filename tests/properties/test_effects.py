@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
 from tests.properties import running
+from tests.properties.drawing import chooser
 from tests.properties.programs.generator import Truth, generate
 
 WRITES = (
@@ -34,10 +35,7 @@ Gradients = dict[str, torch.Tensor | None]
 @st.composite
 def overwriting(draw: st.DrawFn, writes: tuple[str, ...]) -> Truth:
     """A random program with up to three of some writes, each behind a line that makes the variable it writes to."""
-
-    def choose(n: int) -> int:
-        return draw(st.integers(0, n - 1)) if n > 1 else 0
-
+    choose = chooser(draw)
     truth = generate(choose)
     lines = truth.source.splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("def program"))

@@ -19,8 +19,8 @@ from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
 from graphvis.model import Graph, Moment
 from tests.properties import running
+from tests.properties.drawing import programs
 from tests.properties.programs.generator import Truth
-from tests.properties.test_verdicts import programs, recorded
 
 WIDTH = 4
 
@@ -185,12 +185,13 @@ def test_cuts_and_reach_of_a_loop_are_those_of_the_whole(graph: Graph, wish: Wis
     check(graph, wish)
 
 
-@given(programs(), wishes)
+@given(programs(giving=True), wishes)
 def test_cuts_verdicts_and_reach_of_a_program_are_those_of_the_whole(truth: Truth, wish: Wishes) -> None:
     """Programs without a structure to fold by, with every kind of cut and write."""
     note(truth.source)
     program, _ = running.load(truth)
-    model, loss, trace = recorded(program)
+    with running.unless_refused():
+        model, loss, trace = running.recorded(program)
     diagnosis = diagnose(loss, trace, parameters=model)
     named = dict(model.named_parameters())
     trace.pause()

@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch
 from hypothesis import assume, given, note
-from hypothesis import strategies as st
 
 from graphvis.live.diagnosis import diagnose
-from graphvis.live.recorder import record
 from tests.properties import running
-from tests.properties.programs.generator import Truth, generate
-
-
-@st.composite
-def programs(draw: st.DrawFn) -> Truth:
-    """A random program with its truth."""
-    return generate(lambda n: draw(st.integers(0, n - 1)) if n > 1 else 0, giving=True)
-
-
-def recorded(program: Any) -> tuple[torch.nn.Module, torch.Tensor, Any]:
-    """Model, loss and recording of one run; a program that PyTorch refuses is passed over."""
-    model = running.model()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with record() as trace:
-                loss = program(model)
-    except RuntimeError:
-        assume(False)
-        raise
-    return model, loss, trace
+from tests.properties.drawing import programs
+from tests.properties.programs.generator import Truth
 
 
 def diagnosed(program: Any, *, probe: bool = False) -> tuple[torch.nn.Module, torch.Tensor, Any]:
     """Model, loss and diagnosis of one recorded run."""
-    model, loss, trace = recorded(program)
+    with running.unless_refused():
+        model, loss, trace = running.recorded(program)
     return model, loss, diagnose(loss, trace, parameters=model, probe=probe)
 
 
-@given(programs())
+@given(programs(giving=True))
 def test_every_verdict_and_every_cut(truth: Truth) -> None:
     """Statuses and the lines of the cuts, against the generator; `gradient` against a real backward()."""
     note(truth.source)
@@ -68,7 +47,7 @@ def test_every_verdict_and_every_cut(truth: Truth) -> None:
         assert {name for name, grad in grads.items() if grad is not None} == truth.reached
 
 
-@given(programs())
+@given(programs(giving=True))
 def test_zero_and_nothing_else_is_told_by_a_probe(truth: Truth) -> None:
     """With a backward of its own: `gradient` and `zero` as the real gradients are."""
     note(truth.source)
@@ -83,7 +62,7 @@ def test_zero_and_nothing_else_is_told_by_a_probe(truth: Truth) -> None:
             assert status == ("gradient" if grad.count_nonzero() else "zero"), name
 
 
-@given(programs())
+@given(programs(giving=True))
 def test_a_conflict_is_told_exactly_where_backward_raises(truth: Truth) -> None:
     """`raises` before the fact, and the line that wrote is a line with a write; nothing where backward is sound."""
     note(truth.source)
@@ -105,18 +84,16 @@ def test_a_conflict_is_told_exactly_where_backward_raises(truth: Truth) -> None:
             assert not conflict.certain
 
 
-@given(programs())
+@given(programs(giving=True))
 def test_recording_changes_nothing(truth: Truth) -> None:
     """Losses, gradients and the random numbers after are the same to the bit."""
     note(truth.source)
     program, _ = running.load(truth)
-    try:
+    with running.unless_refused():
         model, loss = running.run(program)
-    except RuntimeError:
-        assume(False)
-        raise
     grads, random = running.gradients(model, loss), torch.get_rng_state()
-    watched, watched_loss, _ = diagnosed(program)
+    watched, watched_loss, trace = running.recorded(program)
+    diagnose(watched_loss, trace, parameters=watched)
     found = running.gradients(watched, watched_loss)
     assert torch.equal(torch.get_rng_state(), random)
     assert torch.equal(watched_loss, loss)

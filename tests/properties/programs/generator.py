@@ -10,7 +10,7 @@ from typing import Literal
 
 from tests.properties.programs.values import KNOWN, Group, State, Value, inferred_only, join, severed, source
 
-# Draws a number below its argument: Hypothesis in the tests, random.Random in a long soak.
+# Draws a number below its argument.
 Choose = Callable[[int], int]
 
 PARAMETERS = {"a": (4,), "b": (2, 4), "c": (4, 4), "d": (2, 4), "e": (4, 4)}
