@@ -627,6 +627,45 @@ def test_compiled_functions_run_eagerly_and_it_is_said(call: Call, tmp_path: Pat
     assert "eagerly" in result.err
 
 
+def test_what_pytorch_compiles_by_itself_learns_as_it_does_alone(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            h = torch.cond(x.sum() > 0, lambda x: model(x).sin(), lambda x: model(x).cos(), (x,))
+            F.cross_entropy(h, y).backward()
+            optimizer.step()
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert {verdict["status"] for verdict in found["diagnoses"][0]["verdicts"]} == {"gradient"}
+    assert not problems(found)
+
+
+def test_a_cut_in_code_that_was_generated_is_told_with_the_line_that_calls_it(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        class Cut(nn.Module):
+            def forward(self, x):
+                return x.detach()
+
+        net = Net()
+        model = torch.fx.symbolic_trace(nn.Sequential(net.encoder, Cut(), net.head))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for step in range(3):
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+        """,
+    )
+    (cut,) = document(call("run", "--json", path))["diagnoses"][0]["cuts"]
+    assert "detach" in cut["location"]["text"]
+    assert cut["caller"]["text"] == "loss = F.cross_entropy(model(x), y)"
+
+
 def test_json_is_alone_on_stdout(tmp_path: Path) -> None:
     path = script(
         tmp_path,

@@ -25,6 +25,7 @@ _SCENARIOS = os.path.join(_OURS, "scenarios", "")  # shipped with us, and yet wh
 _PATHS = sysconfig.get_paths()
 _PACKAGES = tuple({_folder(_PATHS[key]) for key in ("purelib", "platlib")})
 _STANDARD = tuple({_folder(_PATHS[key]) for key in ("stdlib", "platstdlib")})
+_GENERATED = "<eval_with_key>"  # what torch.fx calls the code that it writes
 # What a frame's file makes of it.
 TORCH, LIBRARY, USER = 0, 1, 2
 # Places of the innermost frame outside torch and of the user's own, and the innermost module.
@@ -73,7 +74,7 @@ class Frames:
             kind = USER
         elif name.startswith((self._torch, _OURS, "<frozen ")):
             kind = TORCH
-        elif "site-packages" in name or "dist-packages" in name or name.startswith(_PACKAGES):
+        elif "site-packages" in name or "dist-packages" in name or name.startswith((*_PACKAGES, _GENERATED)):
             kind = LIBRARY
         elif name.startswith(_STANDARD):  # copy.deepcopy, contextlib, ...: nobody's line
             kind = TORCH

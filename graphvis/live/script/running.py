@@ -12,6 +12,7 @@ import torch
 
 from graphvis.analysis.judging import Optimizers
 from graphvis.live.recorder import record
+from graphvis.live.recorder.hooks.compiling import compiles_by_itself
 from graphvis.live.script.appearance import own_traceback, own_warnings
 from graphvis.live.script.launching import Program
 from graphvis.live.script.watching import Stopped, Watch
@@ -130,7 +131,7 @@ def _eager(notes: list[str]) -> Iterator[None]:
 
     @functools.wraps(original)
     def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001  # stands in for torch's
-        if not notes:
+        if not (notes or compiles_by_itself()):
             notes.append(_COMPILED)
             torch.compiler.set_stance("force_eager")
         return original(*args, **kwargs)

@@ -37,6 +37,16 @@ def compiled(w: Tensor, v: Tensor) -> Tensor:
     return (torch.compile(lambda h: (h @ w).sin(), backend="eager")(batch()) @ v).sum()
 
 
+def chosen(w: Tensor, v: Tensor) -> Tensor:
+    h = batch() @ w
+    return torch.cond(h.sum() > 0, lambda h: (h @ v).sin(), lambda h: (h @ v).cos(), (h,)).sum()
+
+
+def chosen_of_what_is_detached(w: Tensor, v: Tensor) -> Tensor:
+    h = (batch() @ w).detach()
+    return torch.cond(h.sum() > 0, lambda h: (h @ v).sin(), lambda h: (h @ v).cos(), (h,)).sum()
+
+
 def nested_copy(w: Tensor, v: Tensor) -> Tensor:
     made = torch.nested.nested_tensor([batch() @ w, (batch() @ w)[:1]])
     return (made.to_padded_tensor(0.0) @ v).sum()
@@ -102,7 +112,9 @@ def diagnosed(step: Callable[[Tensor, Tensor], Tensor]) -> tuple[Any, dict[str, 
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("step", [sparse, nested, jagged, compiled, kept_within_vmap], ids=lambda step: step.__name__)
+@pytest.mark.parametrize(
+    "step", [sparse, nested, jagged, compiled, kept_within_vmap, chosen], ids=lambda step: step.__name__
+)
 def test_all_get_their_gradient(step: Any) -> None:
     found, gradients = diagnosed(step)
     assert None not in gradients.values()
@@ -116,6 +128,7 @@ def test_all_get_their_gradient(step: Any) -> None:
         (nested_copy, {"copy"}),
         (sampled, {"no_grad"}),
         (compiled_with_a_cut, {"detach"}),
+        (chosen_of_what_is_detached, {"detach"}),
         (cut_within_vmap, {"detach"}),
         (cut_within_vmap_within_vmap, {"detach"}),
         (no_grad_within_vmap, {"no_grad"}),
@@ -158,6 +171,30 @@ def test_the_compiler_is_as_it_was_afterwards() -> None:
     assert not graphs
     torch.compile(torch.cos, backend=backend)(batch())
     assert len(graphs) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_pytorch_compiles_by_itself_gives_the_gradients_that_it_gives_alone() -> None:
+    torch.manual_seed(5)
+    parameters = [nn.Parameter(torch.randn(4, 4)) for _ in range(2)]
+    alone = torch.autograd.grad(chosen(*parameters), parameters)
+    with record():
+        stack = torch.overrides._get_current_function_mode_stack()
+        loss = chosen(*parameters)
+        assert torch.overrides._get_current_function_mode_stack() == stack
+    for found, expected in zip(torch.autograd.grad(loss, parameters), alone, strict=True):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_what_pytorch_compiles_by_itself_nothing_is_surely_unused() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        with torch.no_grad():
+            h = torch.cond(w.sum() > 0, lambda h: (h @ w).sin(), lambda h: (h @ w).cos(), (batch(),))
+        return (h @ v).sum()
+
+    verdict = diagnosed(step)[0].verdicts["w"]
+    assert (verdict.status, verdict.certain) == ("unreached", False)
 
 
 def test_a_module_is_no_tensor() -> None:

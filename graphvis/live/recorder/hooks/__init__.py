@@ -6,7 +6,7 @@ leaves; what stood there before is put back exactly.
 
 from __future__ import annotations
 
-from graphvis.live.recorder.hooks import functions, memory, modes, training, workers
+from graphvis.live.recorder.hooks import compiling, functions, memory, modes, training, workers
 from graphvis.live.recorder.hooks.places import Listener, lock, recordings, restore
 
 
@@ -16,7 +16,7 @@ def install(recording: Listener) -> None:
         recordings.append(recording)
         if len(recordings) == 1:
             try:
-                for place in (functions, memory, modes, training, workers):
+                for place in (functions, memory, modes, compiling, training, workers):
                     place.wrap()
             except BaseException:
                 recordings.clear()

@@ -11,7 +11,7 @@ from torch._functorch import eager_transforms, vmap
 from torch.utils import checkpoint
 
 from graphvis.live.recorder.frames import TORCH
-from graphvis.live.recorder.hooks.places import handles, listening, noting, recordings, replace, tensors_in
+from graphvis.live.recorder.hooks.places import listening, noting, recordings, replace, tensors_in
 from graphvis.live.recorder.unseen import TURNED_OFF
 
 
@@ -20,7 +20,6 @@ def wrap() -> None:
     _wrap_inference_mode()
     _wrap_checkpoint()
     _wrap_wrapping()
-    _wrap_compile()
     for owner in (torch, torch._C):
         replace(owner, "DisableTorchFunction", _telling_of_silence(torch._C.DisableTorchFunction))
     replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
@@ -80,23 +79,6 @@ def _wrap_wrapping() -> None:
             replace(module, name, noting(original, "torch.func", slice(2)))  # beside the tensor stands a level
 
 
-def _wrap_compile() -> None:
-    """Compiled functions run eagerly meanwhile: else the compiler would compile the recording with them."""
-    if "torch._dynamo" in sys.modules:  # to set its stance imports the compiler, which takes seconds
-        handles.append(_Eager())
-        return
-    original = torch.compile
-
-    @functools.wraps(original)
-    def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001  # stands in for torch's
-        result = original(*args, **kwargs)
-        if not any(isinstance(handle, _Eager) for handle in handles):
-            handles.append(_Eager())
-        return result
-
-    replace(torch, "compile", compile)
-
-
 def _telling_of_silence(original: Any) -> Any:
     """Where the program has PyTorch tell nobody of its calls, that is told; not where it does so inside of a call."""
 
@@ -109,16 +91,6 @@ def _telling_of_silence(original: Any) -> Any:
         return original()
 
     return silenced
-
-
-class _Eager:
-    """The compiler's stance to run what it has compiled eagerly, until it is removed."""
-
-    def __init__(self) -> None:
-        self._stance = torch.compiler.set_stance("force_eager")
-
-    def remove(self) -> None:
-        self._stance.__exit__(None, None, None)
 
 
 def _only_subclasses(original: Any) -> Any:
