@@ -295,7 +295,73 @@ def a_hessian_of_what_is_detached(m):
     return torch.func.hessian(inside)(x()[0]).square().sum()
 
 
+# what drops out of a derivative
+
+
+def _energy(m: nn.Module, row: Tensor) -> Tensor:
+    return (torch.tanh(row @ m.w) @ m.u + m.v[0]).sum()
+
+
+@parts(w="gradient", v="unused", u="gradient")
+def a_bias_in_a_gradient(m):
+    row = x()[0].requires_grad_()
+    (force,) = torch.autograd.grad(_energy(m, row), row, create_graph=True)
+    return (force.norm() - 1) ** 2
+
+
+@parts(w="gradient", v="unused", u="gradient")
+def a_bias_in_gradients_of_gradients(m):
+    row = x()[0].requires_grad_()
+    (force,) = torch.autograd.grad(_energy(m, row), row, create_graph=True)
+    (bend,) = torch.autograd.grad(force.sum(), row, create_graph=True)
+    return bend.square().sum()
+
+
+@parts(w="gradient", v="unused", u="gradient")
+def a_bias_in_a_gradient_that_is_read(m):
+    row = x()[0].requires_grad_()
+    _energy(m, row).backward(create_graph=True)
+    return row.grad.square().sum()
+
+
+@parts(w="gradient", v="unused", u="gradient")
+def a_bias_in_a_jacobian(m):
+    return torch.func.jacrev(lambda row: _energy(m, row))(x()[0]).square().sum()
+
+
+@parts(w="gradient", v="unused", u="gradient")
+def a_bias_in_a_tangent(m):
+    row = x()[0]
+    return torch.func.jvp(lambda row: _energy(m, row), (row,), (torch.ones_like(row),))[1].square()
+
+
+@parts("detach", w="gradient", v="cut", u="gradient")
+def a_bias_in_a_gradient_and_detached_beside(m):
+    row = x()[0].requires_grad_()
+    energy = _energy(m, row)
+    (force,) = torch.autograd.grad(energy, row, create_graph=True)
+    return (force.norm() - energy.detach()) ** 2  # CUT
+
+
 # what is not seen
+
+
+class _Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, one):
+        ctx.kept = one.detach()
+        return one**3
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 3 * ctx.kept**2
+
+
+def cubed(model: nn.Module) -> Tensor:
+    """The derivative depends on `v`, by what a Function keeps without its history."""
+    row = x()[0].requires_grad_()
+    (taken,) = torch.autograd.grad((_Cube.apply(row + model.v[0]) @ model.w).sum(), row, create_graph=True)
+    return taken.square().sum()
 
 
 class _Opaque(torch.autograd.Function):

@@ -40,6 +40,12 @@ def test_a_function_that_computes_elsewhere_is_not_blamed_for_a_result_that_is_n
     assert any("_Opaque.apply(model.w, model.v)" in note for note in diagnosis.notes)
 
 
+def test_what_a_function_may_hide_from_a_derivative_is_never_surely_unused() -> None:
+    assert measure(Case(parts.cubed, weights("w", "v"), {})) == {"w": "gradient", "v": "cut"}
+    verdict = ask(parts.cubed, weights("w", "v")).verdicts["v"]
+    assert (verdict.status, verdict.certain) == ("unreached", False)
+
+
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
 @pytest.mark.parametrize("foreach", [False, True])
 def test_steps_of_a_parameter_that_nobody_asks_for_link_nothing(kind: type, foreach: bool) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from graphvis.analysis.diagnosing.flow import Blame, Flow
+from graphvis.analysis.cutting import short
+from graphvis.analysis.diagnosing.flow import Blame, Flow, Ways
 from graphvis.analysis.diagnosing.paths import Paths
 from graphvis.model import Trace
 
@@ -18,6 +19,9 @@ _STEERING = frozenset(
     """Tensor.__bool__ Tensor.is_nonzero torch.is_nonzero Tensor.__contains__ Tensor.equal torch.equal Tensor.allclose
     torch.allclose Tensor.__reduce_ex__""".split()
 )
+
+# These hand out a derivative, which need not depend on all that what it is of was made of.
+_DERIVING = frozenset({"grad", "_unpack_dual"})
 
 
 class Linked(NamedTuple):
@@ -107,6 +111,49 @@ class Arrival:
                 for blame in blames:
                     found.setdefault(blame, paths.certain)
         return found
+
+    def arrives_beside_derivatives(self, nodes: Collection[int]) -> bool:
+        """Whether the value of one of these nodes reaches the outputs by a path that passes through no derivative."""
+        return self._beside.reach(nodes)
+
+    def cuts_beside_derivatives(self, nodes: Collection[int]) -> Blames:
+        """The cuts on the paths with the fewest, of those that pass through no derivative."""
+        return dict.fromkeys(self._beside.cuts(nodes)[1], True)
+
+    def drops_out(self, nodes: Collection[int]) -> bool:
+        """Whether no derivative that the value of these nodes arrives at depends on it, where no edge leads to them.
+
+        Where nothing cuts it off, an edge would lead there if one did; a custom Function may hide that.
+        """
+        return not any(node in self._beyond for node in nodes)
+
+    @cached_property
+    def _beside(self) -> Paths:
+        """The paths that pass through no derivative."""
+        ways = Ways()
+        ways.calls = self._ways.calls
+        ways.edges = [[] if self._derives(node) else edges for node, edges in enumerate(self._ways.edges)]
+        return Paths(ways, self._outputs, certain=False)
+
+    @cached_property
+    def _beyond(self) -> set[int]:
+        """The nodes that arrive through a derivative, and through a cut or a custom Function before it."""
+        found: set[int] = set()
+        uncut: set[int] = set()
+        for node in range(len(self._ways.calls) - 1, -1, -1):
+            on = node in uncut or (self._derives(node) and self._all[-1].reach((node,)))
+            call = self._ways.calls[node]
+            custom = node in uncut and call >= 0 and self._calls[call].function.startswith("Function.")
+            for edge in self._ways.edges[node]:
+                if node in found or custom or (on and edge.blame is not None):
+                    found.add(edge.maker)
+                elif on:
+                    uncut.add(edge.maker)
+        return found
+
+    def _derives(self, node: int) -> bool:
+        call = self._ways.calls[node]
+        return call >= 0 and short(self._calls[call]) in _DERIVING
 
     def stops(self, nodes: Collection[int]) -> Blames:
         """The calls from which no edge leads on to one of these nodes, though nothing cut it off.

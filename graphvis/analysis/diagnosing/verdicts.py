@@ -129,11 +129,17 @@ class Judgement:
             return _finding(subject, "cut"), blames
         if subject.reached:
             return _finding(subject, "gradient"), {}
-        # The value arrives along a path on which every call kept its edge, and yet the walk did not find it.
+        return self._of_uncut(subject, nodes)
+
+    def _of_uncut(self, subject: Subject, nodes: Sequence[int]) -> tuple[Finding, Blames]:
+        """The verdict where a value arrives by a way on which each call kept its edge, and yet the walk found none."""
         if self._connected.isdisjoint(subject.numbers):  # it was frozen when it was used
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
-        if blames := self._arrival.stops(nodes):
-            return _finding(subject, "cut"), blames
+        if self._arrival.arrives_beside_derivatives(nodes):
+            if blames := self._arrival.cuts_beside_derivatives(nodes) or self._arrival.stops(nodes):
+                return _finding(subject, "cut"), blames
+        elif self._arrival.drops_out(nodes):
+            return self._of_unused(subject, nodes)
         return _finding(subject, "unreached", certain=False), {}
 
     def _of_unused(self, subject: Subject, nodes: Sequence[int]) -> tuple[Finding, Blames]:

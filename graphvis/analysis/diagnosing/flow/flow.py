@@ -193,7 +193,8 @@ class Flow:
             found.update(dict.fromkeys(self._memory.makers(result.number)))
         if call.function.startswith("torch.autograd"):
             return
-        blame = Blame("grad", result.call, call.inputs[0] if call.inputs else None)
+        kept = call.results[result.place] if result.place < len(call.results) else False  # by create_graph
+        blame = None if kept else Blame("grad", result.call, call.inputs[0] if call.inputs else None)
         for number in self._backward:
             for edge in self._memory.makers(number):
                 found[self.ways.behind(edge, blame)] = None
