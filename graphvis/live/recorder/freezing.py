@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
-from graphvis.live.recorder.following import COMPREHENSIONS, Returns, expression_at, operand_of, values_in
-from graphvis.live.recorder.frames import locate
+from graphvis.live.recorder.following import COMPREHENSIONS, Program, Returns, expression_at, operand_of, values_in
+from graphvis.live.recorder.frames import USER, locate
 from graphvis.live.recorder.raw import Part, RawCall, RawTensor
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
@@ -81,7 +81,9 @@ def _infer(
     traced = {id(node) for node in expressions if node is not None and not isinstance(node, COMPREHENSIONS)}
     lefts = list(chains.values())
     addresses = sum(1 << value for value, exits in enumerate(lefts) if exits[0] in tape.exits.addresses)
-    returns = Returns([[places[place] for place in chain] for chain in chains], traced, addresses)
+    files = {code.co_filename for code, _ in places}
+    program = Program(files, lambda file: tape.frames.kind(file) == USER)
+    returns = Returns(program, [[places[place] for place in chain] for chain in chains], traced, addresses)
     latest: list[tuple[int, int]] = []
     for place, calls in made.items():
         held, maybe = returns.reach(places[place])

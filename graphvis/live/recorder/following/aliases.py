@@ -12,7 +12,6 @@ from graphvis.live.recorder.following.source import (
     Scope,
     called,
     functions_of,
-    imported_by,
     parameters_of,
     statements,
     text_of,
@@ -67,36 +66,6 @@ def _made_of(scope: Scope) -> dict[str, list[ast.AST]]:
     return found
 
 
-def attributes_in(node: ast.AST) -> frozenset[str]:
-    """The attributes that an expression reads, those that it calls aside."""
-    inner_ones = list(ast.walk(node))
-    methods = {id(inner.func) for inner in inner_ones if isinstance(inner, ast.Call)}
-    return frozenset(
-        inner.attr for inner in inner_ones if isinstance(inner, ast.Attribute) and id(inner) not in methods
-    )
-
-
-@lru_cache(maxsize=1024)
-def attributes_behind(scope: Scope) -> dict[str, frozenset[str]]:
-    """By variable of a scope the attributes that it was assigned from, by whatever other variables."""
-    made_of = _made_of(scope)
-    found = {name: frozenset[str]().union(*map(attributes_in, parts)) for name, parts in made_of.items()}
-    waiting = list(found)
-    readers: dict[str, set[str]] = {}
-    for name, parts in made_of.items():
-        for part in parts:
-            for inner in ast.walk(part):
-                if isinstance(inner, ast.Name) and inner.id in found:
-                    readers.setdefault(inner.id, set()).add(name)
-    while waiting:
-        name = waiting.pop()
-        for reader in readers.get(name, ()):
-            if not found[name] <= found[reader]:
-                found[reader] |= found[name]
-                waiting.append(reader)
-    return {name: attributes for name, attributes in found.items() if attributes}
-
-
 def parts_of(target: ast.AST, value: ast.AST) -> Iterable[tuple[ast.AST, ast.AST]]:
     """What is assigned to what: element by element where both are written so."""
     if isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)):
@@ -108,9 +77,17 @@ def parts_of(target: ast.AST, value: ast.AST) -> Iterable[tuple[ast.AST, ast.AST
     yield target, value
 
 
-def names_in(node: ast.AST, scope: Scope, file: str, numbers: Collection[int]) -> Iterable[ast.Name | ast.Attribute]:
-    """The names of what an expression may be, hold, or be made of; not of its parts, by ``id``, that are numbers."""
-    imported = imported_by(file)
+def names_in(
+    node: ast.AST, scope: Scope, imported: Collection[str], numbers: Collection[int]
+) -> Iterable[ast.Name | ast.Attribute]:
+    """The names of what an expression may be, hold, or be made of.
+
+    Args:
+        node: the expression.
+        scope: that it stands in.
+        imported: names that are nothing of the program's own.
+        numbers: the parts, by ``id``, that are numbers.
+    """
     seen = set(imported)
     stack = [node]
     while stack:

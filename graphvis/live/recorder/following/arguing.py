@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from graphvis.live.recorder.following.source import Def, imported_by, names_of
+from graphvis.live.recorder.following.source import Def, names_of
 
 CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 # The object that these write is their first argument; what it is written to comes second.
@@ -43,19 +43,14 @@ def assigned_by(node: ast.AST) -> tuple[ast.AST | None, list[ast.AST]]:
     return None, []
 
 
-def only_keeps(node: ast.Call, file: str) -> bool:
+def only_keeps(node: ast.Call, imported: Collection[str]) -> bool:
     """Whether a call of nobody's function is one that does with a number what it does with any: of Python itself."""
     if isinstance(node.func, ast.Name):
         return node.func.id in BUILTINS
     if not isinstance(node.func, ast.Attribute) or node.func.attr not in _OF_BUILTINS | SHOWING:
         return False
-    return not of_module(node, file)
-
-
-def of_module(node: ast.Call, file: str) -> bool:
-    """Whether what is called is an attribute of a name that the file imports."""
-    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-    return isinstance(owner, ast.Name) and owner.id in imported_by(file)
+    owner = node.func.value
+    return not (isinstance(owner, ast.Name) and owner.id in imported)
 
 
 def can_be_filled(node: ast.expr) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -42,3 +43,9 @@ def parse(file: str) -> ast.Module | None:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return None
+
+
+@of_file
+def words_of(file: str) -> frozenset[str]:
+    """What stands in a file, word by word: most need not be parsed to see that they do not name a thing."""
+    return frozenset(re.findall(r"\w+", "".join(linecache.getlines(file))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import reduce
 from operator import or_
 
@@ -15,18 +15,20 @@ from graphvis.live.recorder.following.arguing import (
     can_be_filled,
     filled,
     given_to,
-    of_module,
     only_keeps,
 )
 from graphvis.live.recorder.following.holding import Holding, Step
+from graphvis.live.recorder.following.program import Function, Program
 from graphvis.live.recorder.following.putting import Putting
-from graphvis.live.recorder.following.source import Def, called, functions_of, imported_by, parameters_of
+from graphvis.live.recorder.following.reading import attributes_given, attributes_of_object
+from graphvis.live.recorder.following.source import Def, called, parameters_of
 
 
 class Giving:
     """The calls in the source.
 
     Args:
+        program: the files.
         holding: what holds what.
         putting: where what they are given is put.
         read: tells the values that an expression of a step holds.
@@ -36,13 +38,14 @@ class Giving:
 
     def __init__(
         self,
+        program: Program,
         holding: Holding,
         putting: Putting,
-        read: Callable[[Step, ast.AST], int],
+        read: Callable[..., int],
         traced: Collection[int],
         addresses: int,
     ) -> None:
-        self._holding, self._putting, self._read = holding, putting, read
+        self._program, self._holding, self._putting, self._read = program, holding, putting, read
         self._traced, self._addresses = traced, addresses
 
     def give(self, step: Step, node: ast.Call) -> None:
@@ -51,24 +54,62 @@ class Giving:
             return
         given = [*node.args, *(word.value for word in node.keywords)]
         values = reduce(or_, [self._read(step, argument) for argument in given], 0)
-        functions = None if of_module(node, step.file) else functions_of(step.file).get(called(node) or "")
-        for function in functions or ():
+        functions = self._program.functions(node, step.file)
+        others = list(self._methods(node, step.file))
+        for function, _ in (*(functions or ()), *others):
             self._fill_from(step, function, node, values)
         if not values:
             return
         for argument in given if functions is None else ():
-            for function in functions_of(step.file).get(argument.id, ()) if isinstance(argument, ast.Name) else ():
-                for name in parameters_of(function):  # whoever is given both may call it with them
-                    self._putting.enter(function, step.file, name, self._holding.may(values))
-        if functions is None and not only_keeps(node, step.file):
+            self._call_back(step, argument, values)
+        if functions is None and not only_keeps(node, self._program.imported(step.file)):
             self._putting.lose(values & self._addresses)
-        if functions is None or (isinstance(node.func, ast.Attribute) and node.func.attr in GATHERING):
+        gathers = isinstance(node.func, ast.Attribute) and node.func.attr in GATHERING
+        if functions is None or (gathers and not self._is_of_module(node, step.file)):
             self._give_away(step, node, values, known=functions is not None)
-        for function in functions or ():
+        for function, file in (*(functions or ()), *others):
             for name, argument in given_to(function, node):
                 if any(argument is one for one in given):
-                    self._putting.enter(function, step.file, name, self._read(step, argument))
-            self._wrap(function, step.file, values)
+                    self._hand(step, argument, function, file, name)
+            self._wrap(function, file, values)
+
+    def _hand(self, step: Step, argument: ast.expr, function: Def, file: str, name: str) -> None:
+        """Have a parameter hold what an argument does: what only an attribute of it holds is had by that attribute."""
+        keys = attributes_of_object(argument, step.scope, step.file, self._program)
+        self._putting.enter(function, file, name, self._read(step, argument, keys))
+        if attributes := self._holding.read_attributes(step, keys):
+            self._putting.enter(function, file, attributes_given(name), self._holding.may(attributes))
+
+    def _methods(self, node: ast.Call, file: str) -> Iterable[Function]:
+        """The methods of other files that a call may run."""
+        if not isinstance(node.func, ast.Attribute) or self._is_of_module(node, file):
+            return ()
+        return self._program.methods(node.func.attr, file)
+
+    def _is_of_module(self, node: ast.Call, file: str) -> bool:
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(owner, ast.Name) and owner.id in self._program.imported(file):
+            return True
+        return owner is not None and self._program.module(owner, file) is not None
+
+    def _call_back(self, step: Step, argument: ast.expr, values: int) -> None:
+        """Whoever is given a function and values may call the one with the others."""
+        values = self._holding.may(values)
+        if isinstance(argument, ast.Lambda):
+            for name in parameters_of(argument):
+                self._putting.enter(argument, step.file, name, values)
+        functions: Iterable[Function] = ()
+        if isinstance(argument, ast.Name):
+            functions = self._program.named(argument.id, step.file)
+        elif isinstance(argument, ast.Attribute):
+            named = self._program.named(argument.attr, self._program.module(argument.value, step.file) or step.file)
+            functions = [*named, *self._program.methods(argument.attr, step.file)]
+            if argument.attr in GATHERING:
+                self._putting.fill(step.scope, step.file, argument.value, values)
+        for function, file in functions:
+            for name in parameters_of(function):
+                if name not in ("self", "cls"):
+                    self._putting.enter(function, file, name, values)
 
     def _fill_from(self, step: Step, function: Def, node: ast.Call, values: int) -> None:
         """What a function puts into an object that it is given, its caller has."""
@@ -86,14 +127,14 @@ class Giving:
                     self._putting.bind(step.scope, step.file, target, held)
 
     def _wrap(self, function: Def, file: str, values: int) -> None:
-        """What a decorator of the file puts around a function is given what the function is called with."""
+        """What a decorator puts around a function is given what the function is called with."""
         for decorator in function.decorator_list:
             name = called(decorator) if isinstance(decorator, ast.Call) else getattr(decorator, "id", None)
-            for one in functions_of(file).get(name or "", ()):
+            for one, home in self._program.named(name or "", file):
                 for inner in ast.walk(one):
                     if isinstance(inner, Def) and inner is not one:
                         for parameter in parameters_of(inner):
-                            self._putting.enter(inner, file, parameter, values)
+                            self._putting.enter(inner, home, parameter, values)
 
     def _give_away(self, step: Step, node: ast.Call, values: int, known: bool) -> None:
         """What cannot be read was given values: its object may keep them, and whatever else it is given."""
@@ -102,7 +143,7 @@ class Giving:
             self._putting.lose(values)
         elif isinstance(function, ast.Attribute):
             self._give_to_object(step, function, values, known)
-        elif not (function.id in BUILTINS or function.id in imported_by(step.file)):
+        elif not (function.id in BUILTINS or function.id in self._program.imported(step.file)):
             self._putting.lose(values)
         if id(node) in self._holding.dropped and not known:
             words = [word.value for word in node.keywords]
@@ -115,7 +156,7 @@ class Giving:
         root = keeper
         while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call)):
             root = root.func if isinstance(root, ast.Call) else root.value
-        if isinstance(root, ast.Name) and root.id in imported_by(step.file):  # torch.add is no set's add
+        if isinstance(root, ast.Name) and root.id in self._program.imported(step.file):  # torch.add is no set's add
             return
         if function.attr in GATHERING and not known:
             self._putting.bind(step.scope, step.file, keeper, values, into=True)

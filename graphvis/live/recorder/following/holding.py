@@ -10,6 +10,7 @@ import ast
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 
+from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.reading import RETURNED, Key, Read, contents_of, given_to_object, read
 from graphvis.live.recorder.following.source import Scope, statements, text_of
 
@@ -42,6 +43,7 @@ class Holding:
     """What holds what, and the steps that are to be looked at because of it.
 
     Args:
+        program: the files.
         seeds: the ``id`` of each expression that a value may come out of.
         traced: the ``id`` of each expression whose value is a tensor that the recording saw being made: from there on
             the recording knows more than the source.
@@ -53,13 +55,16 @@ class Holding:
         dropped: the ``id`` of each expression whose value nobody takes: it is there for what it does.
     """
 
-    def __init__(self, seeds: Collection[int], traced: Collection[int], count: int, addresses: int) -> None:
+    def __init__(
+        self, program: Program, seeds: Collection[int], traced: Collection[int], count: int, addresses: int
+    ) -> None:
+        self._program = program
         self._possible, self._traced, self._count = seeds, traced, count
         self.certain = (1 << count) - 1
         self._comparable = ~(addresses | addresses << count)
         self._held: dict[Key, int] = {}
         self._texts: dict[tuple[str, str], int] = {}  # attributes by file and text
-        self._reads: dict[tuple[int, int], Read] = {}  # by scope and expression
+        self._reads: dict[tuple[int, int, bool], Read] = {}  # by scope and expression
         self._readers: dict[Key, dict[Step, None]] = {}
         self._steps: dict[int, list[Step]] = {}  # by scope
         self.dropped: set[int] = set()
@@ -118,19 +123,19 @@ class Holding:
         new = values & ~self._texts.get(text, 0)
         if new:
             self._texts[text] = self._texts.get(text, 0) | values
-            self._add((file, target.attr), values)
+            self._add(("", target.attr), values)
             self._wake(self._readers.get((file, f"{text[1]}="), ()))
             if not alone and isinstance(target.value, (ast.Name, ast.Attribute)):
-                self._add(contents_of(target.value, scope, file), self.may(values))
+                self._add(contents_of(target.value, scope, file, self._program), self.may(values))
         return new
 
-    def give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> None:
-        """An object was given values, and may keep them."""
-        self._add(given_to_object(keeper, scope, file), self.may(values))
+    def give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> int:
+        """An object was given values, and may keep them; those that it did not yet have."""
+        return self._add(given_to_object(keeper, scope, file, self._program), self.may(values))
 
-    def hand_out(self, function: Scope, values: int) -> None:
-        """Whoever calls a function may get values that it was not given by this caller."""
-        self._add((id(function), RETURNED), values & ~self.certain)
+    def hand_out(self, function: Scope, values: int) -> int:
+        """Whoever calls a function may get values that it was not given by this caller; those that are new."""
+        return self._add((id(function), RETURNED), values & ~self.certain)
 
     def throw(self, values: int) -> None:
         """An exception that is raised holds values."""
@@ -141,18 +146,29 @@ class Holding:
         self._readers.setdefault(_RAISED, {})[step] = None
         return self._held.get(_RAISED, 0)
 
-    def read(self, step: Step, node: ast.AST) -> int:
-        """The values that an expression of a step holds."""
-        key = (id(step.scope), id(node))
+    def read(self, step: Step, node: ast.AST, without: Collection[Key] = ()) -> int:
+        """The values that an expression of a step holds, and not `without` what of it is asked for by itself."""
+        key = (id(step.scope), id(node), bool(without))
         found = self._reads.get(key)
         if found is None:
-            found = self._reads[key] = self._look(step.scope, step.file, [node])
+            found = self._look(step.scope, step.file, [node])
+            if without:
+                found = found._replace(keys=tuple(one for one in found.keys if one not in without))
+            self._reads[key] = found
             for one in (*found.keys, *found.outer, *found.handed, *found.compared):
                 self._readers.setdefault(one, {})[step] = None
             for attribute, text in found.attributes:
-                self._readers.setdefault((step.file, attribute), {})[step] = None
+                self._readers.setdefault(("", attribute), {})[step] = None
                 self._readers.setdefault((step.file, f"{text}="), {})[step] = None
         return self._sum(step.file, found)
+
+    def read_attributes(self, step: Step, keys: Collection[Key]) -> int:
+        """What the attributes of an object hold that has them by these keys."""
+        found = 0
+        for key in keys:
+            self._readers.setdefault(key, {})[step] = None
+            found |= self._held.get(key, 0)
+        return found
 
     def of(self, scope: Scope, name: str) -> int:
         """The values that a variable of a scope holds."""
@@ -179,12 +195,12 @@ class Holding:
         for key in found.compared:
             values |= held.get(key, 0) & self._comparable
         for attribute, text in found.attributes:
-            loose |= held.get((file, attribute), 0)
+            loose |= held.get(("", attribute), 0)
             values |= self._texts.get((file, text), 0)
         return values | self.may(loose)
 
     def _look(self, scope: Scope, file: str, nodes: list[ast.AST]) -> Read:
-        return read(scope, file, nodes, self._possible, self._traced)
+        return read(scope, file, nodes, self._possible, self._traced, self._program)
 
     def _add(self, key: Key, values: int) -> int:
         known = self._held.get(key, 0)

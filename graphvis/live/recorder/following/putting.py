@@ -8,15 +8,8 @@ from collections.abc import Collection
 from graphvis.live.recorder.following.aliases import has_default, memory_of, names_in, set_to_parameters
 from graphvis.live.recorder.following.arguing import attributes_set, filled
 from graphvis.live.recorder.following.holding import Holding
-from graphvis.live.recorder.following.source import (
-    Def,
-    Scope,
-    functions_of,
-    owner_of,
-    parameters_of,
-    readers_of,
-    readers_of_attribute,
-)
+from graphvis.live.recorder.following.program import Program
+from graphvis.live.recorder.following.source import Def, Scope, parameters_of
 
 
 class Putting:
@@ -24,20 +17,19 @@ class Putting:
 
     Attributes:
         entered: by function, what went into it, and was not left by return.
-        attributes: by its last name, what an attribute of any file holds.
         put_in: by function and parameter, the attributes that it sets of what it is given.
         untold: the values that went where the source cannot be followed.
 
     Args:
+        program: the files.
         holding: what holds what.
         numbers: the expressions, by ``id``, whose values are tensors, or values that left: no object that keeps any.
         count: how many values there are.
     """
 
-    def __init__(self, holding: Holding, numbers: Collection[int], count: int) -> None:
-        self._holding, self._numbers, self._count = holding, numbers, count
+    def __init__(self, program: Program, holding: Holding, numbers: Collection[int], count: int) -> None:
+        self._program, self._holding, self._numbers, self._count = program, holding, numbers, count
         self.entered: dict[int, int] = {}
-        self.attributes: dict[str, int] = {}
         self.put_in: dict[tuple[int, str], dict[str, int]] = {}
         self.untold = 0
 
@@ -51,30 +43,44 @@ class Putting:
 
     def fill(self, scope: Scope, file: str, node: ast.AST, values: int) -> None:
         """What an expression names may keep values, and so may what it was made of."""
-        for name in names_in(node, scope, file, self._numbers):
+        for name in names_in(node, scope, self._program.imported(file), self._numbers):
             if isinstance(name, ast.Name) and name.id in ("self", "cls"):
                 self.lose(values)
                 continue
             if isinstance(name, ast.Attribute):
                 self._holding.bind_attribute(scope, file, name, self._holding.may(values), alone=name is not node)
-                self._show_to_readers(file, name.attr)
-                self._fill_parameters(file, name.attr, values)
-            self._holding.give(scope, file, name, values)
+                self._show_to_readers(name.attr)
+                self._fill_parameters(name.attr, values)
+            self._give(scope, file, name, values)
             if isinstance(name, ast.Name) and isinstance(scope, Def) and name.id in parameters_of(scope):
                 self._holding.bind(scope, filled(name.id), self._holding.may(values))
 
-    def _fill_parameters(self, file: str, attribute: str, values: int) -> None:
-        """What is put into the object that an attribute is, is in whatever a function sets the attribute to."""
-        for function, name in set_to_parameters(attribute, file):
-            self._holding.bind(function, filled(name), self._holding.may(values))
+    def _give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> None:
+        """An object may keep values; the scopes that read the variable that it is may find them there."""
+        variable = self._program.variable(keeper, scope, file)
+        if self._holding.give(scope, file, keeper, values) and variable is not None:
+            for reader, home in self._program.readers(variable[1], variable[0], variable[2]):
+                self._look_into(reader, home, -1)
 
-    def enter(self, function: Def, file: str, name: str, values: int) -> None:
+    def hand_out(self, function: Scope, file: str, values: int) -> None:
+        """Whoever calls a function may get values that it was not given by this caller."""
+        if self._holding.hand_out(function, values) and isinstance(function, Def):
+            for scope, home in self._program.namers(function.name, file):
+                self._look_into(scope, home, -1)
+
+    def _fill_parameters(self, attribute: str, values: int) -> None:
+        """What is put into the object that an attribute is, is in whatever a function sets the attribute to."""
+        for file in self._program.files_with(attribute):
+            for function, name in set_to_parameters(attribute, file):
+                self._holding.bind(function, filled(name), self._holding.may(values))
+
+    def enter(self, function: Def | ast.Lambda, file: str, name: str, values: int) -> None:
         """A parameter of a function holds what it is given."""
         if values:
             self._look_into(function, file, values)
-            self.bind_owned(function, file, name, values)
+            self._bind_owned(function, name, file, values)
 
-    def _look_into(self, function: Def, file: str, values: int) -> None:
+    def _look_into(self, function: Scope, file: str, values: int) -> None:
         known = self.entered.get(id(function), 0)
         if values & ~known:
             self.entered[id(function)] = known | values
@@ -107,17 +113,17 @@ class Putting:
 
     def _bind_name(self, scope: Scope, file: str, target: ast.Name, values: int, into: bool) -> None:
         if not into:
-            self.bind_owned(owner_of(target.id, scope, file), file, target.id, values)
+            self.bind_variable(scope, file, target.id, values)
             return
-        for name in (target.id, *memory_of(scope).get(target.id, ())):
-            owner = owner_of(name, scope, file)
-            self.bind_owned(owner, file, name, values)
+        for known in (target.id, *memory_of(scope).get(target.id, ())):
+            owner, name, home = self._program.owner(known, scope, file)
+            self._bind_owned(owner, name, home, values)
             self._holding.bind(owner, filled(name), values)
             if has_default(owner, name):
                 self._holding.bind(owner, name, self._holding.may(values))
-        for one in names_in(target, scope, file, self._numbers):
+        for one in names_in(target, scope, self._program.imported(file), self._numbers):
             if one is not target:
-                self._holding.give(scope, file, one, values)
+                self._give(scope, file, one, values)
 
     def _bind_result(self, scope: Scope, file: str, target: ast.Call, values: int) -> None:
         """What is put into an object that a function hands out is in what it was given, or nobody knows where."""
@@ -131,28 +137,32 @@ class Putting:
             self.fill(scope, file, target.value, values)
             return
         new = self._holding.bind_attribute(scope, file, target, values)
-        self.attributes[target.attr] = self.attributes.get(target.attr, 0) | self.any_way(values)
         if not new:
             return
+        if (variable := self._program.variable(target, scope, file)) is not None:
+            self._bind_owned(*variable, new)
         if into:
-            self._fill_parameters(file, target.attr, new)
+            self._fill_parameters(target.attr, new)
         owner = target.value
         if isinstance(owner, ast.Name) and isinstance(scope, Def) and owner.id in parameters_of(scope):
             put = self.put_in.setdefault((id(scope), owner.id), {})
             put[target.attr] = put.get(target.attr, 0) | new
             self._holding.bind(scope, attributes_set(owner.id), new)
-        self._show_to_readers(file, target.attr)
+        self._show_to_readers(target.attr)
         for name in () if into else (target.attr, "__setattr__"):
-            for function in functions_of(file).get(name, ()):
+            for function, home in (*self._program.named(name, file), *self._program.methods(name, file)):
                 for parameter in parameters_of(function)[1:]:
-                    self.enter(function, file, parameter, new)
+                    self.enter(function, home, parameter, new)
 
-    def _show_to_readers(self, file: str, attribute: str) -> None:
-        for function in readers_of_attribute(attribute, file):
-            self._look_into(function, file, -1)
+    def _show_to_readers(self, attribute: str) -> None:
+        for scope, file in self._program.attribute_readers(attribute):
+            self._look_into(scope, file, -1)
 
-    def bind_owned(self, owner: Scope, file: str, name: str, values: int) -> None:
-        """Have a variable of a scope hold values; the functions that read it take them in."""
+    def bind_variable(self, scope: Scope, file: str, name: str, values: int) -> None:
+        """Have a variable hold values that a scope calls so; the scopes that read it take them in."""
+        self._bind_owned(*self._program.owner(name, scope, file), values)
+
+    def _bind_owned(self, owner: Scope, name: str, file: str, values: int) -> None:
         if new := self._holding.bind(owner, name, values):
-            for function in readers_of(name, owner, file):
-                self._look_into(function, file, new)
+            for scope, home in self._program.readers(name, owner, file):
+                self._look_into(scope, home, new)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 from graphvis.live.recorder.following.files import of_file, parse
-from graphvis.live.recorder.following.source import Def, Scope, called, functions_of, owner_of, statements, text_of
+from graphvis.live.recorder.following.program import Function, Program
+from graphvis.live.recorder.following.source import Def, Scope, functions_of, statements, text_of
 
-# A variable: the ``id`` of its scope, and its name. Any attribute of a name: its file, and the name. An expression that
-# a value came out of: its ``id``, and no name.
+# A variable: the ``id`` of its scope, and its name. Any attribute so called: no text, and the name. An attribute by its
+# text: its file, and the text. An expression that a value came out of: its ``id``, and no name.
 Key = tuple[int | str, str]
 RETURNED = "()"
 """No name of a variable: what a function hands out that its caller did not give it."""
@@ -38,16 +39,28 @@ class Read(NamedTuple):
     attributes: tuple[tuple[str, str], ...]
 
 
-def contents_of(node: ast.Name | ast.Attribute, scope: Scope, file: str) -> Key:
+def contents_of(node: ast.Name | ast.Attribute, scope: Scope, file: str, program: Program) -> Key:
     """What an object holds that is called so: attributes of it, and what it was given."""
-    if isinstance(node, ast.Name):
-        return id(owner_of(node.id, scope, file)), f"{node.id}.*"
-    return file, f"{text_of(node)}.*"
+    variable = program.variable(node, scope, file)
+    return (file, f"{text_of(node)}.*") if variable is None else (id(variable[0]), f"{variable[1]}.*")
 
 
-def given_to_object(node: ast.Name | ast.Attribute, scope: Scope, file: str) -> Key:
+def attributes_given(name: str) -> str:
+    """What the attributes hold of an object that came as the parameter of that name: no name of a variable."""
+    return f"{name}.+"
+
+
+def attributes_of_object(node: ast.AST, scope: Scope, file: str, program: Program) -> tuple[Key, ...]:
+    """What the attributes of an object hold that is called so, wherever they were set; nothing of what has no name."""
+    if not isinstance(node, (ast.Name, ast.Attribute)):
+        return ()
+    key, name = contents_of(node, scope, file, program)
+    return (key, name), (key, attributes_given(name.removesuffix(".*")))
+
+
+def given_to_object(node: ast.Name | ast.Attribute, scope: Scope, file: str, program: Program) -> Key:
     """What an object that is called so was given, and may hand out by whatever is read of it."""
-    key, name = contents_of(node, scope, file)
+    key, name = contents_of(node, scope, file, program)
     return key, f"{name}*"
 
 
@@ -95,9 +108,11 @@ class _Reading:
     A way is how it is read: among `keys`, `handed` or `compared`.
     """
 
-    def __init__(self, scope: Scope, file: str, possible: Collection[int], traced: Collection[int]) -> None:
+    def __init__(
+        self, scope: Scope, file: str, possible: Collection[int], traced: Collection[int], program: Program
+    ) -> None:
         self._scope, self._file, self._possible, self._traced = scope, file, possible, traced
-        self._functions = functions_of(file)
+        self._program = program
         self.found: dict[str, dict[Key, None]] = {"keys": {}, "outer": {}, "handed": {}, "compared": {}}
         self.attributes: dict[tuple[str, str], None] = {}
 
@@ -122,7 +137,9 @@ class _Reading:
         return [(inner, way) for inner in nodes]
 
     def _variable(self, name: str, way: str) -> None:
-        owner = owner_of(name, self._scope, self._file)
+        self._owned(*self._program.owner(name, self._scope, self._file)[:2], way)
+
+    def _owned(self, owner: Scope, name: str, way: str) -> None:
         if way == "keys" and owner is not self._scope:
             way = "outer"
         self.found[way][id(owner), name] = None
@@ -131,14 +148,15 @@ class _Reading:
         self._variable(node.id, way)
         if way != "handed":
             self._contents(node)
-            self._out_of(node.id)
+            self._out_of(self._program.named(node.id, self._file))
 
     def _contents(self, node: ast.Name | ast.Attribute) -> None:
-        self.found["keys"][contents_of(node, self._scope, self._file)] = None
-        self.found["keys"][given_to_object(node, self._scope, self._file)] = None
+        for key in attributes_of_object(node, self._scope, self._file, self._program):
+            self.found["keys"][key] = None
+        self.found["keys"][given_to_object(node, self._scope, self._file, self._program)] = None
 
-    def _out_of(self, name: str) -> None:
-        for function in self._functions.get(name, ()):
+    def _out_of(self, functions: Iterable[Function]) -> None:
+        for function, _ in functions:
             self.found["keys"][id(function), RETURNED] = None
 
     def _attribute(self, node: ast.Attribute, way: str, called: bool = False) -> list[tuple[ast.AST, str]]:
@@ -146,21 +164,32 @@ class _Reading:
         owner = node.value
         if way != "handed":
             self._contents(node)
-            self._out_of(node.attr)
-            for function in self._functions.get(node.attr, ()):
-                for attribute in attributes_of(function, self._file):
+            if (variable := self._program.variable(node, self._scope, self._file)) is not None:
+                self._owned(variable[0], variable[1], way)
+                self._out_of(self._program.named("__getattr__", variable[2]))
+            functions = self._functions_of(node)
+            self._out_of(functions)
+            for function, file in functions:
+                for attribute in attributes_of(function, file):
                     self.attributes[attribute, f"{ast.unparse(owner)}.{attribute}"] = None
         if not isinstance(owner, ast.Name):
             return [(owner, way)]
         self._variable(owner.id, way)
-        self.found["keys"][given_to_object(owner, self._scope, self._file)] = None
+        self.found["keys"][given_to_object(owner, self._scope, self._file, self._program)] = None
         if is_foreign(node.attr, self._file):
-            self._contents(owner)
+            self.found["keys"][contents_of(owner, self._scope, self._file, self._program)] = None
         return []
 
+    def _functions_of(self, node: ast.Attribute) -> list[Function]:
+        """The functions that an attribute may be, or be computed by."""
+        module = self._program.module(node.value, self._file)
+        if module is not None:
+            return self._program.named(node.attr, module)
+        return [*self._program.named(node.attr, self._file), *self._program.methods(node.attr, self._file)]
+
     def _call(self, node: ast.Call, way: str) -> list[tuple[ast.AST, str]]:
-        functions = self._functions.get(called(node) or "")
-        own = bool(functions) and not any(function.name == "__init__" for function in functions or ())
+        functions = self._program.functions(node, self._file)
+        own = bool(functions) and not any(function.name == "__init__" for function, _ in functions or ())
         if isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals", "vars") and not node.args:
             for name in {inner.id for inner in statements(self._scope) if isinstance(inner, ast.Name)}:
                 self._variable(name, way)
@@ -171,7 +200,14 @@ class _Reading:
         return [(node.func, way), *arguments]
 
 
-def read(scope: Scope, file: str, nodes: list[ast.AST], possible: Collection[int], traced: Collection[int]) -> Read:
+def read(
+    scope: Scope,
+    file: str,
+    nodes: list[ast.AST],
+    possible: Collection[int],
+    traced: Collection[int],
+    program: Program,
+) -> Read:
     """What expressions read.
 
     Args:
@@ -180,8 +216,9 @@ def read(scope: Scope, file: str, nodes: list[ast.AST], possible: Collection[int
         nodes: the expressions.
         possible: the ``id`` of each expression that a value may come out of.
         traced: the ``id`` of each whose value is a tensor that the recording saw being made.
+        program: the files.
     """
-    reading = _Reading(scope, file, possible, traced)
+    reading = _Reading(scope, file, possible, traced, program)
     stack = [(node, "keys") for node in nodes]
     while stack:
         stack += reading.look(*stack.pop())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from graphvis.live.recorder.following.aliases import attributes_behind, attributes_in, parts_of
+from graphvis.live.recorder.following.aliases import parts_of
 from graphvis.live.recorder.following.arguing import (
     CONSTRUCTORS,
     SAVING,
@@ -20,18 +20,18 @@ from graphvis.live.recorder.following.arguing import (
     given_to,
     returned_by,
 )
+from graphvis.live.recorder.following.codes import expression_at, scope_of
 from graphvis.live.recorder.following.giving import Giving
 from graphvis.live.recorder.following.holding import Holding, Step, values_in
+from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.putting import Putting
+from graphvis.live.recorder.following.reading import Key
 from graphvis.live.recorder.following.source import (
     COMPREHENSIONS,
     Def,
     Scope,
     called,
-    expression_at,
-    owner_of,
     parameters_of,
-    scope_of,
 )
 from graphvis.live.recorder.instructions import Place
 
@@ -43,10 +43,13 @@ class Returns:
         constructed: those that a tensor constructor took out, which hands them straight on.
     """
 
-    def __init__(self, chains: Sequence[Sequence[Place]], traced: Collection[int], addresses: int = 0) -> None:
+    def __init__(
+        self, program: Program, chains: Sequence[Sequence[Place]], traced: Collection[int], addresses: int = 0
+    ) -> None:
         """Follow them.
 
         Args:
+            program: the files.
             chains: for each value the frames in which it left, innermost first.
             traced: the ``id`` of each expression whose value is a tensor that the recording saw being made:
                 from there on the recording knows more than the source.
@@ -54,12 +57,12 @@ class Returns:
                 there, and write.
         """
         seeds = {id(expression_at(*place)) for chain in chains for place in chain}
-        self._holding = Holding(seeds, traced, len(chains), addresses)
+        self._holding = Holding(program, seeds, traced, len(chains), addresses)
         self._addresses = addresses
         self._count = len(chains)
         self._all = (1 << len(chains)) - 1
-        self._putting = Putting(self._holding, seeds.union(traced), len(chains))
-        self._giving = Giving(self._holding, self._putting, self._read, traced, addresses)
+        self._putting = Putting(program, self._holding, seeds.union(traced), len(chains))
+        self._giving = Giving(program, self._holding, self._putting, self._read, traced, addresses)
         self._running: dict[int, int] = {}  # by scope, what left in it and is followed there now
         self._seeds: dict[int, int] = {}  # by expression, what came out of it
         self._returned = self._all  # what the functions of the last level handed on by return
@@ -89,27 +92,14 @@ class Returns:
                 nodes[0] = node.func.value
         held = self._holding.hold(scope, file, nodes)
         found = held & asked
-        maybe = (held >> self._count | self._elsewhere(scope, node)) & asked & ~found
+        maybe = held >> self._count & asked & ~found
         return found & ~self._addresses, maybe | found & self._addresses
-
-    def _elsewhere(self, scope: Scope, node: ast.AST) -> int:
-        """What an expression may hold because it, or a variable in it, reads an attribute that another file sets."""
-        found = 0
-        if self._putting.attributes:
-            behind = attributes_behind(scope)
-            read = attributes_in(node)
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Name) and inner.id in behind:
-                    read = read | behind[inner.id]
-            for attribute in read & self._putting.attributes.keys():
-                found |= self._putting.attributes[attribute]
-        return found
 
     def _follow(self, chains: Sequence[Sequence[Place]], going: int, level: int) -> int:
         """Follow values in the frames of one level until nothing new comes; those that these hand on to the next."""
         seeds: dict[int, int] = {}
         scopes: dict[int, tuple[Scope, str]] = {}
-        put: list[tuple[Scope, str, ast.expr, int]] = []
+        put: list[tuple[Scope, str, ast.expr, int, bool]] = []
         self._running = {}
         for value in values_in(going):
             place = chains[value][level] if level < len(chains[value]) else None
@@ -125,12 +115,15 @@ class Returns:
                 if level == 0 and called(node) in CONSTRUCTORS:
                     self.constructed |= 1 << value
                 inner = scope_of(chains[value][level - 1][0]) if level else None
-                put += [(scope, place[0].co_filename, one, 1 << value) for one in self._put_by(node, inner, value)]
+                put += [
+                    (scope, place[0].co_filename, one, 1 << value, into)
+                    for one, into in self._put_by(node, inner, value)
+                ]
         self._holding.put(seeds)
         for seed, values in seeds.items():
             self._seeds[seed] = self._seeds.get(seed, 0) | values
-        for scope, file, target, values in put:
-            self._putting.bind(scope, file, target, values, into=True)
+        for scope, file, target, values, into in put:
+            self._putting.bind(scope, file, target, values, into)
         for scope, file in scopes.values():
             self._holding.enter(scope, file)
         self._returned = 0
@@ -138,17 +131,20 @@ class Returns:
             self._returned |= self._step(step)
         return self._returned | self._filled_by(scopes.values())
 
-    def _put_by(self, node: ast.Call, inner: Scope | None, value: int) -> Iterator[ast.expr]:
-        """The arguments into which a call puts a value that left in it, in the function `inner` if that is known."""
+    def _put_by(self, node: ast.Call, inner: Scope | None, value: int) -> Iterator[tuple[ast.expr, bool]]:
+        """The arguments into which a call puts a value that left in it, in the function `inner` if that is known.
+
+        Each with whether it is put into it: else it is set.
+        """
         if called(node) in SAVING:
-            yield from node.args[1:]
+            yield from ((argument, True) for argument in node.args[1:])
         if isinstance(inner, Def):
             for name, argument in given_to(inner, node):
                 if self._holding.of(inner, filled(name)) >> value & 1 and can_be_filled(argument):
-                    yield argument
+                    yield argument, True
                 for attribute, values in self._putting.put_in.get((id(inner), name), {}).items():
                     if values >> value & 1:
-                        yield ast.Attribute(argument, attribute, ast.Store())
+                        yield ast.Attribute(argument, attribute, ast.Store()), False
 
     def _filled_by(self, scopes: Iterable[tuple[Scope, str]]) -> int:
         """What functions put into the objects that they were given."""
@@ -173,7 +169,7 @@ class Returns:
             self._holding.throw(self._read(step, node))
         elif isinstance(node, ast.ExceptHandler):
             if node.name and (values := self._holding.caught(step)):
-                self._putting.bind_owned(owner_of(node.name, step.scope, step.file), step.file, node.name, values)
+                self._putting.bind_variable(step.scope, step.file, node.name, values)
         else:
             value, targets = assigned_by(node)
             if value is None:
@@ -184,15 +180,15 @@ class Returns:
                         self._putting.bind(step.scope, step.file, one, values)
         return 0
 
-    def _read(self, step: Step, node: ast.AST) -> int:
+    def _read(self, step: Step, node: ast.AST, without: Collection[Key] = ()) -> int:
         """What an expression holds of what is followed in its scope."""
         scope = id(step.scope)
-        return self._holding.read(step, node) & (
+        return self._holding.read(step, node, without) & (
             self._running.get(scope, 0) | self._putting.entered.get(scope, 0) | ~self._all
         )
 
     def _return(self, step: Step, values: int) -> int:
         """Hand on what a function returns: to the frame that the value leaves next, and what it may hold to any."""
         kept = isinstance(step.scope, Def) and bool(step.scope.decorator_list)  # and perhaps returned again
-        self._holding.hand_out(step.scope, self._holding.may(values) if kept else values)
+        self._putting.hand_out(step.scope, step.file, self._holding.may(values) if kept else values)
         return values & self._running.get(id(step.scope), 0)

@@ -1,19 +1,15 @@
-"""The source of recorded code: its functions, what runs in them, and which expression an instruction belongs to."""
+"""The source of recorded code: its functions, what runs in them, and whose variables they read."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from types import CodeType
-from typing import NamedTuple
 
 from graphvis.live.recorder.following.files import of_file, parse
-from graphvis.live.recorder.instructions import Same
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = Def | ast.Lambda | ast.Module
-_MOST_CODE = 1024  # objects of one file: it may be run again and again
 COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
 """Expressions that are no tensor, whatever call is made where they stand."""
 
@@ -61,6 +57,22 @@ def functions_of(file: str) -> dict[str, list[Def]]:
 
 
 @of_file
+def attributes_defined_in(file: str) -> frozenset[int]:
+    """The functions of a file, by ``id``, that others may have as an attribute of it or of an object of its classes."""
+    tree = parse(file)
+    stack: list[ast.AST] = [] if tree is None else [tree]
+    found: set[int] = set()
+    while stack:
+        node = stack.pop()
+        found.add(id(node))
+        if not isinstance(node, Def):
+            stack.extend(ast.iter_child_nodes(node))
+        else:  # a function may make a class, and hand out its objects
+            stack.extend(inner for inner in ast.walk(node) if isinstance(inner, ast.ClassDef))
+    return frozenset(found)
+
+
+@of_file
 def _enclosing(file: str) -> Mapping[int, Scope]:
     """For each function of a file, by ``id``, the scope that its free names are looked up in."""
     tree = parse(file)
@@ -102,39 +114,43 @@ def _own(scope: Scope) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def _free(scope: Scope) -> frozenset[str]:
     """The names of others that a scope reads."""
-    read = {node.id for node in statements(scope) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return frozenset(read - _own(scope))
+    return frozenset(_read_in(scope) - _own(scope))
+
+
+def _read_in(scope: Scope) -> set[str]:
+    return {node.id for node in statements(scope) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
 @of_file
-def _readers(file: str) -> dict[str, list[Def]]:
-    """By name, the functions of a file that read a variable of others so called."""
-    found: dict[str, list[Def]] = {}
-    for function in {id(function): function for some in functions_of(file).values() for function in some}.values():
-        for name in _free(function):
-            found.setdefault(name, []).append(function)
+def readers_in(file: str) -> dict[str, list[Scope]]:
+    """By name, the scopes of a file that read a variable so called: of others, or of the file itself."""
+    found: dict[str, list[Scope]] = {}
+    for scope in _scopes_of(file):
+        for name in _read_in(scope) if isinstance(scope, ast.Module) else _free(scope):
+            found.setdefault(name, []).append(scope)
     return found
-
-
-def readers_of(name: str, owner: Scope, file: str) -> Iterable[Def]:
-    """The functions that read another scope's variable."""
-    for function in _readers(file).get(name, ()):
-        if owner_of(name, function, file) is owner:
-            yield function
 
 
 @of_file
-def _attribute_readers(file: str) -> dict[str, list[Def]]:
-    found: dict[str, list[Def]] = {}
-    for function in {id(function): function for some in functions_of(file).values() for function in some}.values():
-        for name in {node.attr for node in statements(function) if isinstance(node, ast.Attribute)}:
-            found.setdefault(name, []).append(function)
+def _attribute_readers(file: str) -> dict[str, list[Scope]]:
+    found: dict[str, list[Scope]] = {}
+    for scope in _scopes_of(file):
+        for name in {node.attr for node in statements(scope) if isinstance(node, ast.Attribute)}:
+            found.setdefault(name, []).append(scope)
     return found
 
 
-def readers_of_attribute(name: str, file: str) -> Iterable[Def]:
-    """The functions of a file that name an attribute so."""
+def readers_of_attribute(name: str, file: str) -> Iterable[Scope]:
+    """The scopes of a file that name an attribute so."""
     return _attribute_readers(file).get(name, ())
+
+
+@of_file
+def _scopes_of(file: str) -> list[Scope]:
+    """What runs in a file: its functions, and the file itself."""
+    tree = parse(file)
+    functions = {id(function): function for some in functions_of(file).values() for function in some}
+    return [*functions.values(), *([tree] if tree is not None else [])]
 
 
 def owner_of(name: str, scope: Scope, file: str) -> Scope:
@@ -146,16 +162,27 @@ def owner_of(name: str, scope: Scope, file: str) -> Scope:
 
 
 @of_file
-def imported_by(file: str) -> frozenset[str]:
-    """The names that a file imports."""
-    return frozenset(_imported(file, (ast.Import, ast.ImportFrom)))
+def names_bound_by(file: str) -> frozenset[str]:
+    """The names that a file has for others to import."""
+    tree = parse(file)
+    return frozenset() if tree is None else _own(tree) | functions_of(file).keys()
 
 
-def _imported(file: str, kinds: tuple[type[ast.Import | ast.ImportFrom], ...]) -> Iterable[str]:
+@of_file
+def imported_by(file: str) -> dict[str, tuple[str, str | None]]:
+    """By name that a file imports the module and the name there; None for the module itself."""
+    found: dict[str, tuple[str, str | None]] = {}
     tree = parse(file)
     for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, kinds):
-            yield from ((name.asname or name.name).split(".")[0] for name in node.names)
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                first = name.name.split(".")[0]
+                found[name.asname or first] = (name.name if name.asname else first, None)
+                found.setdefault(name.name, (name.name, None))  # nothing is called so, but it is imported
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            found.update({name.asname or name.name: (module, name.name) for name in node.names})
+    return found
 
 
 def names_of(node: ast.Match) -> Iterable[str]:
@@ -167,93 +194,10 @@ def names_of(node: ast.Match) -> Iterable[str]:
                 yield name
 
 
-class _Scopes:
-    """The scopes of a file as code objects name them: by name and first line; of several the outermost."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self.functions: dict[tuple[str, int], Def] = {}
-        self.lambdas: dict[int, ast.Lambda] = {}
-        self._spans: list[tuple[int, int, Def]] = []
-        for node in ast.walk(tree):  # breadth first: inner functions come after outer ones
-            if isinstance(node, Def):
-                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-                self.functions.setdefault((node.name, first), node)
-                self._spans.append((first, node.end_lineno or first, node))
-            elif isinstance(node, ast.Lambda):
-                self.lambdas.setdefault(node.lineno, node)
-
-    def around(self, line: int) -> Def | None:
-        """The innermost function that a line lies in."""
-        found = [function for first, last, function in self._spans if first <= line <= last]
-        return found[-1] if found else None
-
-
-@of_file
-def _scopes(file: str) -> _Scopes | None:
-    tree = parse(file)
-    return None if tree is None else _Scopes(tree)
-
-
-def scope_of(code: CodeType) -> Scope | None:
-    """The source of a function; of the function around it for a comprehension; None where it cannot be read."""
-    return _table(code).scope
-
-
-def _scope(code: CodeType) -> Scope | None:
-    tree, scopes = parse(code.co_filename), _scopes(code.co_filename)
-    if tree is None or scopes is None or code.co_name == "<module>":
-        return tree
-    if code.co_name == "<lambda>":
-        return scopes.lambdas.get(code.co_firstlineno)
-    if code.co_name in ("<listcomp>", "<genexpr>", "<setcomp>", "<dictcomp>"):
-        return scopes.around(code.co_firstlineno) or tree
-    return scopes.functions.get((code.co_name, code.co_firstlineno))
-
-
-class _Table(NamedTuple):
-    """The source of a code object, and the expression of each of its instructions."""
-
-    scope: Scope | None
-    expressions: list[ast.AST | None]
-
-
-@of_file
-def _tables(file: str) -> dict[Same, _Table]:
-    """What is known of the code of a file."""
-    return {}
-
-
-def _table(code: CodeType) -> _Table:
-    tables = _tables(code.co_filename)
-    found = tables.get(Same(code))
-    if found is None:
-        if len(tables) >= _MOST_CODE:
-            tables.clear()
-        found = tables[Same(code)] = _read(code)
-    return found
-
-
-def _read(code: CodeType) -> _Table:
-    scope = _scope(code)
-    found: dict[tuple[int | None, ...], ast.AST] = {}
-    for node in statements(scope) if scope is not None else ():
-        if isinstance(node, (ast.expr, ast.stmt)):  # of a statement and its expression the expression stays
-            span = node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
-            found[span] = node
-            if isinstance(node, (ast.With, ast.AsyncWith)) and len(node.items) == 1:  # it calls what it enters
-                found[span] = node.items[0].context_expr
-    return _Table(scope, [found.get(span) for span in code.co_positions()])
-
-
-def expression_at(code: CodeType, offset: int) -> ast.AST | None:
-    """The expression that an instruction belongs to; None where the source cannot be read."""
-    expressions = _table(code).expressions
-    return expressions[offset // 2] if 0 <= offset // 2 < len(expressions) else None
-
-
 @of_file
 def _modules(file: str) -> frozenset[str]:
-    return frozenset({"torch", "F", "nn", "np"}).union(_imported(file, (ast.Import,)))
+    modules = (name for name, (_, original) in imported_by(file).items() if original is None)
+    return frozenset({"torch", "F", "nn", "np"}).union(modules)
 
 
 def _is_module(node: ast.AST, file: str) -> bool:

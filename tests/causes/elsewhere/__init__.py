@@ -1,0 +1,1 @@
+"""Files that keep numbers for others, and files that read them there."""
