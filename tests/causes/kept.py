@@ -385,3 +385,11 @@ def written_to_a_file_whose_path_stands_beside_what_is_used(m):
     with open(options.log, "w") as file:
         file.write(str(h(m).norm().item()))
     return rest(m) * options.rate
+
+
+@aside
+def printed_while_a_text_is_made_of_other_things(m):
+    text = io.StringIO()
+    text.write("0.5")
+    print(h(m).norm().item())
+    return rest(m) * float(text.getvalue())

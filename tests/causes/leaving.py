@@ -21,6 +21,8 @@ BACK: list[Case] = []
 """The value of `w` comes back into the loss, and a line that it left by is marked."""
 ASIDE: list[Case] = []
 """The value of `w` leaves, is printed, kept or compared, and reaches no loss."""
+STEERING: list[Case] = []
+"""The value of `w` chooses what is computed, or seeds what is drawn: it is in no number of the loss."""
 UNSEEN: list[Case] = []
 """The value of `w` comes into the loss by a way that nobody sees."""
 
@@ -35,6 +37,12 @@ def back(step: Step) -> Step:
 def aside(step: Step) -> Step:
     """Register a program where `w` is unused."""
     ASIDE.append(Case(step, weights("w", "v"), {"w": "unused", "v": "gradient"}))
+    return step
+
+
+def steering(step: Step) -> Step:
+    """Register a program where `w` is unused, though the loss is another where `w` is."""
+    STEERING.append(Case(step, weights("w", "v"), {"w": "unused", "v": "gradient"}))
     return step
 
 

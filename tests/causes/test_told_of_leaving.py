@@ -13,10 +13,10 @@ import torch
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
 from graphvis.picture.report import write
-from tests.causes import apart, kept  # noqa: F401 - they add their programs to the lists
+from tests.causes import apart, kept, outside  # noqa: F401 - they add their programs to the lists
 from tests.causes.asking import ask
 from tests.causes.case import Case, measure
-from tests.causes.leaving import ASIDE, BACK, UNSEEN
+from tests.causes.leaving import ASIDE, BACK, STEERING, UNSEEN
 
 NAME = {"ids": lambda case: case.name}
 
@@ -36,6 +36,15 @@ def test_a_value_that_came_back_is_cut_where_it_left(case: Case) -> None:
     }
     assert {cut.kind for cut in cuts} <= case.kinds
     assert not diagnosis.verdicts["v"].cuts
+
+
+@pytest.mark.parametrize("case", STEERING, **NAME)
+def test_a_value_that_only_chooses_or_seeds_is_unused(case: Case) -> None:
+    assert measure(case)["w"] == "cut"  # the loss changes with it, and yet no number of it goes in
+    diagnosis = ask(case.step, case.build)
+    assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
+    assert not diagnosis.cuts
+    assert diagnosis.verdicts["w"].certain
 
 
 @pytest.mark.parametrize("case", ASIDE, **NAME)

@@ -6,12 +6,14 @@ import ast
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
+from graphvis.live.recorder.following.arguing import BUILTINS
 from graphvis.live.recorder.following.files import of_file
 from graphvis.live.recorder.following.source import (
     Def,
     Scope,
     called,
     functions_of,
+    outside,
     parameters_of,
     statements,
     text_of,
@@ -60,9 +62,12 @@ def _made_of(scope: Scope) -> dict[str, list[ast.AST]]:
             continue
         for target in targets:
             for one, part in parts_of(target, value):
-                for inner in ast.walk(one):
-                    if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-                        found.setdefault(inner.id, []).append(part)
+                names = [inner for inner in ast.walk(one) if isinstance(inner, ast.Name)]
+                # What is put into one end of a pipe comes out of the other.
+                ends = names if isinstance(one, ast.Tuple) and isinstance(part, ast.Call) else []
+                for name in names:
+                    if isinstance(name.ctx, ast.Store):
+                        found.setdefault(name.id, []).extend([part, *ends])
     return found
 
 
@@ -77,10 +82,20 @@ def parts_of(target: ast.AST, value: ast.AST) -> Iterable[tuple[ast.AST, ast.AST
     yield target, value
 
 
+def made_elsewhere(node: ast.AST, scope: Scope, imported: Collection[str]) -> Iterable[ast.Call]:
+    """The calls that made the object of a name and are of Python itself, or of what is imported."""
+    for made in _made_of(scope).get(node.id, ()) if isinstance(node, ast.Name) else ():
+        maker: ast.AST = made
+        while isinstance(maker, (ast.Call, ast.Attribute)):
+            maker = maker.func if isinstance(maker, ast.Call) else maker.value
+        if isinstance(made, ast.Call) and isinstance(maker, ast.Name) and maker.id in BUILTINS.union(imported):
+            yield made
+
+
 def names_in(
     node: ast.AST, scope: Scope, imported: Collection[str], numbers: Collection[int]
-) -> Iterable[ast.Name | ast.Attribute]:
-    """The names of what an expression may be, hold, or be made of.
+) -> Iterable[ast.Name | ast.Attribute | ast.Constant]:
+    """The names of what an expression may be, hold, or be made of, and the texts that name what lies outside.
 
     Args:
         node: the expression.
@@ -102,15 +117,25 @@ def names_in(
         elif isinstance(one, ast.Attribute):
             if text_of(one).split(".")[0] not in imported:
                 yield one
+        elif isinstance(one, ast.Constant):
+            if outside(one) is not None:
+                yield one
         elif isinstance(one, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
             stack.append(one.elt)
         elif isinstance(one, ast.DictComp):
             stack.append(one.value)
-        elif not isinstance(one, (ast.BinOp, ast.Compare, ast.UnaryOp, ast.Lambda, ast.Constant)):
-            stack += [one.func.value] if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) else []
-            stack += [
-                inner for inner in ast.iter_child_nodes(one) if not isinstance(one, ast.Call) or inner is not one.func
-            ]
+        elif not isinstance(one, (ast.Compare, ast.UnaryOp, ast.Lambda)):
+            stack += _parts_that_may_be(one)
+
+
+def _parts_that_may_be(node: ast.AST) -> list[ast.AST]:
+    """The parts of an expression that it may be, hold, or be made of."""
+    if isinstance(node, ast.BinOp):  # a sum is nothing of its parts, but a path is
+        return [part for part in (node.left, node.right) if isinstance(part, (ast.Constant, ast.BinOp))]
+    if isinstance(node, ast.Call):
+        owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return [*owner, *(inner for inner in ast.iter_child_nodes(node) if inner is not node.func)]
+    return [*ast.iter_child_nodes(node)]
 
 
 @of_file

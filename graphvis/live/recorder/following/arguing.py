@@ -17,6 +17,12 @@ SHOWING = frozenset(
     """debug info warning warn error exception critical print log log_dict log_metric log_metrics logkv record
     add_scalar add_scalars add_text add_histogram set_postfix set_postfix_str set_description""".split()
 )
+CATCHING = frozenset({"redirect_stdout", "redirect_stderr", "StreamHandler", "FileHandler", "basicConfig"})
+"""What is given to these gets what is shown."""
+WRITERS = ("write", "emit")
+"""The methods that are called with what is shown."""
+STREAMS = frozenset({"stdout", "stderr"})
+"""The attributes to which what is shown goes."""
 BUILTINS = frozenset(vars(builtins))
 _OF_BUILTINS = frozenset(name for kind in (dict, list, set, str, int) for name in dir(kind))  # methods
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterable
 from functools import reduce
 from operator import or_
 
+from graphvis.live.recorder.following.aliases import made_elsewhere
 from graphvis.live.recorder.following.arguing import (
     BUILTINS,
+    CATCHING,
     GATHERING,
     SHOWING,
     attributes_set,
@@ -53,9 +55,11 @@ class Giving:
         if id(node) in self._traced:
             return
         given = [*node.args, *(word.value for word in node.keywords)]
-        values = reduce(or_, [self._read(step, argument) for argument in given], 0)
-        functions = self._program.functions(node, step.file)
-        others = list(self._methods(node, step.file))
+        functions = None if self._is_foreign(step, node) else self._program.functions(node, step.file)
+        values = self._given(step, node, given)
+        if functions is None:
+            self._hand_over(step, node, given)
+        others = [] if self._is_foreign(step, node) else list(self._methods(node, step.file))
         for function, _ in (*(functions or ()), *others):
             self._fill_from(step, function, node, values)
         if not values:
@@ -64,14 +68,53 @@ class Giving:
             self._call_back(step, argument, values)
         if functions is None and not only_keeps(node, self._program.imported(step.file)):
             self._putting.lose(values & self._addresses)
-        gathers = isinstance(node.func, ast.Attribute) and node.func.attr in GATHERING
-        if functions is None or (gathers and not self._is_of_module(node, step.file)):
+        self._make(step, node, functions is not None, values)
+        if functions is None or self._is_of_others(step, node):
             self._give_away(step, node, values, known=functions is not None)
         for function, file in (*(functions or ()), *others):
             for name, argument in given_to(function, node):
                 if any(argument is one for one in given):
                     self._hand(step, argument, function, file, name)
             self._wrap(function, file, values)
+
+    def _given(self, step: Step, node: ast.Call, given: list[ast.expr]) -> int:
+        """What a call is given; those that it is given may also catch what is shown."""
+        if called(node) in CATCHING and (shown := self._holding.shown(step)):
+            for argument in given:
+                self._putting.fill(step.scope, step.file, argument, shown)
+        return reduce(or_, [self._read(step, argument) for argument in given], 0)
+
+    def _hand_over(self, step: Step, node: ast.Call, given: list[ast.expr]) -> None:
+        """What was made of values may give them to what it is called with: ``methodcaller("put", number)(shelf)``."""
+        if not isinstance(node.func, (ast.Call, ast.Name)) or id(node) not in self._holding.dropped:
+            return
+        if before := self._read(step, node.func):
+            for argument in given:
+                self._putting.fill(step.scope, step.file, argument, before)
+            for argument in node.func.args if isinstance(node.func, ast.Call) else ():
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    named = self._program.named(argument.value, step.file)
+                    self._enter_all([*named, *self._program.methods(argument.value, step.file)], before)
+
+    def _enter_all(self, functions: Iterable[Function], values: int) -> None:
+        """Whoever has functions may call them with values."""
+        for function, file in functions:
+            for parameter in parameters_of(function):
+                if parameter not in ("self", "cls"):
+                    self._putting.enter(function, file, parameter, self._holding.may(values))
+
+    def _make(self, step: Step, node: ast.Call, known: bool, values: int) -> None:
+        """An object that is made of values may have them as attributes: of those it is given by name, that one."""
+        if (known and self._program.functions(node, step.file)) or id(node) in self._holding.dropped:
+            return
+        if not known and (only_keeps(node, self._program.imported(step.file)) or called(node) in GATHERING | SHOWING):
+            return
+        for word in node.keywords:
+            if word.arg is not None and (held := self._read(step, word.value)):
+                self._putting.set(word.arg, held)
+        if any(self._read(step, argument) for argument in node.args):
+            for field in self._program.fields(node, step.file):
+                self._putting.set(field, values)
 
     def _hand(self, step: Step, argument: ast.expr, function: Def, file: str, name: str) -> None:
         """Have a parameter hold what an argument does: what only an attribute of it holds is had by that attribute."""
@@ -86,6 +129,22 @@ class Giving:
             return ()
         return self._program.methods(node.func.attr, file)
 
+    def _is_of_others(self, step: Step, node: ast.Call) -> bool:
+        """Whether a method may be another's than the function of that name: a list's, a file's."""
+        if not isinstance(node.func, ast.Attribute) or self._is_of_module(node, step.file):
+            return False
+        imported = self._program.imported(step.file)
+        return node.func.attr in GATHERING or any(made_elsewhere(node.func.value, step.scope, imported))
+
+    def _is_foreign(self, step: Step, node: ast.Call) -> bool:
+        """Whether a method is surely another's: its object was made elsewhere, and of nothing that the program has."""
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if not isinstance(owner, ast.Name):
+            return False
+        makers = list(made_elsewhere(owner, step.scope, self._program.imported(step.file)))
+        given = [one for call in makers for one in (*call.args, *call.keywords)]
+        return bool(makers) and all(isinstance(one, ast.Constant) for one in given)
+
     def _is_of_module(self, node: ast.Call, file: str) -> bool:
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         if isinstance(owner, ast.Name) and owner.id in self._program.imported(file):
@@ -94,22 +153,17 @@ class Giving:
 
     def _call_back(self, step: Step, argument: ast.expr, values: int) -> None:
         """Whoever is given a function and values may call the one with the others."""
-        values = self._holding.may(values)
         if isinstance(argument, ast.Lambda):
             for name in parameters_of(argument):
-                self._putting.enter(argument, step.file, name, values)
-        functions: Iterable[Function] = ()
-        if isinstance(argument, ast.Name):
-            functions = self._program.named(argument.id, step.file)
+                self._putting.enter(argument, step.file, name, self._holding.may(values))
+        elif isinstance(argument, ast.Name):
+            self._enter_all(self._program.named(argument.id, step.file), values)
         elif isinstance(argument, ast.Attribute):
-            named = self._program.named(argument.attr, self._program.module(argument.value, step.file) or step.file)
-            functions = [*named, *self._program.methods(argument.attr, step.file)]
+            home = self._program.module(argument.value, step.file)
+            methods = self._program.methods(argument.attr, step.file) if home is None else ()
+            self._enter_all([*self._program.named(argument.attr, home or step.file), *methods], values)
             if argument.attr in GATHERING:
                 self._putting.fill(step.scope, step.file, argument.value, values)
-        for function, file in functions:
-            for name in parameters_of(function):
-                if name not in ("self", "cls"):
-                    self._putting.enter(function, file, name, values)
 
     def _fill_from(self, step: Step, function: Def, node: ast.Call, values: int) -> None:
         """What a function puts into an object that it is given, its caller has."""
@@ -143,12 +197,14 @@ class Giving:
             self._putting.lose(values)
         elif isinstance(function, ast.Attribute):
             self._give_to_object(step, function, values, known)
+        elif function.id == "print":
+            self._putting.show(values, step.file)
         elif not (function.id in BUILTINS or function.id in self._program.imported(step.file)):
             self._putting.lose(values)
         if id(node) in self._holding.dropped and not known:
             words = [word.value for word in node.keywords]
             for argument in words if called(node) in SHOWING else [*node.args, *words]:
-                if isinstance(argument, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
+                if isinstance(argument, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant, ast.BinOp)):
                     self._putting.fill(step.scope, step.file, argument, values & ~self._read(step, argument))
 
     def _give_to_object(self, step: Step, function: ast.Attribute, values: int, known: bool) -> None:
@@ -156,11 +212,16 @@ class Giving:
         root = keeper
         while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call)):
             root = root.func if isinstance(root, ast.Call) else root.value
-        if isinstance(root, ast.Name) and root.id in self._program.imported(step.file):  # torch.add is no set's add
+        imported = isinstance(root, ast.Name) and root.id in self._program.imported(step.file)
+        if function.attr in SHOWING and not known:
+            self._putting.show(values, step.file)
+        if imported and isinstance(keeper, ast.Name):  # torch.add is no set's add
             return
-        if function.attr in GATHERING and not known:
+        if imported and isinstance(keeper, ast.Attribute) and function.attr in GATHERING:  # os.environ
+            self._putting.set(keeper.attr, values)
+        elif function.attr in GATHERING and not known and not imported:
             self._putting.bind(step.scope, step.file, keeper, values, into=True)
-        elif function.attr in SHOWING or not isinstance(root, ast.Name):
+        elif function.attr in SHOWING or not isinstance(root, (ast.Name, ast.BinOp)):
             return
         elif isinstance(keeper, ast.Name) and keeper.id in ("self", "cls"):
             self._putting.lose(0 if known else values)

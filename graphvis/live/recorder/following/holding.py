@@ -20,6 +20,7 @@ _HAND_ON = (
 )  # fmt: skip
 
 _RAISED: Key = (0, "raise")  # what any exception holds
+_SHOWN: Key = (0, "show")  # what is printed or logged
 
 
 def values_in(values: int) -> Iterator[int]:
@@ -132,6 +133,19 @@ class Holding:
     def give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> int:
         """An object was given values, and may keep them; those that it did not yet have."""
         return self._add(given_to_object(keeper, scope, file, self._program), self.may(values))
+
+    def show(self, values: int) -> int:
+        """What is shown to somebody holds values; those that it did not yet hold."""
+        return self._add(_SHOWN, self.may(values))
+
+    def shown(self, step: Step) -> int:
+        """What a step may see that catches what is shown."""
+        self._readers.setdefault(_SHOWN, {})[step] = None
+        return self._held.get(_SHOWN, 0)
+
+    def set(self, name: str, values: int) -> int:
+        """Any attribute so called, or file, may hold values; those that it did not yet hold."""
+        return self._add(("", name), self.may(values))
 
     def hand_out(self, function: Scope, values: int) -> int:
         """Whoever calls a function may get values that it was not given by this caller; those that are new."""

@@ -14,12 +14,14 @@ from graphvis.live.recorder.following.source import (
     Scope,
     attributes_defined_in,
     called,
+    fields_in,
     functions_of,
     imported_by,
     names_bound_by,
     owner_of,
     readers_in,
     readers_of_attribute,
+    texts_in,
 )
 
 _MOST_HOPS = 8  # from a file that hands on a name to the one that has it
@@ -218,9 +220,22 @@ class Program:
                 for scope in (*readers_in(other).get(name, ()), *readers_of_attribute(name, other)):
                     yield scope, other
 
+    def text_readers(self, text: str) -> Iterator[tuple[Scope, str]]:
+        """The scopes of the user's files in which a text stands that may name a file."""
+        for file in self._users:
+            yield from ((scope, file) for scope in texts_in(file).get(text, ()))
+
     def files_with(self, name: str) -> Iterator[str]:
         """The files in which a word stands."""
         return (file for file in self._files if name in words_of(file))
+
+    def fields(self, node: ast.Call, file: str) -> list[str]:
+        """The attributes that an object of a class without an initialiser has, where a call makes one."""
+        if not isinstance(node.func, (ast.Name, ast.Attribute)) or self.functions(node, file) != []:
+            return []
+        home = file if isinstance(node.func, ast.Name) else self.module(node.func.value, file) or file
+        other, name = self.origin(called(node) or "", home)
+        return fields_in(other).get(name, [])
 
     def attribute_readers(self, name: str) -> Iterator[tuple[Scope, str]]:
         """The scopes of any file that name an attribute so."""

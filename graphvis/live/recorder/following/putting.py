@@ -6,10 +6,10 @@ import ast
 from collections.abc import Collection
 
 from graphvis.live.recorder.following.aliases import has_default, memory_of, names_in, set_to_parameters
-from graphvis.live.recorder.following.arguing import attributes_set, filled
+from graphvis.live.recorder.following.arguing import CATCHING, STREAMS, WRITERS, attributes_set, filled
 from graphvis.live.recorder.following.holding import Holding
 from graphvis.live.recorder.following.program import Program
-from graphvis.live.recorder.following.source import Def, Scope, parameters_of
+from graphvis.live.recorder.following.source import Def, Scope, outside, parameters_of, sets_a_property
 
 
 class Putting:
@@ -44,6 +44,9 @@ class Putting:
     def fill(self, scope: Scope, file: str, node: ast.AST, values: int) -> None:
         """What an expression names may keep values, and so may what it was made of."""
         for name in names_in(node, scope, self._program.imported(file), self._numbers):
+            if isinstance(name, ast.Constant):
+                self._give_outside(name, values)
+                continue
             if isinstance(name, ast.Name) and name.id in ("self", "cls"):
                 self.lose(values)
                 continue
@@ -61,6 +64,30 @@ class Putting:
         if self._holding.give(scope, file, keeper, values) and variable is not None:
             for reader, home in self._program.readers(variable[1], variable[0], variable[2]):
                 self._look_into(reader, home, -1)
+
+    def _give_outside(self, node: ast.Constant, values: int) -> None:
+        """What lies outside under a text may hold values; the scopes that name it so may read them there."""
+        text = str(outside(node))
+        if self._holding.set(text, values):
+            for scope, file in self._program.text_readers(text):
+                self._look_into(scope, file, -1)
+
+    def set(self, attribute: str, values: int) -> None:
+        """Any attribute so called may hold values."""
+        if self._holding.set(attribute, values):
+            self._show_to_readers(attribute)
+
+    def show(self, values: int, file: str) -> None:
+        """Somebody is shown values: also a class of the program that takes what is shown."""
+        if not self._holding.show(values):
+            return
+        for name in WRITERS:
+            for function, home in (*self._program.named(name, file), *self._program.methods(name, file)):
+                for parameter in parameters_of(function)[1:]:
+                    self.enter(function, home, parameter, self._holding.may(values))
+        for name in (*CATCHING, *STREAMS):
+            for scope, home in self._program.namers(name, file):
+                self._look_into(scope, home, -1)
 
     def hand_out(self, function: Scope, file: str, values: int) -> None:
         """Whoever calls a function may get values that it was not given by this caller."""
@@ -122,7 +149,9 @@ class Putting:
             if has_default(owner, name):
                 self._holding.bind(owner, name, self._holding.may(values))
         for one in names_in(target, scope, self._program.imported(file), self._numbers):
-            if one is not target:
+            if isinstance(one, ast.Constant):
+                self._give_outside(one, values)
+            elif one is not target:
                 self._give(scope, file, one, values)
 
     def _bind_result(self, scope: Scope, file: str, target: ast.Call, values: int) -> None:
@@ -149,10 +178,11 @@ class Putting:
             put[target.attr] = put.get(target.attr, 0) | new
             self._holding.bind(scope, attributes_set(owner.id), new)
         self._show_to_readers(target.attr)
-        for name in () if into else (target.attr, "__setattr__"):
+        for name in () if into else (target.attr, "__setattr__", "__set__"):
             for function, home in (*self._program.named(name, file), *self._program.methods(name, file)):
-                for parameter in parameters_of(function)[1:]:
-                    self.enter(function, home, parameter, new)
+                if name != target.attr or sets_a_property(function):
+                    for parameter in parameters_of(function)[1:]:
+                        self.enter(function, home, parameter, new)
 
     def _show_to_readers(self, attribute: str) -> None:
         for scope, file in self._program.attribute_readers(attribute):

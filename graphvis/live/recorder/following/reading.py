@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from graphvis.live.recorder.following.files import of_file, parse
 from graphvis.live.recorder.following.program import Function, Program
-from graphvis.live.recorder.following.source import Def, Scope, functions_of, statements, text_of
+from graphvis.live.recorder.following.source import Def, Scope, functions_of, outside, statements, text_of
 
 # A variable: the ``id`` of its scope, and its name. Any attribute so called: no text, and the name. An attribute by its
-# text: its file, and the text. An expression that a value came out of: its ``id``, and no name.
+# text: its file, and the text. An expression that a value came out of: its ``id``, and no name. A file that is written
+# and read: no text, and its path.
 Key = tuple[int | str, str]
 RETURNED = "()"
 """No name of a variable: what a function hands out that its caller did not give it."""
@@ -126,6 +127,8 @@ class _Reading:
             if isinstance(node.ctx, ast.Load):
                 self._whole(node, way)
             return []
+        if (text := outside(node)) is not None:
+            self.found["keys"]["", text] = None
         if isinstance(node, ast.Attribute):
             return self._attribute(node, way)
         if isinstance(node, ast.Call):

@@ -14,6 +14,7 @@ from graphvis.live.recorder.following.aliases import parts_of
 from graphvis.live.recorder.following.arguing import (
     CONSTRUCTORS,
     SAVING,
+    STREAMS,
     assigned_by,
     can_be_filled,
     filled,
@@ -175,6 +176,8 @@ class Returns:
             if value is None:
                 return 0
             for target in targets:
+                if isinstance(target, ast.Attribute) and target.attr in STREAMS:
+                    self._putting.fill(step.scope, step.file, value, self._holding.shown(step))
                 for one, part in parts_of(target, value):
                     if values := self._read(step, part):
                         self._putting.bind(step.scope, step.file, one, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from graphvis.live.recorder.following.files import of_file, parse
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = Def | ast.Lambda | ast.Module
+_A_PATH = re.compile(r"(?=.*(\w\.\w|[/\\]\w))[^\s%{}]+")  # no format, and no sentence
 COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
 """Expressions that are no tensor, whatever call is made where they stand."""
 
@@ -19,6 +21,12 @@ def called(node: ast.Call) -> str | None:
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) else None
+
+
+def outside(node: ast.AST) -> str | None:
+    """The text that may name a file, if an expression is one: what one line writes to it, another reads from it."""
+    text = node.value if isinstance(node, ast.Constant) else None
+    return text if isinstance(text, str) and _A_PATH.fullmatch(text) else None
 
 
 @lru_cache(maxsize=4096)
@@ -57,6 +65,19 @@ def functions_of(file: str) -> dict[str, list[Def]]:
 
 
 @of_file
+def fields_in(file: str) -> dict[str, list[str]]:
+    """By class of a file the attributes that are written in it with their types, as a dataclass has them."""
+    tree = parse(file)
+    return {
+        node.name: [
+            one.target.id for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+        ]
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+@of_file
 def attributes_defined_in(file: str) -> frozenset[int]:
     """The functions of a file, by ``id``, that others may have as an attribute of it or of an object of its classes."""
     tree = parse(file)
@@ -92,6 +113,11 @@ def parameters_of(scope: Def | ast.Lambda) -> list[str]:
     arguments = scope.args
     all_ = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     return [argument.arg for argument in all_ if argument is not None]
+
+
+def sets_a_property(function: Def) -> bool:
+    """Whether a function is what an assignment to an attribute calls."""
+    return any(isinstance(one, ast.Attribute) and one.attr == "setter" for one in function.decorator_list)
 
 
 @lru_cache(maxsize=1024)
@@ -137,6 +163,17 @@ def _attribute_readers(file: str) -> dict[str, list[Scope]]:
     for scope in _scopes_of(file):
         for name in {node.attr for node in statements(scope) if isinstance(node, ast.Attribute)}:
             found.setdefault(name, []).append(scope)
+    return found
+
+
+@of_file
+def texts_in(file: str) -> dict[str, list[Scope]]:
+    """By text that may name a file, the scopes in which it stands."""
+    found: dict[str, list[Scope]] = {}
+    for scope in _scopes_of(file):
+        for node in statements(scope):
+            if (text := outside(node)) is not None:
+                found.setdefault(text, []).append(scope)
     return found
 
 
