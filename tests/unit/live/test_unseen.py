@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 from torch import Tensor
+from torch._C import DisableTorchFunction as Silence
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
@@ -111,6 +112,28 @@ def test_calls_that_pytorch_is_told_not_to_tell_of(owner: object) -> None:
     found = asked(step)
     assert said(found) == ("unreached", False)
     assert "`with owner.DisableTorchFunction():" in found.notes[0]
+
+
+def test_calls_that_pytorch_is_told_not_to_tell_of_by_what_was_imported_before() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        with Silence():
+            kept = w.detach() * 2
+        return (kept * v).sum()
+
+    for _ in range(2):
+        found = asked(step)
+        assert said(found) == ("unreached", False)
+        assert "`with Silence():" in found.notes[0]
+        assert Silence is torch._C.DisableTorchFunction
+
+
+def test_subclasses_alone_that_are_told_of_nothing_hide_nothing() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        with torch._C.DisableTorchFunctionSubclass():
+            kept = w.detach() * 2
+        return (kept * v).sum()
+
+    assert said(asked(step)) == ("cut", True)
 
 
 def test_a_recording_that_begins_where_calls_are_not_told_of() -> None:

@@ -11,6 +11,7 @@ from torch._functorch import eager_transforms, vmap
 from torch.utils import checkpoint
 
 from graphvis.live.recorder.frames import TORCH
+from graphvis.live.recorder.hooks.imports import imported
 from graphvis.live.recorder.hooks.places import listening, noting, recordings, replace, tensors_in
 from graphvis.live.recorder.unseen import TURNED_OFF
 
@@ -20,8 +21,9 @@ def wrap() -> None:
     _wrap_inference_mode()
     _wrap_checkpoint()
     _wrap_wrapping()
-    for owner in (torch, torch._C):
-        replace(owner, "DisableTorchFunction", _telling_of_silence(torch._C.DisableTorchFunction))
+    silence = torch._C.DisableTorchFunction
+    for owner, name in [(torch, "DisableTorchFunction"), (torch._C, "DisableTorchFunction"), *imported(silence)]:
+        replace(owner, name, _telling_of_silence(silence))
     replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
 
 
