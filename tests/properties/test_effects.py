@@ -15,7 +15,7 @@ from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
 from tests.properties import running
 from tests.properties.drawing import chooser
-from tests.properties.programs.generator import Truth, generate
+from tests.properties.programs.generator import Choose, Truth, generate
 
 WRITES = (
     "{name}.data.mul_(1.5)",
@@ -34,8 +34,12 @@ Gradients = dict[str, torch.Tensor | None]
 
 @st.composite
 def overwriting(draw: st.DrawFn, writes: tuple[str, ...]) -> Truth:
-    """A random program with up to three of some writes, each behind a line that makes the variable it writes to."""
-    choose = chooser(draw)
+    """A random program with up to three of some writes."""
+    return overwritten(chooser(draw), writes)
+
+
+def overwritten(choose: Choose, writes: tuple[str, ...]) -> Truth:
+    """The same, each write behind a line that makes the variable it writes to."""
     truth = generate(choose)
     lines = truth.source.splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("def program"))
