@@ -91,9 +91,11 @@ class Keeping:
             self.images.keep(call, self._identities, copies)
             return
         for old in copies:
-            moved = _moved(old, args[0])
+            with unwatched():
+                moved = _moved(old, args[0])
             if moved is not None:
-                self.images.follow(self._identities, old, moved)
+                if args[0].is_contiguous():  # else its bytes are not in the order of the old ones
+                    self.images.follow(self._identities, old, moved)
                 self.images.keep(call, self._identities, [moved])
 
     def wants(self, storage: Any) -> bool:
@@ -140,7 +142,11 @@ class Keeping:
 
 def _moved(copied: Copy, tensor: Any) -> Copy | None:
     """A copy of what a tensor held, as of the memory that it has been given instead, if it lies there without gaps."""
-    with unwatched():
-        if not tensor.is_contiguous() or copied[2].numel() != tensor.nbytes:
-            return None
-        return tensor.untyped_storage(), tensor.storage_offset() * tensor.element_size(), copied[2]
+    there = copy_of(tensor.detach(), None)
+    strides = [stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1]
+    if there is None or 0 in strides or not (copied[2].numel() == there[2].numel() == tensor.nbytes):
+        return None
+    # What was copied lies row by row; what has been given may lie in another order, as of a transposed tensor.
+    laid = there[2].view(tensor.dtype).as_strided(tensor.shape, tensor.stride())
+    laid.copy_(copied[2].view(tensor.dtype).view(tensor.shape))
+    return there

@@ -284,6 +284,27 @@ def test_memory_that_was_written_and_then_exchanged_twice() -> None:
     assert told(step) == ([(True, "h.data[0] = 7")], 4)
 
 
+def test_memory_that_was_exchanged_for_one_in_another_order() -> None:
+    def step(a: Tensor) -> Tensor:
+        h = (a * 1).view(2, -1)
+        loss = h.sin().sum()
+        h.data = (h.data * 2).t().contiguous().t()
+        return loss
+
+    assert told(step) == ([(True, "h.data = (h.data * 2).t().contiguous().t()")], 1)
+
+
+def test_memory_that_was_written_and_then_exchanged_for_one_in_another_order_is_not_known() -> None:
+    def step(a: Tensor) -> Tensor:
+        h = (a * 1).view(2, -1)
+        loss = h.sin().sum()
+        h.data[0, 0] = 7
+        h.data = h.data.t().contiguous().t()
+        return loss
+
+    assert {certain for certain, _ in told(step)[0]} == {False}
+
+
 def test_memory_that_was_put_back_by_an_exchange() -> None:
     def step(a: Tensor) -> Tensor:
         h = a * 1
