@@ -72,6 +72,7 @@ class Function(NamedTuple):
         steers: whether its Python value only steers the program or is printed.
         existing: whether it may hand out a tensor that was there before and is not among its arguments.
         marked: the arguments that its schema marks as written to.
+        inplace: the place of the argument that has it write to its first one; -1 where it has none.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Function(NamedTuple):
     special: str = ""
     steers: bool = False
     marked: tuple[Mark, ...] = ()
+    inplace: int = -1
 
     @property
     def plain(self) -> bool:
@@ -113,7 +115,8 @@ def describe(function: Any) -> Function:
     if short.endswith("_") and not short.endswith("__"):
         return Function(name, writes="" if short in _NO_WRITE else "first")
     if isinstance(function, types.FunctionType):
-        return Function(name, writes="checked")
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        return Function(name, writes="checked", inplace=names.index("inplace") if "inplace" in names else -1)
     marked = _marked(function, short)
     return Function(name, writes="marked" if marked else "", marked=marked)
 

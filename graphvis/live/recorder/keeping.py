@@ -65,14 +65,14 @@ class Keeping:
 
     def look(self, function: Function, args: Any, kwargs: Any) -> list[Copy]:
         """Copy what a call is about to overwrite."""
-        if function.writes == "checked":
+        if function.writes == "checked" and function.inplace < 0:
             return []  # a composite is handed much and writes to little, if at all
         if function.name == "Tensor.data.__set__":
             return self._held(args[0])
         if not (self.everything or self.stakes.may_lose(function)):
             return []
         with DisableTorchFunction():
-            targets = [one for one, _ in writing.targets(function, tensors_of(args, kwargs), args, kwargs)]
+            targets = writing.surely(function, tensors_of(args, kwargs), args, kwargs)
             if not self.everything:
                 self.stakes.evaluated |= function.writes == "statistics" and not targets
                 targets = [one for one in targets if self.stakes.loses(function, one)]

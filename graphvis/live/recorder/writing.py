@@ -35,6 +35,15 @@ def targets(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> l
     return [(tensor, -1 if tensor.is_inference() else tensor._version) for tensor in found]
 
 
+def surely(function: Function, tensors: list[Any], args: Any, kwargs: Any) -> list[Any]:
+    """The tensors that a call is going to write to; of a composite, which is handed much, only what it is asked to."""
+    if function.writes != "checked":
+        return [tensor for tensor, _ in targets(function, tensors, args, kwargs)]
+    asked = args[function.inplace] if 0 <= function.inplace < len(args) else (kwargs or {}).get("inplace", False)
+    first = args[0] if args else _first_of(kwargs)
+    return [first] if function.inplace >= 0 and asked and isinstance(first, _Tensor) else []
+
+
 def _first_of(kwargs: Any) -> Any:
     """What a function is to write to that is given everything by name, as those of torch.nn.init hand themselves on."""
     return next((kwargs[name] for name in ("tensor", "input", "self") if name in kwargs), None) if kwargs else None

@@ -749,7 +749,8 @@ def checkpointed(w: Writer) -> None:
         name = w.name()
         w.emit(f"{name} = checkpoint(m.linear, {a.name}, use_reentrant=True)")
         states = [w.through(p.state, p.group, line, ("checkpoint", "function"), explicit=False) for p in state_group]
-        w.add(name, a.shape, "float", join([a.state, *states]), Group(), patchy=a.patchy or not a.uniform)
+        made = w.add(name, a.shape, "float", join([a.state, *states]), Group(), patchy=a.patchy or not a.uniform)
+        made.graded = a.graded
         return
     inputs = [a, *map(w.parameter, LAYERS["linear"])]
     w.call(f"checkpoint(m.linear, {a.name}, use_reentrant=False)", inputs, a.shape)

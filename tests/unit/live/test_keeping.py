@@ -305,6 +305,18 @@ def test_memory_that_was_written_and_then_exchanged_for_one_in_another_order_is_
     assert {certain for certain, _ in told(step)[0]} == {False}
 
 
+@pytest.mark.parametrize("write", [lambda h: F.elu(h, inplace=True), lambda h: F.elu(h, 1.0, True)])
+def test_memory_that_a_function_is_asked_to_write_to(write: Callable[[Tensor], object]) -> None:
+    def step(a: Tensor) -> Tensor:
+        h = a * 1
+        loss = h.sin().sum()
+        write(torch.as_tensor(h.detach().numpy()))
+        return loss
+
+    (found,), _ = told(step)
+    assert found[0] is True
+
+
 def test_memory_that_was_put_back_by_an_exchange() -> None:
     def step(a: Tensor) -> Tensor:
         h = a * 1
