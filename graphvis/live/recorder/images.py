@@ -7,6 +7,7 @@ limit, so that a long loop of optimizer steps does not fill the machine.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -65,22 +66,35 @@ class Images:
                 break
             self._drop(older)
 
-    def follow(self, identities: Identities, old: Copy, new: Copy) -> None:
-        """Have the images of some bytes also be those of others: a tensor that lay there was given other memory."""
+    def follow(
+        self, identities: Identities, old: Copy, new: Copy, laid: Callable[[torch.Tensor], torch.Tensor]
+    ) -> None:
+        """Have the images of some bytes also be those of others: a tensor that lay there was given other memory.
+
+        Args:
+            identities: of the recording.
+            old: where it lay, and what is there.
+            new: where it lies.
+            laid: what lay at the one place as it lies at the other.
+        """
         number, start, _ = _place(identities, *old[:2])
         other, there, storage = _place(identities, *new[:2])
         if other == number:
             return
         self._watch(other, storage)
-        stop = start + old[2].numel()
-        for call in sorted(self._writers.get(number, ())):
-            for image in self.of(call, number):
-                first, last = max(start, image.start), min(stop, image.stop)
+        then = old[2].clone()
+        for call in sorted(self._writers.get(number, ()), reverse=True):
+            touched = False
+            for image in reversed(self.of(call, number)):
+                first, last = max(start, image.start), min(start + then.numel(), image.stop)
                 if first < last:
-                    values = image.values[first - image.start : last - image.start]
-                    self._kept[call].append(Image(other, first - start + there, values))
-                    self._writers.setdefault(other, set()).add(call)
-                    self._bytes += values.numel()
+                    then[first - start : last - start] = image.values[first - image.start : last - image.start]
+                    touched = True
+            if touched:
+                values = laid(then)
+                self._kept[call].append(Image(other, there, values))
+                self._writers.setdefault(other, set()).add(call)
+                self._bytes += values.numel()
 
     def of(self, call: int, storage: int) -> list[Image]:
         """What a call overwrote in a memory, as far as it is still kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
 from torch._C import DisableTorchFunction
 
 from graphvis.analysis.diagnosing.overwritten import Overwritten
@@ -13,7 +14,7 @@ from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.exposures import Exposures
 from graphvis.live.recorder.functions import Function
 from graphvis.live.recorder.identity import Identities
-from graphvis.live.recorder.images import Copy, Image, Images, copy_of
+from graphvis.live.recorder.images import Image, Images, copy_of
 from graphvis.live.recorder.stakes import Stakes
 from graphvis.live.unwatched import unwatched
 
@@ -63,8 +64,8 @@ class Keeping:
 
     # -- around a call
 
-    def look(self, function: Function, args: Any, kwargs: Any) -> list[Copy]:
-        """Copy what a call is about to overwrite."""
+    def look(self, function: Function, args: Any, kwargs: Any) -> list[Any]:
+        """Copy what a call is about to overwrite; of a tensor that is given other memory, the alias that it had."""
         if function.writes == "checked" and function.inplace < 0:
             return []  # a composite is handed much and writes to little, if at all
         if function.name == "Tensor.data.__set__":
@@ -85,32 +86,53 @@ class Keeping:
             copies = [copy_of(one, writing.part_of(one, args[1]) if item else None) for one in targets]
         return [copied for copied in copies if copied is not None]
 
-    def keep(self, call: int, function: Function, args: Any, copies: list[Copy]) -> None:
-        """Keep the copies of what a call overwrote, now that it has run and is written down."""
+    def keep(self, call: int, function: Function, args: Any, looked: list[Any]) -> None:
+        """Keep what a call overwrote, now that it has run and is written down.
+
+        Args:
+            call: its index.
+            function: what it called.
+            args: what it was given.
+            looked: what :meth:`look` found.
+        """
         if function.name != "Tensor.data.__set__":
-            self.images.keep(call, self._identities, copies)
+            self.images.keep(call, self._identities, looked)
             return
-        for old in copies:
-            with unwatched():
-                moved = _moved(old, args[0])
-            if moved is not None:
-                if args[0].is_contiguous():  # else its bytes are not in the order of the old ones
-                    self.images.follow(self._identities, old, moved)
-                self.images.keep(call, self._identities, [moved])
+        with unwatched():
+            for old in looked:
+                self._keep_exchanged(call, old, args[0].detach())
 
     def wants(self, storage: Any) -> bool:
         """Whether to keep what is written to a storage itself."""
         return self.everything or self.stakes.needs_storage(storage)
 
-    def _held(self, tensor: Any) -> list[Copy]:
-        """A copy of all that a tensor holds, without gaps, before it is given other memory."""
+    def _held(self, tensor: Any) -> list[Any]:
+        """An alias of what a tensor holds, before it is given other memory."""
         with unwatched():
             if not self.everything and (
                 tensor.numel() * tensor.element_size() > MOST_BYTES_AT_STAKE or not self.stakes.needs(tensor)
             ):
                 return []
-            copied = copy_of(tensor.detach().contiguous(), None)
-        return [] if copied is None else [copied]
+            return [tensor.detach()]
+
+    def _keep_exchanged(self, call: int, old: Any, new: Any) -> None:
+        """Keep what a tensor held as what was in the memory that it has been given, if it lies there without gaps."""
+        before, there = copy_of(old, None), copy_of(new, None)
+        if before is None or there is None or (old.dtype, old.numel()) != (new.dtype, new.numel()):
+            return
+        overlaps = any(size > 1 and stride == 0 for size, stride in zip(new.shape, new.stride(), strict=True))
+        if overlaps or there[2].numel() != new.nbytes:
+            return
+
+        def laid(values: torch.Tensor) -> torch.Tensor:
+            """The bytes of the old memory as they lie in the new one, perhaps in another order."""
+            lying = torch.empty_like(there[2])
+            was = values.view(old.dtype).as_strided(old.shape, old.stride())
+            lying.view(new.dtype).as_strided(new.shape, new.stride()).copy_(was.reshape(new.shape))
+            return lying
+
+        self.images.follow(self._identities, before, there, laid)
+        self.images.keep(call, self._identities, [(*there[:2], laid(before[2]))])
 
     # -- what was there
 
@@ -138,15 +160,3 @@ class Keeping:
                 return None
             images += reversed(kept)
         return Old(storage, found.region, tuple(images))
-
-
-def _moved(copied: Copy, tensor: Any) -> Copy | None:
-    """A copy of what a tensor held, as of the memory that it has been given instead, if it lies there without gaps."""
-    there = copy_of(tensor.detach(), None)
-    strides = [stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1]
-    if there is None or 0 in strides or not (copied[2].numel() == there[2].numel() == tensor.nbytes):
-        return None
-    # What was copied lies row by row; what has been given may lie in another order, as of a transposed tensor.
-    laid = there[2].view(tensor.dtype).as_strided(tensor.shape, tensor.stride())
-    laid.copy_(copied[2].view(tensor.dtype).view(tensor.shape))
-    return there
