@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
 
+from graphvis.live.diagnosis import diagnose
+from graphvis.live.recorder import record
 from tests.causes import assigned
 from tests.causes.asking import ask
 from tests.causes.assigned import ASSIGNED, LOADED, STEPS
@@ -46,3 +50,17 @@ def test_steps_link_nothing(case: Case) -> None:
     diagnosis = ask(case.step, case.build)
     assert {name: verdict.status for name, verdict in diagnosis.verdicts.items()} == dict(case.verdicts)
     assert diagnosis.cuts == ()
+
+
+def test_what_came_back_as_a_number_is_behind_that_cut_and_not_still_there() -> None:
+    w, g = (torch.rand(4, requires_grad=True) for _ in range(2))
+    with record() as trace:
+        w.data.copy_(g)
+        before = w.sin()
+        nn.init.constant_(w, before.sum().item())
+        after = (w * 2).detach()
+        loss = before.detach().sum() + after.sum()
+    diagnosis = diagnose(loss, trace, parameters={"w": w, "g": g})
+    lines = {name: [cut.location.text for cut in verdict.cuts] for name, verdict in diagnosis.verdicts.items()}
+    last = "loss = before.detach().sum() + after.sum()"
+    assert lines == {"w": ["after = (w * 2).detach()", last], "g": ["w.data.copy_(g)", last]}

@@ -57,3 +57,23 @@ def test_an_edge_leads_on_from_a_checkpoint_though_of_the_value_nothing_is_left(
     loss.backward()
     assert w.grad is not None
     assert not w.grad.any()
+
+
+@pytest.mark.parametrize(("detached", "static", "probed"), [(False, "gradient", "zero"), (True, "unused", "unused")])
+def test_an_edge_leads_through_a_checkpoint_though_what_it_made_was_overwritten(
+    detached: bool, static: str, probed: str
+) -> None:
+    w, v, u = (torch.rand(4, 4, requires_grad=True) for _ in range(3))
+    with record() as trace:
+        h = torch.rand(2, 4) @ w
+        made = checkpoint(lambda h: (h.detach() if detached else h) @ v, h, use_reentrant=True)
+        made[...] = torch.rand(2, 4) @ u
+        loss = made.sum()
+    told = [
+        diagnose(loss, trace, parameters={"w": w, "v": v, "u": u}, probe=probe).verdicts["w"].status
+        for probe in (False, True)
+    ]
+    assert told == [static, probed]
+    loss.backward()
+    assert (w.grad is None) == detached
+    assert w.grad is None or not w.grad.any()

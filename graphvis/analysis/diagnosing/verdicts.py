@@ -65,15 +65,17 @@ class Judgement:
     @cached_property
     def _arrival(self) -> Arrival:
         """How values arrive: asked only for parameters that get no gradient, so most runs never need it."""
-        return self._arrival_of({number for subject in self._subjects for number in subject.numbers})
+        numbers = {number for subject in self._subjects for number in subject.numbers}
+        return self._arrival_of(numbers, self._roots, self._stop)
 
     @cached_property
     def _arguments(self) -> Arrival:
         """How what checkpoints were given arrives: an edge may lead to a parameter whose own value was overwritten."""
-        return self._arrival_of({number for subject in self._subjects for number in subject.checkpointed})
+        numbers = {number for subject in self._subjects for number in subject.checkpointed}
+        return self._arrival_of(numbers, self._roots, self._stop)
 
-    def _arrival_of(self, numbers: set[int]) -> Arrival:
-        return Arrival(self._trace, self._roots, numbers, self._turned_off, self._checkpoints, self._linked, self._stop)
+    def _arrival_of(self, numbers: set[int], outputs: Sequence[int], stop: int | None) -> Arrival:
+        return Arrival(self._trace, outputs, numbers, self._turned_off, self._checkpoints, self._linked, stop)
 
     def _judge(self) -> None:
         drafts: list[tuple[Finding, Blames]] = [self._verdict(subject) for subject in self._subjects]
@@ -176,7 +178,18 @@ class Judgement:
 
     def _is_handed_on(self, argument: int) -> bool:
         nodes = self._arguments.nodes_of((argument,))
-        return self._arguments.arrives(nodes) and not self._arguments.cuts(nodes)
+        if self._arguments.arrives(nodes):
+            return not self._arguments.cuts(nodes)
+        # What came of it was overwritten since, and edges stay: then all depends on what the checkpoint made of it.
+        return any(
+            self._hands_on(call, argument) for call in self._checkpoints if argument in self._trace.calls[call].inputs
+        )
+
+    def _hands_on(self, checkpoint: int, argument: int) -> bool:
+        """Whether a reentrant checkpoint hands a gradient from its results on to an argument."""
+        arrival = self._arrival_of({argument}, self._trace.calls[checkpoint].outputs, checkpoint + 1)
+        nodes = arrival.nodes_of((argument,))
+        return arrival.arrives(nodes) and not arrival.cuts(nodes)
 
     @cached_property
     def _tells_of_checkpoints(self) -> bool:

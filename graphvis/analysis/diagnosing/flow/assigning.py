@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from graphvis.analysis.diagnosing.flow.ways import Ways
+from graphvis.analysis.diagnosing.flow.ways import Edge, Ways
 from graphvis.model import Trace
 
 _NONE, _SEVERAL = -1, -2
+_LEAVING = frozenset({"item", "numpy"})
 
 
 class _Past(NamedTuple):
@@ -110,7 +111,7 @@ class Assigning:
         while stack:
             at = stack[-1]
             if known(at) is None:
-                wait = [edge.maker for edge in self._ways.edges[at] if known(edge.maker) is None]
+                wait = [edge.maker for edge in self._ways.edges[at] if self._known(edge, known) is None]
                 if wait and not self._is_gradient(at):
                     stack.extend(wait)
                     continue
@@ -126,7 +127,7 @@ class Assigning:
             return _Past(_NONE, None)
         whose, kept, same = _NONE, [], True
         for edge in self._ways.edges[node]:
-            past = known(edge.maker) if edge.blame is None or edge.blame.kind != "grad" else None
+            past = self._known(edge, known) if edge.blame is None or edge.blame.kind != "grad" else None
             if past is None or past.node is None:
                 same = False
                 continue
@@ -142,6 +143,11 @@ class Assigning:
         past = _Past(whose, copy)
         self._pasts[copy] = past
         return past
+
+    def _known(self, edge: Edge, known: Callable[[int], _Past | None]) -> _Past | None:
+        """The past of a maker; of a value that left PyTorch and came back nothing is left out: it was cut off there."""
+        left = edge.blame is not None and edge.blame.kind in _LEAVING
+        return self._pasts.get(edge.maker) if left else known(edge.maker)
 
     def _is_gradient(self, node: int) -> bool:
         call = self._ways.calls[node]
