@@ -82,7 +82,7 @@ def _infer(
     lefts = list(chains.values())
     addresses = sum(1 << value for value, exits in enumerate(lefts) if exits[0] in tape.exits.addresses)
     files = {code.co_filename for code, _ in places}
-    program = Program(files, lambda file: tape.frames.kind(file) == USER)
+    program = Program(files, lambda file: tape.frames.kind(file) == USER, [places[place][0] for place in made])
     returns = Returns(program, [[places[place] for place in chain] for chain in chains], traced, addresses)
     latest: list[tuple[int, int]] = []
     for place, calls in made.items():

@@ -55,7 +55,8 @@ def _made_of(scope: Scope) -> dict[str, list[ast.AST]]:
         if isinstance(node, ast.Assign):
             value, targets = node.value, node.targets
         elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
-            value, targets = node.iter, [node.target]
+            element = ast.Subscript(node.iter, ast.Constant(None), ast.Load())
+            value, targets = element, [node.target]
         elif isinstance(node, ast.withitem) and node.optional_vars is not None:
             value, targets = node.context_expr, [node.optional_vars]
         if value is None:
@@ -82,9 +83,14 @@ def parts_of(target: ast.AST, value: ast.AST) -> Iterable[tuple[ast.AST, ast.AST
     yield target, value
 
 
+def made_of(node: ast.AST, scope: Scope) -> list[ast.AST]:
+    """What of others an object so called may be, or be a part of."""
+    return _made_of(scope).get(node.id, []) if isinstance(node, ast.Name) else []
+
+
 def made_elsewhere(node: ast.AST, scope: Scope, imported: Collection[str]) -> Iterable[ast.Call]:
     """The calls that made the object of a name and are of Python itself, or of what is imported."""
-    for made in _made_of(scope).get(node.id, ()) if isinstance(node, ast.Name) else ():
+    for made in made_of(node, scope):
         maker: ast.AST = made
         while isinstance(maker, (ast.Call, ast.Attribute)):
             maker = maker.func if isinstance(maker, ast.Call) else maker.value
@@ -113,7 +119,7 @@ def names_in(
             if one.id not in seen:
                 seen.add(one.id)
                 yield one
-                stack += _made_of(scope).get(one.id, ())
+                stack += made_of(one, scope)
         elif isinstance(one, ast.Attribute):
             if text_of(one).split(".")[0] not in imported:
                 yield one

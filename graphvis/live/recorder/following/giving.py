@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import reduce
 from operator import or_
 
-from graphvis.live.recorder.following.aliases import made_elsewhere
+from graphvis.live.recorder.following.aliases import made_elsewhere, made_of
 from graphvis.live.recorder.following.arguing import (
     BUILTINS,
     CATCHING,
@@ -16,13 +16,15 @@ from graphvis.live.recorder.following.arguing import (
     attributes_set,
     can_be_filled,
     filled,
+    given,
     given_to,
     only_keeps,
 )
+from graphvis.live.recorder.following.classes import fields_of
 from graphvis.live.recorder.following.holding import Holding, Step
 from graphvis.live.recorder.following.program import Function, Program
 from graphvis.live.recorder.following.putting import Putting
-from graphvis.live.recorder.following.reading import attributes_given, attributes_of_object
+from graphvis.live.recorder.following.reading import Key, attributes_given, attributes_of_object, outside_of, path_given
 from graphvis.live.recorder.following.source import Def, called, parameters_of
 
 
@@ -49,33 +51,52 @@ class Giving:
     ) -> None:
         self._program, self._holding, self._putting, self._read = program, holding, putting, read
         self._traced, self._addresses = traced, addresses
+        self._paths: dict[tuple[int, int], list[Key]] = {}  # by scope and argument
 
     def give(self, step: Step, node: ast.Call) -> None:
         """What it is appended to holds it; a function of the same file that it is given to holds it by a name."""
         if id(node) in self._traced:
             return
-        given = [*node.args, *(word.value for word in node.keywords)]
-        functions = None if self._is_foreign(step, node) else self._program.functions(node, step.file)
-        values = self._given(step, node, given)
+        arguments = [*node.args, *(word.value for word in node.keywords)]
+        functions, others = self._functions(step, node)
+        values = self._given(step, node, arguments)
         if functions is None:
-            self._hand_over(step, node, given)
-        others = [] if self._is_foreign(step, node) else list(self._methods(node, step.file))
+            self._hand_over(step, node, arguments)
         for function, _ in (*(functions or ()), *others):
             self._fill_from(step, function, node, values)
+        for function, file in functions or ():
+            self._tell_path(step, function, file, node)
         if not values:
             return
-        for argument in given if functions is None else ():
+        for argument in arguments if functions is None else ():
             self._call_back(step, argument, values)
-        if functions is None and not only_keeps(node, self._program.imported(step.file)):
-            self._putting.lose(values & self._addresses)
         self._make(step, node, functions is not None, values)
-        if functions is None or self._is_of_others(step, node):
-            self._give_away(step, node, values, known=functions is not None)
+        self._give_to_others(step, node, functions is not None, values)
         for function, file in (*(functions or ()), *others):
-            for name, argument in given_to(function, node):
-                if any(argument is one for one in given):
-                    self._hand(step, argument, function, file, name)
+            self._hand_all(step, node, function, file)
             self._wrap(function, file, values)
+
+    def _functions(self, step: Step, node: ast.Call) -> tuple[list[Function] | None, list[Function]]:
+        """The functions that a call may run, None if nobody knows of any, and others that it may run if it does not."""
+        if methods := self._methods_of_its_class(step, node):
+            return methods, []
+        if self._is_foreign(step, node):
+            return None, []
+        return self._program.functions(node, step.file), list(self._methods(node, step.file))
+
+    def _methods_of_its_class(self, step: Step, node: ast.Call) -> list[Function]:
+        """What a call runs of a class of the program, where all that makes its object are calls of classes."""
+        owner, method = (
+            (node.func.value, node.func.attr) if isinstance(node.func, ast.Attribute) else (node.func, "__call__")
+        )
+        if not isinstance(owner, ast.Name):
+            return []
+        scope, name, file = self._program.owner(owner.id, step.scope, step.file)
+        given_to_it = isinstance(scope, Def) and name in parameters_of(scope)
+        makers = [] if given_to_it else made_of(ast.Name(name, ast.Load()), scope)
+        classes = [list(self._program.classes(maker, file)) for maker in makers]
+        found = [(one, home) for some in classes for kind, home in some for one in kind.body if isinstance(one, Def)]
+        return [one for one in found if one[0].name == method] if all(classes) else []
 
     def _given(self, step: Step, node: ast.Call, given: list[ast.expr]) -> int:
         """What a call is given; those that it is given may also catch what is shown."""
@@ -111,10 +132,24 @@ class Giving:
             return
         for word in node.keywords:
             if word.arg is not None and (held := self._read(step, word.value)):
-                self._putting.set(word.arg, held)
-        if any(self._read(step, argument) for argument in node.args):
-            for field in self._program.fields(node, step.file):
-                self._putting.set(field, values)
+                self._putting.set(word.arg, step.file, held)
+        for made, _ in self._program.classes(node, step.file) if values else ():
+            for field in fields_of(made) if any(self._read(step, argument) for argument in node.args) else ():
+                self._putting.set(field, step.file, values)
+        self._putting.give_to_class(step.scope, step.file, node, values)
+
+    def _give_to_others(self, step: Step, node: ast.Call, known: bool, values: int) -> None:
+        """What is called is nobody's function, or may be another's."""
+        if not known and not only_keeps(node, self._program.imported(step.file)):
+            self._putting.lose(values & self._addresses)
+        if not known or self._is_of_others(step, node):
+            self._give_away(step, node, values, known=known)
+        if known and isinstance(node.func, ast.Attribute) and self._program.is_stored(node.func.attr):
+            self._putting.lose(values)  # to what was put in the place of the method
+
+    def _hand_all(self, step: Step, node: ast.Call, function: Def, file: str) -> None:
+        for name, argument in given(function, node):
+            self._hand(step, argument, function, file, name)
 
     def _hand(self, step: Step, argument: ast.expr, function: Def, file: str, name: str) -> None:
         """Have a parameter hold what an argument does: what only an attribute of it holds is had by that attribute."""
@@ -122,6 +157,15 @@ class Giving:
         self._putting.enter(function, file, name, self._read(step, argument, keys))
         if attributes := self._holding.read_attributes(step, keys):
             self._putting.enter(function, file, attributes_given(name), self._holding.may(attributes))
+
+    def _tell_path(self, step: Step, function: Def, file: str, node: ast.Call) -> None:
+        """Who is told where a file lies may read there what was written to it."""
+        for name, argument in given(function, node):
+            key = id(step.scope), id(argument)
+            if key not in self._paths:
+                self._paths[key] = outside_of(argument, step.scope, step.file, self._program)
+            if inside := self._holding.read_attributes(step, self._paths[key]):
+                self._putting.enter(function, file, path_given(name), self._holding.may(inside))
 
     def _methods(self, node: ast.Call, file: str) -> Iterable[Function]:
         """The methods of other files that a call may run."""
@@ -218,7 +262,7 @@ class Giving:
         if imported and isinstance(keeper, ast.Name):  # torch.add is no set's add
             return
         if imported and isinstance(keeper, ast.Attribute) and function.attr in GATHERING:  # os.environ
-            self._putting.set(keeper.attr, values)
+            self._putting.set(keeper.attr, step.file, values)
         elif function.attr in GATHERING and not known and not imported:
             self._putting.bind(step.scope, step.file, keeper, values, into=True)
         elif function.attr in SHOWING or not isinstance(root, (ast.Name, ast.BinOp)):

@@ -10,7 +10,8 @@ import ast
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 
-from graphvis.live.recorder.following.program import Program
+from graphvis.live.recorder.following.classes import class_attributes
+from graphvis.live.recorder.following.program import Function, Program
 from graphvis.live.recorder.following.reading import RETURNED, Key, Read, contents_of, given_to_object, read
 from graphvis.live.recorder.following.source import Scope, statements, text_of
 
@@ -83,7 +84,7 @@ class Holding:
         """Have all steps of a scope looked at."""
         steps = self._steps.get(id(scope))
         if steps is None:
-            nodes = list(statements(scope))
+            nodes = [*statements(scope), *class_attributes(scope)]
             self.dropped.update(id(node.value) for node in nodes if isinstance(node, ast.Expr))
             steps = [Step(scope, file, node) for node in nodes if isinstance(node, _HAND_ON)]
             if isinstance(scope, ast.Lambda):  # it returns its body
@@ -146,6 +147,10 @@ class Holding:
     def set(self, name: str, values: int) -> int:
         """Any attribute so called, or file, may hold values; those that it did not yet hold."""
         return self._add(("", name), self.may(values))
+
+    def read_out_of(self, step: Step, functions: Iterable[Function]) -> int:
+        """What functions hand out that a step calls without naming them."""
+        return self.read_attributes(step, [(id(function), RETURNED) for function, _ in functions])
 
     def hand_out(self, function: Scope, values: int) -> int:
         """Whoever calls a function may get values that it was not given by this caller; those that are new."""

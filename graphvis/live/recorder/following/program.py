@@ -6,21 +6,27 @@ import ast
 import sys
 from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 
+from graphvis.live.recorder.following.classes import (
+    attributes_defined_in,
+    attributes_set_in,
+    attributes_stored_in,
+    classes_in,
+)
+from graphvis.live.recorder.following.codes import scope_of
 from graphvis.live.recorder.following.files import parse, words_of
 from graphvis.live.recorder.following.source import (
     Def,
     Scope,
-    attributes_defined_in,
     called,
-    fields_in,
     functions_of,
     imported_by,
     names_bound_by,
     owner_of,
     readers_in,
     readers_of_attribute,
+    scopes_in,
     texts_in,
 )
 
@@ -36,13 +42,19 @@ class Program:
         recorded: the files in which calls were recorded, or values left.
         is_users: whether a file is the user's own. Of others only those are followed that were recorded, and only
             their attributes are known elsewhere.
+        computing: the code that made recorded calls.
     """
 
-    def __init__(self, recorded: Collection[str], is_users: Callable[[str], bool]) -> None:
+    def __init__(
+        self, recorded: Collection[str], is_users: Callable[[str], bool], computing: Collection[CodeType]
+    ) -> None:
         self._recorded, self._is_users = dict.fromkeys(recorded), is_users
+        self._computing = {id(scope_of(code)) for code in computing}
         self._named: dict[tuple[str, str], list[Function]] = {}
         self._links: dict[str, dict[str, tuple[str, str | None]]] = {}
         self._imported: dict[str, frozenset[str]] = {}
+        self._special: dict[tuple[str, str], list[Function]] = {}
+        self._set: dict[str, bool] = {}
 
     @cached_property
     def _users(self) -> dict[str, None]:
@@ -197,6 +209,35 @@ class Program:
                 attributes = attributes_defined_in(other)
                 yield from ((one, other) for one in functions_of(other).get(name, ()) if id(one) in attributes)
 
+    def special(self, name: str, file: str) -> list[Function]:
+        """The special methods so called that an object may have which a file holds."""
+        home = "" if self._is_users(file) else file
+        found = self._special.get((home, name))
+        if found is None:
+            files = self._users if not home else (file,)
+            found = self._special[home, name] = [
+                (one, other) for other in files if name in words_of(other) for one in functions_of(other).get(name, ())
+            ]
+        return found
+
+    def is_set(self, attribute: str) -> bool:
+        """Whether some file sets an attribute so called, or has its classes have it."""
+        if attribute not in self._set:
+            self._set[attribute] = any(attribute in attributes_set_in(file) for file in self.files_with(attribute))
+        return self._set[attribute]
+
+    def is_stored(self, attribute: str) -> bool:
+        """Whether some file assigns to an attribute so called."""
+        return any(attribute in attributes_stored_in(file) for file in self.files_with(attribute))
+
+    def classes(self, node: ast.AST, file: str) -> Iterator[tuple[ast.ClassDef, str]]:
+        """The classes of which a call makes an object, with their files."""
+        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+            home = self.module(node.func.value, file) if isinstance(node.func, ast.Attribute) else file
+            if home is not None:
+                other, name = self.origin(called(node) or "", home)
+                yield from ((one, other) for one in classes_in(other).get(name, ()))
+
     # -- readers
 
     def readers(self, name: str, owner: Scope, file: str) -> Iterator[tuple[Scope, str]]:
@@ -229,15 +270,14 @@ class Program:
         """The files in which a word stands."""
         return (file for file in self._files if name in words_of(file))
 
-    def fields(self, node: ast.Call, file: str) -> list[str]:
-        """The attributes that an object of a class without an initialiser has, where a call makes one."""
-        if not isinstance(node.func, (ast.Name, ast.Attribute)) or self.functions(node, file) != []:
-            return []
-        home = file if isinstance(node.func, ast.Name) else self.module(node.func.value, file) or file
-        other, name = self.origin(called(node) or "", home)
-        return fields_in(other).get(name, [])
+    def scopes(self, file: str) -> Iterator[tuple[Scope, str]]:
+        """All scopes of the files that are followed together with a file."""
+        for other in self._users if self._is_users(file) else (file,):
+            yield from ((scope, other) for scope in scopes_in(other))
 
-    def attribute_readers(self, name: str) -> Iterator[tuple[Scope, str]]:
-        """The scopes of any file that name an attribute so."""
-        for file in self.files_with(name):
-            yield from ((scope, file) for scope in readers_of_attribute(name, file))
+    def attribute_readers(self, name: str, file: str) -> Iterator[tuple[Scope, str]]:
+        """The scopes that name an attribute that a file sets: of a library's those that made recorded calls."""
+        for other in self.files_with(name):
+            for scope in readers_of_attribute(name, other):
+                if other == file or self._is_users(other) or id(scope) in self._computing:
+                    yield scope, other

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
-from graphvis.live.recorder.following.aliases import has_default, memory_of, names_in, set_to_parameters
+from graphvis.live.recorder.following.aliases import has_default, made_of, memory_of, names_in, set_to_parameters
 from graphvis.live.recorder.following.arguing import CATCHING, STREAMS, WRITERS, attributes_set, filled
+from graphvis.live.recorder.following.classes import sets_a_property
 from graphvis.live.recorder.following.holding import Holding
 from graphvis.live.recorder.following.program import Program
-from graphvis.live.recorder.following.source import Def, Scope, outside, parameters_of, sets_a_property
+from graphvis.live.recorder.following.source import Def, Scope, free_names_of, outside, parameters_of
 
 
 class Putting:
@@ -52,7 +53,7 @@ class Putting:
                 continue
             if isinstance(name, ast.Attribute):
                 self._holding.bind_attribute(scope, file, name, self._holding.may(values), alone=name is not node)
-                self._show_to_readers(name.attr)
+                self._show_to_readers(name.attr, file)
                 self._fill_parameters(name.attr, values)
             self._give(scope, file, name, values)
             if isinstance(name, ast.Name) and isinstance(scope, Def) and name.id in parameters_of(scope):
@@ -60,10 +61,24 @@ class Putting:
 
     def _give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> None:
         """An object may keep values; the scopes that read the variable that it is may find them there."""
-        variable = self._program.variable(keeper, scope, file)
-        if self._holding.give(scope, file, keeper, values) and variable is not None:
+        if self._holding.give(scope, file, keeper, values):
+            self._show_object_to_readers(scope, file, keeper)
+            self.give_to_class(scope, file, keeper, values)
+
+    def _show_object_to_readers(self, scope: Scope, file: str, node: ast.Name | ast.Attribute) -> None:
+        if (variable := self._program.variable(node, scope, file)) is not None:
             for reader, home in self._program.readers(variable[1], variable[0], variable[2]):
                 self._look_into(reader, home, -1)
+
+    def give_to_class(self, scope: Scope, file: str, node: ast.AST, values: int) -> None:
+        """What an object keeps that is a list, a dict, ..., the methods of its own class find in it."""
+        makers = [node] if isinstance(node, ast.Call) else made_of(node, scope)
+        for made, home in (one for maker in makers for one in self._program.classes(maker, file)):
+            for function in made.body if made.bases else ():
+                if isinstance(function, Def) and (parameters := parameters_of(function)):
+                    own = ast.Name(parameters[0], ast.Load())
+                    self._holding.give(function, home, own, values)
+                    self._look_into(function, home, -1)
 
     def _give_outside(self, node: ast.Constant, values: int) -> None:
         """What lies outside under a text may hold values; the scopes that name it so may read them there."""
@@ -72,10 +87,10 @@ class Putting:
             for scope, file in self._program.text_readers(text):
                 self._look_into(scope, file, -1)
 
-    def set(self, attribute: str, values: int) -> None:
+    def set(self, attribute: str, file: str, values: int) -> None:
         """Any attribute so called may hold values."""
         if self._holding.set(attribute, values):
-            self._show_to_readers(attribute)
+            self._show_to_readers(attribute, file)
 
     def show(self, values: int, file: str) -> None:
         """Somebody is shown values: also a class of the program that takes what is shown."""
@@ -91,9 +106,17 @@ class Putting:
 
     def hand_out(self, function: Scope, file: str, values: int) -> None:
         """Whoever calls a function may get values that it was not given by this caller."""
+        special = isinstance(function, Def) and function.name.startswith("__")  # nobody names it who calls it
+        if special and not self._has_from_others(function, file):  # what it has of its object, who names that reads
+            return
         if self._holding.hand_out(function, values) and isinstance(function, Def):
-            for scope, home in self._program.namers(function.name, file):
+            for scope, home in self._program.scopes(file) if special else self._program.namers(function.name, file):
                 self._look_into(scope, home, -1)
+
+    def _has_from_others(self, function: Scope, file: str) -> bool:
+        """Whether variables that are not a function's own hold what it may hand out."""
+        names: list[ast.AST] = [*free_names_of(function)]
+        return bool(names) and bool(self._holding.hold(function, file, names))
 
     def _fill_parameters(self, attribute: str, values: int) -> None:
         """What is put into the object that an attribute is, is in whatever a function sets the attribute to."""
@@ -153,6 +176,8 @@ class Putting:
                 self._give_outside(one, values)
             elif one is not target:
                 self._give(scope, file, one, values)
+            else:
+                self.give_to_class(scope, file, one, values)
 
     def _bind_result(self, scope: Scope, file: str, target: ast.Call, values: int) -> None:
         """What is put into an object that a function hands out is in what it was given, or nobody knows where."""
@@ -177,16 +202,18 @@ class Putting:
             put = self.put_in.setdefault((id(scope), owner.id), {})
             put[target.attr] = put.get(target.attr, 0) | new
             self._holding.bind(scope, attributes_set(owner.id), new)
-        self._show_to_readers(target.attr)
+        self._show_to_readers(target.attr, file)
+        if isinstance(owner, (ast.Name, ast.Attribute)):
+            self._show_object_to_readers(scope, file, owner)
         for name in () if into else (target.attr, "__setattr__", "__set__"):
             for function, home in (*self._program.named(name, file), *self._program.methods(name, file)):
                 if name != target.attr or sets_a_property(function):
                     for parameter in parameters_of(function)[1:]:
                         self.enter(function, home, parameter, new)
 
-    def _show_to_readers(self, attribute: str) -> None:
-        for scope, file in self._program.attribute_readers(attribute):
-            self._look_into(scope, file, -1)
+    def _show_to_readers(self, attribute: str, file: str) -> None:
+        for scope, home in self._program.attribute_readers(attribute, file):
+            self._look_into(scope, home, -1)
 
     def bind_variable(self, scope: Scope, file: str, name: str, values: int) -> None:
         """Have a variable hold values that a scope calls so; the scopes that read it take them in."""

@@ -7,8 +7,11 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from graphvis.live.recorder.following.files import of_file, parse
+from graphvis.live.recorder.following.aliases import names_in
+from graphvis.live.recorder.following.arguing import returned_by
+from graphvis.live.recorder.following.classes import attributes_set_in
 from graphvis.live.recorder.following.program import Function, Program
+from graphvis.live.recorder.following.protocols import DESCRIBED, MISSING, methods_of
 from graphvis.live.recorder.following.source import Def, Scope, functions_of, outside, statements, text_of
 
 # A variable: the ``id`` of its scope, and its name. Any attribute so called: no text, and the name. An attribute by its
@@ -59,42 +62,46 @@ def attributes_of_object(node: ast.AST, scope: Scope, file: str, program: Progra
     return (key, name), (key, attributes_given(name.removesuffix(".*")))
 
 
+def path_given(name: str) -> str:
+    """What lies in the file that is called as the parameter of that name says: no name of a variable."""
+    return f"{name}.@"
+
+
+def outside_of(node: ast.AST, scope: Scope, file: str, program: Program) -> list[Key]:
+    """What lies in the files that an expression may name."""
+    found: list[Key] = []
+    for inner in names_in(node, scope, program.imported(file), ()):
+        if (text := outside(inner)) is not None:
+            found.append(("", text))
+        elif isinstance(inner, ast.Name):
+            owner, name, _ = program.owner(inner.id, scope, file)
+            found.append((id(owner), path_given(name)))
+    return found
+
+
 def given_to_object(node: ast.Name | ast.Attribute, scope: Scope, file: str, program: Program) -> Key:
     """What an object that is called so was given, and may hand out by whatever is read of it."""
     key, name = contents_of(node, scope, file, program)
     return key, f"{name}*"
 
 
-@of_file
-def _set_in(file: str) -> frozenset[str]:
-    """The attributes that a file sets, or has its classes have."""
-    found: set[str] = set(functions_of(file))
-    tree = parse(file)
-    for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            found.add(node.attr)
-        elif isinstance(node, ast.ClassDef):
-            fields = [one for part in node.body if not isinstance(part, Def) for one in ast.walk(part)]
-            found.update(one.id for one in fields if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
-    return frozenset(found)
-
-
 def is_foreign(attribute: str, file: str) -> bool:
     """Whether a file cannot tell what an attribute hands out: it may be computed, by the code of others."""
-    known = _set_in(file)
+    known = attributes_set_in(file)
     return attribute not in known or "__getattr__" in known or "__getattribute__" in known
 
 
 @lru_cache(maxsize=1024)
 def attributes_of(function: Def, file: str) -> frozenset[str]:
-    """The attributes of its object that a method reads, itself or by other methods of the file."""
+    """The attributes of its object that a method hands on, itself or by other methods of the file."""
     found: set[str] = set()
     functions, seen = [function], {id(function)}
     while functions:
         one = functions.pop()
         positional = [*one.args.posonlyargs, *one.args.args]
         own = positional[0].arg if positional else None
-        for node in statements(one):
+        handed_on = [value for node in statements(one) if (value := returned_by(node)) is not None]
+        for node in (inner for value in handed_on for inner in ast.walk(value)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == own:
                 found.add(node.attr)
                 inner = [other for other in functions_of(file).get(node.attr, ()) if id(other) not in seen]
@@ -127,8 +134,8 @@ class _Reading:
             if isinstance(node.ctx, ast.Load):
                 self._whole(node, way)
             return []
-        if (text := outside(node)) is not None:
-            self.found["keys"]["", text] = None
+        for name in methods_of(node) if way != "handed" else ():
+            self._out_of(self._program.special(name, self._file))
         if isinstance(node, ast.Attribute):
             return self._attribute(node, way)
         if isinstance(node, ast.Call):
@@ -140,7 +147,10 @@ class _Reading:
         return [(inner, way) for inner in nodes]
 
     def _variable(self, name: str, way: str) -> None:
-        self._owned(*self._program.owner(name, self._scope, self._file)[:2], way)
+        owner, known, file = self._program.owner(name, self._scope, self._file)
+        self._owned(owner, known, way)
+        if file != self._file:
+            self._out_of(self._program.named("__getattr__", file))
 
     def _owned(self, owner: Scope, name: str, way: str) -> None:
         if way == "keys" and owner is not self._scope:
@@ -170,11 +180,13 @@ class _Reading:
             if (variable := self._program.variable(node, self._scope, self._file)) is not None:
                 self._owned(variable[0], variable[1], way)
                 self._out_of(self._program.named("__getattr__", variable[2]))
+            for name in DESCRIBED if self._program.is_set(node.attr) else MISSING:
+                self._out_of(self._program.special(name, self._file))
             functions = self._functions_of(node)
             self._out_of(functions)
             for function, file in functions:
                 for attribute in attributes_of(function, file):
-                    self.attributes[attribute, f"{ast.unparse(owner)}.{attribute}"] = None
+                    self.attributes[CALLED, f"{ast.unparse(owner)}.{attribute}"] = None
         if not isinstance(owner, ast.Name):
             return [(owner, way)]
         self._variable(owner.id, way)
@@ -196,11 +208,19 @@ class _Reading:
         if isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals", "vars") and not node.args:
             for name in {inner.id for inner in statements(self._scope) if isinstance(inner, ast.Name)}:
                 self._variable(name, way)
+        for argument in self._said_to(node) if functions is None else ():
+            for key in outside_of(argument, self._scope, self._file, self._program):
+                self.found["keys"][key] = None
         inside = "handed" if own and way == "keys" else way
         arguments = [(inner, inside) for inner in [*node.args, *(word.value for word in node.keywords)]]
         if isinstance(node.func, ast.Attribute):
             return [*self._attribute(node.func, way, called=True), *arguments]
         return [(node.func, way), *arguments]
+
+    def _said_to(self, node: ast.Call) -> list[ast.expr]:
+        """Where a call is told what file to read."""
+        owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return [*owner, *node.args, *(word.value for word in node.keywords)]
 
 
 def read(

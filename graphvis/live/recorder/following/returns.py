@@ -25,6 +25,7 @@ from graphvis.live.recorder.following.codes import expression_at, scope_of
 from graphvis.live.recorder.following.giving import Giving
 from graphvis.live.recorder.following.holding import Holding, Step, values_in
 from graphvis.live.recorder.following.program import Program
+from graphvis.live.recorder.following.protocols import methods_of
 from graphvis.live.recorder.following.putting import Putting
 from graphvis.live.recorder.following.reading import Key
 from graphvis.live.recorder.following.source import (
@@ -58,6 +59,7 @@ class Returns:
                 there, and write.
         """
         seeds = {id(expression_at(*place)) for chain in chains for place in chain}
+        self._program = program
         self._holding = Holding(program, seeds, traced, len(chains), addresses)
         self._addresses = addresses
         self._count = len(chains)
@@ -175,11 +177,13 @@ class Returns:
             value, targets = assigned_by(node)
             if value is None:
                 return 0
+            special = [one for name in methods_of(node) for one in self._program.special(name, step.file)]
+            handed_out = self._holding.read_out_of(step, special)
             for target in targets:
                 if isinstance(target, ast.Attribute) and target.attr in STREAMS:
                     self._putting.fill(step.scope, step.file, value, self._holding.shown(step))
                 for one, part in parts_of(target, value):
-                    if values := self._read(step, part):
+                    if values := self._read(step, part) | handed_out:
                         self._putting.bind(step.scope, step.file, one, values)
         return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -26,7 +27,7 @@ def called(node: ast.Call) -> str | None:
 def outside(node: ast.AST) -> str | None:
     """The text that may name a file, if an expression is one: what one line writes to it, another reads from it."""
     text = node.value if isinstance(node, ast.Constant) else None
-    return text if isinstance(text, str) and _A_PATH.fullmatch(text) else None
+    return text if isinstance(text, str) and text != os.devnull and _A_PATH.fullmatch(text) else None
 
 
 @lru_cache(maxsize=4096)
@@ -50,6 +51,14 @@ def statements(scope: Scope) -> Iterable[ast.AST]:
         stack.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
+def _registered_for(function: Def) -> Iterable[str]:
+    """The functions that may run a function in their place: ``@called.register``."""
+    for decorator in function.decorator_list:
+        registers = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if isinstance(registers, ast.Attribute) and registers.attr == "register":
+            yield from (one.id for one in [registers.value] if isinstance(one, ast.Name))
+
+
 @of_file
 def functions_of(file: str) -> dict[str, list[Def]]:
     """The functions of a file by name; each initialiser by the name of its class."""
@@ -57,40 +66,12 @@ def functions_of(file: str) -> dict[str, list[Def]]:
     tree = parse(file)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, Def):
-            found.setdefault(node.name, []).append(node)
+            for name in {node.name, *_registered_for(node)}:
+                found.setdefault(name, []).append(node)
         elif isinstance(node, ast.ClassDef):
             made = [one for one in node.body if isinstance(one, Def) and one.name == "__init__"]
             found.setdefault(node.name, []).extend(made)
     return found
-
-
-@of_file
-def fields_in(file: str) -> dict[str, list[str]]:
-    """By class of a file the attributes that are written in it with their types, as a dataclass has them."""
-    tree = parse(file)
-    return {
-        node.name: [
-            one.target.id for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
-        ]
-        for node in (ast.walk(tree) if tree is not None else ())
-        if isinstance(node, ast.ClassDef)
-    }
-
-
-@of_file
-def attributes_defined_in(file: str) -> frozenset[int]:
-    """The functions of a file, by ``id``, that others may have as an attribute of it or of an object of its classes."""
-    tree = parse(file)
-    stack: list[ast.AST] = [] if tree is None else [tree]
-    found: set[int] = set()
-    while stack:
-        node = stack.pop()
-        found.add(id(node))
-        if not isinstance(node, Def):
-            stack.extend(ast.iter_child_nodes(node))
-        else:  # a function may make a class, and hand out its objects
-            stack.extend(inner for inner in ast.walk(node) if isinstance(inner, ast.ClassDef))
-    return frozenset(found)
 
 
 @of_file
@@ -113,11 +94,6 @@ def parameters_of(scope: Def | ast.Lambda) -> list[str]:
     arguments = scope.args
     all_ = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     return [argument.arg for argument in all_ if argument is not None]
-
-
-def sets_a_property(function: Def) -> bool:
-    """Whether a function is what an assignment to an attribute calls."""
-    return any(isinstance(one, ast.Attribute) and one.attr == "setter" for one in function.decorator_list)
 
 
 @lru_cache(maxsize=1024)
@@ -143,6 +119,11 @@ def _free(scope: Scope) -> frozenset[str]:
     return frozenset(_read_in(scope) - _own(scope))
 
 
+def free_names_of(scope: Scope) -> list[ast.Name]:
+    """Where a scope reads a variable of others."""
+    return [node for node in statements(scope) if isinstance(node, ast.Name) and node.id in _free(scope)]
+
+
 def _read_in(scope: Scope) -> set[str]:
     return {node.id for node in statements(scope) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
@@ -151,7 +132,7 @@ def _read_in(scope: Scope) -> set[str]:
 def readers_in(file: str) -> dict[str, list[Scope]]:
     """By name, the scopes of a file that read a variable so called: of others, or of the file itself."""
     found: dict[str, list[Scope]] = {}
-    for scope in _scopes_of(file):
+    for scope in scopes_in(file):
         for name in _read_in(scope) if isinstance(scope, ast.Module) else _free(scope):
             found.setdefault(name, []).append(scope)
     return found
@@ -160,7 +141,7 @@ def readers_in(file: str) -> dict[str, list[Scope]]:
 @of_file
 def _attribute_readers(file: str) -> dict[str, list[Scope]]:
     found: dict[str, list[Scope]] = {}
-    for scope in _scopes_of(file):
+    for scope in scopes_in(file):
         for name in {node.attr for node in statements(scope) if isinstance(node, ast.Attribute)}:
             found.setdefault(name, []).append(scope)
     return found
@@ -170,7 +151,7 @@ def _attribute_readers(file: str) -> dict[str, list[Scope]]:
 def texts_in(file: str) -> dict[str, list[Scope]]:
     """By text that may name a file, the scopes in which it stands."""
     found: dict[str, list[Scope]] = {}
-    for scope in _scopes_of(file):
+    for scope in scopes_in(file):
         for node in statements(scope):
             if (text := outside(node)) is not None:
                 found.setdefault(text, []).append(scope)
@@ -183,7 +164,7 @@ def readers_of_attribute(name: str, file: str) -> Iterable[Scope]:
 
 
 @of_file
-def _scopes_of(file: str) -> list[Scope]:
+def scopes_in(file: str) -> list[Scope]:
     """What runs in a file: its functions, and the file itself."""
     tree = parse(file)
     functions = {id(function): function for some in functions_of(file).values() for function in some}

@@ -1,0 +1,84 @@
+"""The classes in the source, and what is an attribute of their objects."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from graphvis.live.recorder.following.files import of_file, parse
+from graphvis.live.recorder.following.source import Def, Scope, functions_of
+
+
+def sets_a_property(function: Def) -> bool:
+    """Whether a function is what an assignment to an attribute calls."""
+    return any(isinstance(one, ast.Attribute) and one.attr == "setter" for one in function.decorator_list)
+
+
+def class_attributes(scope: Scope) -> Iterable[ast.Assign]:
+    """What the classes set that a scope defines, as if it set their attributes."""
+    waiting = [*scope.body] if isinstance(scope.body, list) else []
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for one in node.body:
+            if isinstance(one, ast.ClassDef):
+                waiting.append(one)
+            elif isinstance(one, (ast.Assign, ast.AnnAssign)) and one.value is not None:
+                named = one.targets if isinstance(one, ast.Assign) else [one.target]
+                names = [name.id for name in named if isinstance(name, ast.Name)]
+                owner = ast.Name(node.name, ast.Load())
+                yield ast.Assign([ast.Attribute(owner, name, ast.Store()) for name in names], one.value)
+
+
+@of_file
+def classes_in(file: str) -> dict[str, list[ast.ClassDef]]:
+    """The classes of a file by name."""
+    found: dict[str, list[ast.ClassDef]] = {}
+    tree = parse(file)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.ClassDef):
+            found.setdefault(node.name, []).append(node)
+    return found
+
+
+def fields_of(node: ast.ClassDef) -> list[str]:
+    """The attributes that are written in a class with their types, as a dataclass has them."""
+    fields = [one.target for one in node.body if isinstance(one, ast.AnnAssign)]
+    return [field.id for field in fields if isinstance(field, ast.Name)]
+
+
+@of_file
+def attributes_defined_in(file: str) -> frozenset[int]:
+    """The functions of a file, by ``id``, that others may have as an attribute of it or of an object of its classes."""
+    tree = parse(file)
+    stack: list[ast.AST] = [] if tree is None else [tree]
+    found: set[int] = set()
+    while stack:
+        node = stack.pop()
+        found.add(id(node))
+        if not isinstance(node, Def):
+            stack.extend(ast.iter_child_nodes(node))
+        else:  # a function may make a class, and hand out its objects
+            stack.extend(inner for inner in ast.walk(node) if isinstance(inner, ast.ClassDef))
+    return frozenset(found)
+
+
+@of_file
+def attributes_stored_in(file: str) -> frozenset[str]:
+    """The attributes that a file assigns to."""
+    tree = parse(file)
+    nodes = ast.walk(tree) if tree is not None else ()
+    return frozenset(node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+
+
+@of_file
+def attributes_set_in(file: str) -> frozenset[str]:
+    """The attributes that a file sets, or has its classes have."""
+    found: set[str] = {*functions_of(file), *attributes_stored_in(file)}
+    tree = parse(file)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.ClassDef):
+            fields = [one for part in node.body if not isinstance(part, Def) for one in ast.walk(part)]
+            found.update(one.id for one in fields if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+    return frozenset(found)
