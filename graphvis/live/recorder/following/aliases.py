@@ -109,17 +109,30 @@ def names_in(
         imported: names that are nothing of the program's own.
         numbers: the parts, by ``id``, that are numbers.
     """
-    seen = set(imported)
+    seen: set[str] = set()
+    waiting = [node]
+    while waiting:
+        for one in _named_in(waiting.pop(), imported, numbers):
+            if isinstance(one, ast.Name):
+                if one.id in seen:
+                    continue
+                seen.add(one.id)
+                waiting += made_of(one, scope)
+            yield one
+
+
+def _named_in(
+    node: ast.AST, imported: Collection[str], numbers: Collection[int]
+) -> Iterable[ast.Name | ast.Attribute | ast.Constant]:
+    """The same of what is written in the expression itself."""
     stack = [node]
     while stack:
         one = stack.pop()
         if id(one) in numbers:
             continue
         if isinstance(one, ast.Name):
-            if one.id not in seen:
-                seen.add(one.id)
+            if one.id not in imported:
                 yield one
-                stack += made_of(one, scope)
         elif isinstance(one, ast.Attribute):
             if text_of(one).split(".")[0] not in imported:
                 yield one
@@ -132,6 +145,45 @@ def names_in(
             stack.append(one.value)
         elif not isinstance(one, (ast.Compare, ast.UnaryOp, ast.Lambda)):
             stack += _parts_that_may_be(one)
+
+
+def paths_in(node: ast.AST, scope: Scope, imported: frozenset[str]) -> Iterable[tuple[str, str]]:
+    """What may say where a file lies that an expression names: texts, and names that the scope has from elsewhere.
+
+    Of each pair one is empty.
+    """
+    behind = _paths_of(scope, imported)
+    for one in _named_in(node, imported, ()):
+        if isinstance(one, ast.Name):
+            yield from behind.get(one.id, {("", one.id)})
+        elif (text := outside(one)) is not None:
+            yield text, ""
+
+
+@lru_cache(maxsize=1024)
+def _paths_of(scope: Scope, imported: frozenset[str]) -> dict[str, set[tuple[str, str]]]:
+    """By each name that a scope assigns to :func:`paths_in` of it."""
+    given = parameters_of(scope) if isinstance(scope, Def) else []
+    found: dict[str, set[tuple[str, str]]] = {}
+    users: dict[str, list[str]] = {}
+    for name, makers in _made_of(scope).items():
+        found[name] = {("", name)} if name in given else set()
+        for one in (inner for maker in makers for inner in _named_in(maker, imported, ())):
+            if isinstance(one, ast.Name):
+                users.setdefault(one.id, []).append(name)
+            elif (text := outside(one)) is not None:
+                found[name].add((text, ""))
+    for name, some in users.items():
+        for user in some if name not in found else ():
+            found[user].add(("", name))
+    waiting = [name for name, paths in found.items() if paths]
+    while waiting:
+        name = waiting.pop()
+        for user in users.get(name, ()):
+            if not found[name] <= found[user]:
+                found[user] |= found[name]
+                waiting.append(user)
+    return found
 
 
 def _parts_that_may_be(node: ast.AST) -> list[ast.AST]:

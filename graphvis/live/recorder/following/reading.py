@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from graphvis.live.recorder.following.aliases import names_in
+from graphvis.live.recorder.following.aliases import paths_in
 from graphvis.live.recorder.following.arguing import returned_by
 from graphvis.live.recorder.following.classes import attributes_set_in
 from graphvis.live.recorder.following.program import Function, Program
 from graphvis.live.recorder.following.protocols import DESCRIBED, MISSING, methods_of
-from graphvis.live.recorder.following.source import Def, Scope, functions_of, outside, statements, text_of
+from graphvis.live.recorder.following.source import Def, Scope, functions_of, statements, text_of
 
 # A variable: the ``id`` of its scope, and its name. Any attribute so called: no text, and the name. An attribute by its
 # text: its file, and the text. An expression that a value came out of: its ``id``, and no name. A file that is written
@@ -70,12 +70,12 @@ def path_given(name: str) -> str:
 def outside_of(node: ast.AST, scope: Scope, file: str, program: Program) -> list[Key]:
     """What lies in the files that an expression may name."""
     found: list[Key] = []
-    for inner in names_in(node, scope, program.imported(file), ()):
-        if (text := outside(inner)) is not None:
+    for text, name in paths_in(node, scope, program.imported(file)):
+        if text:
             found.append(("", text))
-        elif isinstance(inner, ast.Name):
-            owner, name, _ = program.owner(inner.id, scope, file)
-            found.append((id(owner), path_given(name)))
+        else:
+            owner, known, _ = program.owner(name, scope, file)
+            found.append((id(owner), path_given(known)))
     return found
 
 
