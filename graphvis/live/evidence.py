@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -42,6 +43,7 @@ class Evidence:
         values: bool = True,
     ) -> None:
         self._parameters = parameters
+        self._memory = None if recording is None else recording.memory
         self._graph = walker.walk(
             outputs,
             names,
@@ -64,6 +66,7 @@ class Evidence:
         """
         with uncollected():
             subjects = subjects_of(self._graph, self._trace, self._calls, self._parameters, measured)
+            subjects = self._with_shown(subjects)
             found = diagnosing.diagnose(
                 self._graph,
                 self._trace,
@@ -73,6 +76,15 @@ class Evidence:
                 backward=backward,
             )
         return msgspec.structs.replace(found, graph=self._joined)
+
+    def _with_shown(self, subjects: list[Subject]) -> list[Subject]:
+        """The subjects with what was seen of their memory before they were seen themselves."""
+        if self._trace is None or self._memory is None or self._parameters is None:
+            return subjects
+        if all(one.reached for one in subjects):
+            return subjects
+        unmade = find_unmade(self._trace)
+        return [_with_those_shown(one, self._memory(self._parameters[one.name]), unmade) for one in subjects]
 
     @cached_property
     def _overwritten(self) -> tuple[Overwritten, ...]:
@@ -152,6 +164,28 @@ def subjects_of(
         )
         for name, node, told in given
     ]
+
+
+def find_unmade(trace: Trace) -> dict[int, list[tuple[int, int, int]]]:
+    """By storage the tensors that lie there and that no call made, each with its first byte and one past its last."""
+    made = {number for call in trace.calls for number in call.outputs if number not in call.inputs}
+    found: dict[int, list[tuple[int, int, int]]] = {}
+    for number, tensor in enumerate(trace.tensors):
+        if tensor.storage is not None and number not in made:
+            found.setdefault(tensor.storage, []).append((number, tensor.start, tensor.stop))
+    return found
+
+
+def _with_those_shown(
+    subject: Subject, memory: tuple[int, int, int] | None, unmade: Mapping[int, list[tuple[int, int, int]]]
+) -> Subject:
+    if memory is None:
+        return subject
+    storage, start, stop = memory
+    there = unmade.get(storage, ())
+    first = min(subject.numbers, default=math.inf)
+    shown = tuple(number for number, begin, end in there if number < first and max(start, begin) < min(stop, end))
+    return msgspec.structs.replace(subject, shown=shown) if shown else subject
 
 
 def _subject(name: str, graph: Graph, trace: Trace | None, node: int) -> Subject:

@@ -62,7 +62,7 @@ class Arrival:
         """
         self._checkpoints = checkpoints
         self._linked = linked
-        self._calls = trace.calls
+        self._calls, self._tensors, self._parameters = trace.calls, trace.tensors, frozenset(parameters)
         # Leaves that nobody asks for are stepped by optimizers too.
         leaves = [number for number, tensor in enumerate(trace.tensors) if tensor.leaf]
         self._flow = Flow(trace, parameters, leaves, turned_off, stop)
@@ -91,6 +91,31 @@ class Arrival:
         Only those after which it may have come back into the outputs.
         """
         return [call for call, made_from in self._lost.items() if not made_from.isdisjoint(nodes)]
+
+    def first_calls(self, numbers: Collection[int]) -> list[int]:
+        """The first call that took each of these tensors, of those whose value reaches the outputs."""
+        arrived = {number for number in numbers if self.arrives(self.nodes_of((number,)))}
+        found: list[int] = []
+        for index, call in enumerate(self._calls):
+            if arrived and not arrived.isdisjoint(call.inputs):
+                found.append(index)
+                arrived.difference_update(call.inputs)
+        return found
+
+    @cached_property
+    def before(self) -> list[int]:
+        """The calls that first took tensors with a history that nobody saw, and whose value reaches the outputs."""
+        known = {*self._parameters}
+        strange: list[int] = []
+        for call in self._calls:
+            for number, on in zip(call.inputs, call.connected, strict=False):
+                tensor = self._tensors[number]
+                # What has no memory is the inside of a transform, which stands for what that was given.
+                if on and number not in known and not tensor.leaf and tensor.storage is not None:
+                    strange.append(number)
+            known.update(call.inputs)
+            known.update(call.outputs)
+        return self.first_calls(strange)
 
     def by_checkpoint(self, nodes: Collection[int]) -> bool:
         """Whether a gradient goes to one of these nodes through a checkpoint, where no walk sees it."""

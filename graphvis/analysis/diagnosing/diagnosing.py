@@ -58,6 +58,7 @@ def diagnose(
         known = {cut.call for cut in cuts}
         notes += dict.fromkeys(_left(trace, call) for call in sorted(judgement.lost))
         notes += dict.fromkeys(_partly(trace, call) for call in sorted(judgement.partly))
+        notes += dict.fromkeys(_before(trace, call) for call in sorted(judgement.before))
         notes += [_constant(trace, call) for call in without_gradient(trace, seen, stop) if call not in known]
     else:
         findings = after_the_fact(subjects)
@@ -87,6 +88,14 @@ def _left(trace: Trace, index: int) -> str:
     return (
         f"A value leaves PyTorch by `{where.text}` at {where.short}, and where it goes "
         "from there was not seen: it may come back."
+    )
+
+
+def _before(trace: Trace, index: int) -> str:
+    where = trace.locations[trace.calls[index].location]
+    return (
+        f"What `{where.text}` takes at {where.short} was computed before the recording, or where it could not be "
+        "seen: what it was computed from, and what was cut off there, is not known."
     )
 
 

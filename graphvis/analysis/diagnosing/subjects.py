@@ -27,6 +27,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: its name.
         numbers: its numbers in the trace, oldest first; empty if the trace did not see it.
+        shown: the numbers of others that lie in its memory, that no call made, and that were seen before it: they were
+            there before the recording.
         reached: whether a gradient edge leads from the outputs to it.
         requires_grad: whether it requires grad now.
         shape: its sizes.
@@ -39,6 +41,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     numbers: tuple[int, ...] = ()
+    shown: tuple[int, ...] = ()
     reached: bool = False
     requires_grad: bool = True
     shape: tuple[int, ...] = ()

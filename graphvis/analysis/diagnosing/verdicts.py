@@ -25,6 +25,7 @@ class Judgement:
         cuts: each cut once, in the order of their calls.
         lost: the calls by which values left that may have come back unseen.
         partly: the calls of Functions that gave no gradient, perhaps because one of their outputs is not used.
+        before: the first calls that took what was computed before the recording, or where nobody saw it.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Judgement:
         self.cuts: tuple[Cut, ...] = ()
         self.lost: dict[int, None] = {}
         self.partly: dict[int, None] = {}
+        self.before: dict[int, None] = {}
         self._subjects = subjects
         self._trace = trace
         self._roots = roots
@@ -65,7 +67,7 @@ class Judgement:
     @cached_property
     def _arrival(self) -> Arrival:
         """How values arrive: asked only for parameters that get no gradient, so most runs never need it."""
-        numbers = {number for subject in self._subjects for number in subject.numbers}
+        numbers = {number for one in self._subjects for number in (*one.numbers, *one.shown)}
         return self._arrival_of(numbers, self._roots, self._stop)
 
     @cached_property
@@ -119,7 +121,7 @@ class Judgement:
             return _finding(subject, "zero", at=at, node=subject.zero.node), {}
         if subject.reached and not self._stops_in_checkpoints(subject):
             return _finding(subject, "gradient"), {}
-        nodes = self._arrival.nodes_of(subject.numbers)
+        nodes = self._arrival.nodes_of((*subject.numbers, *subject.shown))
         if subject.requires_grad and self._arrival.by_checkpoint(nodes):
             return _finding(subject, "gradient"), {}
         if not subject.requires_grad:
@@ -135,6 +137,9 @@ class Judgement:
 
     def _of_uncut(self, subject: Subject, nodes: Sequence[int]) -> tuple[Finding, Blames]:
         """The verdict where a value arrives by a way on which each call kept its edge, and yet the walk found none."""
+        if not self._arrival.arrives(self._arrival.nodes_of(subject.numbers)):  # cut off before the recording
+            self.before.update(dict.fromkeys(self._arrival.first_calls(subject.shown)))
+            return _finding(subject, "unreached", certain=False), {}
         if self._connected.isdisjoint(subject.numbers):  # it was frozen when it was used
             return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         if self._arrival.arrives_beside_derivatives(nodes):
@@ -148,7 +153,8 @@ class Judgement:
         """The verdict on a parameter whose value was not seen to arrive."""
         lost = self._arrival.lost(nodes)
         self.lost.update(dict.fromkeys(lost))
-        if lost or self._trace.unseen:  # it may have come back by a way that nobody saw
+        self.before.update(dict.fromkeys(self._arrival.before))
+        if lost or self._arrival.before or self._trace.unseen:  # it may have come back by a way that nobody saw
             return _finding(subject, "unreached", certain=False), {}
         return _finding(subject, "unused"), {}
 
@@ -158,7 +164,7 @@ class Judgement:
         kind: CutKind = "function" if missing.custom else "non_differentiable"
         blames: Blames = {} if call is None else {Blame(kind, call, None): True}
         if call is None or (missing.custom and self._arrival.tells(call)):  # where to the value goes on
-            nodes = self._arrival.nodes_of(subject.numbers)
+            nodes = self._arrival.nodes_of((*subject.numbers, *subject.shown))
             if not self._arrival.arrives(nodes):
                 return self._of_unused(subject, nodes)
             blames = self._arrival.cuts(nodes) or blames
