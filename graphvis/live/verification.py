@@ -29,18 +29,23 @@ def verify(diagnosis: Diagnosis, run: Callable[[], Any], parameters: Mapping[str
         parameters: the parameters by name.
 
     Returns:
-        The diagnosis with :attr:`Diagnosis.advice`; a wrong gradient is certain where a gradient differs from what it
-        would be without the write, and no conflict where none does.
+        The diagnosis with :attr:`Diagnosis.advice`, and a note of each cut without which PyTorch refuses the program;
+        a wrong gradient is certain where a gradient differs from what it would be without the write, and no conflict
+        where none does.
     """
     devices = sorted({leaf.device.index for leaf in parameters.values() if leaf.device.type == "cuda"})
     had = {finding.parameter for finding in diagnosis.findings if finding.status in ("gradient", "zero")}
-    advice = []
+    advice, notes = [], [*diagnosis.notes]
     for place, cut in list(enumerate(diagnosis.cuts))[:_MOST_RUNS]:
         if cut.kind not in NEUTRALISED:
             advice.append(Advice(cut=place, neutralised=False))
             continue
-        with torch.random.fork_rng(devices=devices), without_cuts(cut):
-            loss = run()
+        try:
+            with torch.random.fork_rng(devices=devices), without_cuts(cut):
+                loss = run()
+        except RuntimeError as error:  # autograd forbids some writes to what has a history, and had none with the cut
+            notes.append(f"Without the cut at {cut.location.short} the program raises: {error}")
+            continue
         graph = walker.walk(loss, parameters, also=parameters, states=False, saved=False)
         names = {graph.names[node] for node in graph.reached if graph.kinds[node] != "function"}
         reached_ids = {id(parameters[name]) for name in names & parameters.keys()}
@@ -49,7 +54,7 @@ def verify(diagnosis: Diagnosis, run: Callable[[], Any], parameters: Mapping[str
     conflicts = diagnosis.conflicts
     if any(conflict.effect != "raises" and not conflict.certain for conflict in conflicts):
         conflicts = _judged(conflicts, run, parameters, devices)
-    return msgspec.structs.replace(diagnosis, advice=tuple(advice), conflicts=conflicts)
+    return msgspec.structs.replace(diagnosis, advice=tuple(advice), conflicts=conflicts, notes=tuple(notes))
 
 
 def _judged(

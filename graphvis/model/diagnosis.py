@@ -144,7 +144,7 @@ class Diagnosis(
         cuts: each cut that severs a parameter, once.
         conflicts: the saved tensors that were overwritten.
         graph: the graph that was diagnosed, joined with the trace's value lane; None where it was left out.
-        notes: in sentences, what could not be seen, and terms of the loss that train nothing.
+        notes: in sentences, what could not be seen or verified, and terms of the loss that train nothing.
         advice: what was measured without a cut; empty where nobody asked.
         traced: whether there was a trace; without one the reasons cannot be known.
         error: what backward raised where it was tried, in its own words, and no conflict tells why; else empty.

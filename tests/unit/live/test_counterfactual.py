@@ -280,3 +280,22 @@ def test_a_comparison_run_without_the_write_lets_nobody_off() -> None:
         kept.data.zero_()
     (conflict,) = diagnose(loss, trace, {"a": a}, verify=step).conflicts
     assert not conflict.certain
+
+
+def test_a_program_that_pytorch_refuses_without_its_cut_gets_no_advice_but_a_note() -> None:
+    w, v = nn.Parameter(torch.ones(2, 4)), nn.Parameter(torch.ones(4))
+
+    def step() -> Tensor:
+        row, _ = w.unbind(0)
+        with torch.no_grad():
+            w.mul_(0.5)
+        return (row.data * v).sum()
+
+    with record() as trace:
+        loss = step()
+    diagnosis = diagnose(loss, trace, {"w": w, "v": v}, verify=step)
+    assert diagnosis.verdicts["w"].status == "cut"
+    assert diagnosis.advice == ()
+    (note,) = diagnosis.notes
+    assert note.startswith("Without the cut at test_counterfactual.py:")
+    assert "modified inplace" in note
