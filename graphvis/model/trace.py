@@ -19,7 +19,7 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         start: first byte of its region in that memory.
         stop: one past the last byte of its region.
         leaf: whether it was a leaf that requires grad when first seen.
-        strides: bytes from one element to the next along each dimension; empty where the region has no gaps.
+        strides: bytes from one element to the next along each dimension; empty where it is contiguous.
         former: the number of the same tensor before its memory was exchanged (``t.data = u``,
             ``set_``); None where it never was.
     """

@@ -295,6 +295,27 @@ def a_hessian_of_what_is_detached(m):
     return torch.func.hessian(inside)(x()[0]).square().sum()
 
 
+# parts in another order
+
+
+@parts("detach", w="cut", v="cut", u="gradient")
+def columns_that_a_copy_made_rows(m):
+    both = torch.cat([m.w, m.v]).detach()  # CUT
+    return (both.t().contiguous()[:2].sum() * m.u).sum()
+
+
+@parts("detach", w="cut", u="gradient", v="unused")
+def columns_that_a_copy_left_columns(m):
+    both = torch.cat([m.w, m.v]).detach()  # CUT
+    return (both.t().clone()[:, : len(m.w)].sum() * m.u).sum()
+
+
+@parts("detach", w="cut", v="cut", u="gradient")
+def joined_in_another_order(m):
+    both = torch.cat([m.w.t(), m.v.t()], 1).detach()  # CUT
+    return (both.contiguous()[:2].sum() * m.u).sum()
+
+
 # what drops out of a derivative
 
 

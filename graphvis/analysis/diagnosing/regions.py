@@ -50,7 +50,7 @@ def overlap(one: Region, other: Region) -> bool:
 
 def is_exact(region: Region) -> bool:
     """Whether the gaps of a region are known; else :func:`runs` takes it for one without."""
-    return not region.strides or _count(region) <= _MOST_RUNS
+    return not region.strides or math.prod(size for _, size in _stretches(region)[1]) <= _MOST_RUNS
 
 
 def meet(one: Runs, other: Runs) -> bool:
@@ -128,18 +128,8 @@ def parts_of(whole: TracedTensor, sizes: Sequence[int], dim: int) -> list[Region
     return regions
 
 
-def _count(region: Region) -> int:
-    count = 1
-    for size, stride in zip(region.shape, region.strides, strict=True):
-        count *= size if stride else 1
-    return count
-
-
-@lru_cache(maxsize=4096)
-def runs(region: Region) -> Runs:
-    """The stretches without gaps of a region, ascending and merged."""
-    if not region.strides:
-        return ((region.start, region.stop),) if region.start < region.stop else ()
+def _stretches(region: Region) -> tuple[int, list[tuple[int, int]]]:
+    """The length of the stretches without gaps of a region, and the stride and size of what repeats them."""
     dims = sorted(
         ((stride, size) for size, stride in zip(region.shape, region.strides, strict=True) if stride and size > 1)
     )
@@ -150,10 +140,16 @@ def runs(region: Region) -> Runs:
             length = (size - 1) * stride + length
         else:
             outer.append((stride, size))
-    count = 1
-    for _, size in outer:
-        count *= size
-    if count > _MOST_RUNS:
+    return length, outer
+
+
+@lru_cache(maxsize=4096)
+def runs(region: Region) -> Runs:
+    """The stretches without gaps of a region, ascending and merged."""
+    if not region.strides:
+        return ((region.start, region.stop),) if region.start < region.stop else ()
+    length, outer = _stretches(region)
+    if math.prod(size for _, size in outer) > _MOST_RUNS:
         return ((region.start, region.stop),)
     starts = [region.start]
     for stride, size in outer:

@@ -224,6 +224,16 @@ def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -
     return True
 
 
+def _is_contiguous(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> bool:
+    length = itemsize
+    for stride, size in zip(reversed(strides), reversed(shape), strict=False):  # none are known of a nested tensor
+        if size != 1:
+            if stride != length:
+                return False
+            length = stride * size
+    return True
+
+
 def _connected(flags: int, numbers: tuple[int, ...], hollow: set[int]) -> tuple[bool, ...]:
     # Tensors beyond the flags are results of a Function's forward: no edge leads to them before apply.
     return tuple(
@@ -262,7 +272,7 @@ def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
         storage=None if storage is not None and storage < 0 else storage,
         start=start,
         stop=stop,
-        strides=() if not steps or _is_dense(shape, steps, dtype.itemsize) else steps,
+        strides=() if 0 in shape or _is_contiguous(shape, steps, dtype.itemsize) else steps,
         former=identities.formers.get(number),
         leaf=seen.flags == REQUIRES_GRAD | LEAF and number not in hollow,
     )

@@ -43,12 +43,25 @@ def parts(name: str, whole: TracedTensor, joined: Sequence[TracedTensor], dim: i
 
 
 def copied(runs: Runs, copy: TracedTensor, of: TracedTensor) -> Runs | None:
-    """Where some bytes of a tensor lie in a copy of it; None where one of the two has gaps, or they are not alike."""
-    if copy.shape != of.shape or copy.strides or of.strides or copy.start >= copy.stop:
+    """Where some bytes of a tensor lie in a copy of it; None where one has gaps, or the two are in another order."""
+    if copy.shape != of.shape or copy.start >= copy.stop or of.start >= of.stop:
         return None
     count = math.prod(copy.shape)
     size, before = (copy.stop - copy.start) // count, (of.stop - of.start) // count
+    if _order(copy, size) != _order(of, before) or not (_is_dense(copy, size) and _is_dense(of, before)):
+        return None
     return tuple(
         (copy.start + (start - of.start) // before * size, copy.start + (stop - of.start) // before * size)
         for start, stop in runs
     )
+
+
+def _order(tensor: TracedTensor, itemsize: int) -> list[int]:
+    """The strides of a tensor in numbers, of those dimensions that have some; none of one that is contiguous."""
+    pairs = zip(tensor.shape, tensor.strides, strict=False)
+    return [stride // itemsize for size, stride in pairs if size > 1] if itemsize else []
+
+
+def _is_dense(tensor: TracedTensor, itemsize: int) -> bool:
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=False))
+    return not tensor.strides or tensor.start + last + itemsize == tensor.stop
