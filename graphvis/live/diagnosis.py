@@ -13,6 +13,7 @@ from graphvis.live import probe as probing
 from graphvis.live import verification
 from graphvis.live.evidence import Evidence
 from graphvis.live.recorder import Recording
+from graphvis.live.unchanged import unmoved
 from graphvis.model import Diagnosis
 
 Parameters = (
@@ -76,7 +77,7 @@ def diagnose(
         evidence = Evidence(loss, trace, named, None if parameters is None else named)
         probed = probing.Probed({})
         if probe:
-            with probing.unmoved(evidence.buffers(trace)):
+            with unmoved(evidence.buffers(trace)):
                 probed = probing.probe(loss, list(named.values()))
                 if trace is not None:
                     evidence.compare(loss, trace)

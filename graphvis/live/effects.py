@@ -14,9 +14,10 @@ import torch
 
 from graphvis.analysis.diagnosing import Overwritten
 from graphvis.analysis.diagnosing.regions import overlap, runs
-from graphvis.live.probe import nodes_behind, undisturbed
+from graphvis.live.probe import leaves_of, nodes_behind
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping, Old
+from graphvis.live.unchanged import undisturbed
 from graphvis.live.unwatched import unwatched
 from graphvis.live.walker.outputs import find_outputs
 
@@ -183,7 +184,10 @@ class _Comparing:
         """The gradients with some of the memories put back; None where backward raises."""
         seeds = [torch.ones_like(root) for root in self._roots]
         try:
-            with undisturbed(self._roots, self._leaves), _put_back([self._memories[place] for place in back]):
+            with (
+                undisturbed((*self._leaves, *leaves_of(self._roots))),
+                _put_back([self._memories[place] for place in back]),
+            ):
                 if not self._whole:
                     return list(
                         torch.autograd.grad(self._roots, self._leaves, seeds, retain_graph=True, allow_unused=True)

@@ -119,7 +119,7 @@ class Evidence:
     def _leaves(self, outputs: Any) -> list[torch.Tensor]:
         """Whose gradients are compared."""
         leaves = probing.leaves_of(find_outputs(outputs)) if self._parameters is None else self._parameters.values()
-        return [leaf for leaf in leaves if leaf.requires_grad]
+        return probing.learning(leaves)
 
 
 def _certain(one: Overwritten) -> Overwritten:

@@ -6,14 +6,15 @@ the program's own backward that passes or one of ours, what it says is measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
-from torch.autograd.grad_mode import _unsafe_preserve_version_counter
+from torch.nn.parameter import is_lazy
 
 from graphvis.analysis.diagnosing import Zeroing
+from graphvis.live.unchanged import undisturbed
 from graphvis.live.walker.outputs import find_outputs
 
 _CUSTOM = torch._C._FunctionBase
@@ -181,13 +182,13 @@ def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> Probed:
     raises measures nothing.
     """
     roots = [root for root in find_outputs(outputs) if isinstance(root, torch.Tensor) and root.requires_grad]
-    wanted = [parameter for parameter in parameters if parameter.requires_grad]
+    wanted = learning(parameters)
     if not roots or not wanted:
         return Probed({})
     watch = Watch(roots, wanted)
     seeds = [torch.ones_like(root) for root in roots]
     given = None
-    with undisturbed(roots, wanted), watch:
+    with undisturbed((*wanted, *leaves_of(roots))), watch:
         try:
             # A reentrant checkpoint allows only a whole backward, and so do those of other libraries.
             if not watch.meets_checkpoint:
@@ -200,6 +201,11 @@ def probe(outputs: Any, parameters: Sequence[torch.Tensor]) -> Probed:
     if given is None:
         return Probed(watch.measure(wanted))
     return Probed(watch.measure(wanted, {id(leaf): gradient for leaf, gradient in zip(wanted, given, strict=True)}))
+
+
+def learning(parameters: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """Those that autograd may be asked for the gradients of: not those of a lazy module that have no shape yet."""
+    return [parameter for parameter in parameters if parameter.requires_grad and not is_lazy(parameter)]
 
 
 def nodes_behind(outputs: Sequence[Any]) -> list[Any]:
@@ -225,49 +231,25 @@ def leaves_of(outputs: Sequence[Any]) -> list[torch.Tensor]:
     return [node.variable for node in nodes_behind(outputs) if _is_leaf(node)]
 
 
-@contextmanager
-def undisturbed(outputs: Sequence[Any], leaves: Sequence[torch.Tensor]) -> Iterator[None]:
-    """Put back ``.grad``, the grad mode and the random numbers after a backward from `outputs`.
-
-    Args:
-        outputs: what it starts from: the leaves that they lead to are put back too.
-        leaves: leaves that a checkpoint may hide.
-    """
-    kept = [(leaf, leaf.grad) for leaf in {id(leaf): leaf for leaf in (*leaves, *leaves_of(outputs))}.values()]
-    devices = list({leaf.device.index for leaf, _ in kept if leaf.device.type == "cuda"})
-    with torch.random.fork_rng(devices=devices), torch.enable_grad():
-        for leaf, _ in kept:
-            leaf.grad = None
-        try:
-            yield
-        finally:
-            for leaf, grad in kept:
-                leaf.grad = grad
-
-
-@contextmanager
-def unmoved(buffers: Sequence[torch.Tensor]) -> Iterator[None]:
-    """Put back the values of buffers, and their versions: a checkpoint that runs again updates running statistics."""
-    with torch.no_grad(), torch._C.DisableTorchFunction():
-        kept = [buffer.clone() for buffer in buffers]
-    with _unsafe_preserve_version_counter(tuple(buffers)):
-        try:
-            yield
-        finally:
-            with torch.no_grad(), torch._C.DisableTorchFunction():
-                for buffer, values in zip(buffers, kept, strict=True):
-                    buffer.copy_(values)
-
-
 def count(gradient: Any) -> Any:
-    """How many numbers of a gradient are not zero, still on its device; None for no gradient."""
+    """How many numbers of a gradient are not zero, still on its device; None for no gradient.
+
+    One that cannot be asked, as a class of the program's own may not know how to, is taken for one that is not zero.
+    """
     if gradient is None:
         return None
-    if gradient.layout is torch.sparse_coo:
-        gradient = gradient._values()
-    elif gradient.layout is not torch.strided:  # compressed, or of a library's own
-        gradient = gradient.values() if gradient.layout in _COMPRESSED else gradient.to_dense()
-    return gradient.detach().count_nonzero()
+    try:
+        with torch._C.DisableTorchFunction():
+            if gradient.layout is torch.sparse_coo:
+                gradient = gradient._values()
+            elif gradient.is_nested:
+                gradient = gradient.values()
+            elif gradient.layout is not torch.strided:  # compressed, or of a library's own
+                gradient = gradient.values() if gradient.layout in _COMPRESSED else gradient.to_dense()
+            found = gradient.detach().count_nonzero()
+            return found if type(found) is torch.Tensor else int(found)
+    except Exception:  # what it raises is the class's affair
+        return 1
 
 
 def _more(one: Any, other: Any) -> Any:

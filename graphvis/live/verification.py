@@ -11,6 +11,7 @@ import torch
 from graphvis.live import walker
 from graphvis.live.counterfactual import NEUTRALISED, without_cuts
 from graphvis.live.evidence import Evidence
+from graphvis.live.probe import learning
 from graphvis.live.recorder import Recording
 from graphvis.live.walker.outputs import find_outputs
 from graphvis.model import Conflict, Diagnosis
@@ -116,7 +117,7 @@ def _gradients_differ(run: Callable[[], Any], leaves: list[torch.Tensor], device
             else:
                 loss = run()
             roots = [root for root in find_outputs(loss) if isinstance(root, torch.Tensor) and root.requires_grad]
-            wanted = [leaf for leaf in leaves if leaf.requires_grad]
+            wanted = learning(leaves)
             return list(torch.autograd.grad(roots, wanted, [torch.ones_like(r) for r in roots], allow_unused=True))
 
     right, found = gradients(True), gradients(False)

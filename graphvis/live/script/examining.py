@@ -9,8 +9,9 @@ import msgspec
 import torch
 
 from graphvis.live.evidence import Evidence
-from graphvis.live.probe import Measured, Watch, unmoved
+from graphvis.live.probe import Measured, Watch
 from graphvis.live.recorder import Recording
+from graphvis.live.unchanged import unmoved
 from graphvis.model import Diagnosis, Location
 
 
