@@ -71,9 +71,11 @@ class Recording(TorchFunctionMode):
         return self
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        self.pause()  # that it is taken off the stack of modes now is no secret
         try:
             super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
         finally:
+            self.resume()
             self._leave()
         # The names of the user's locals, and of the parameters of the modules among them.
         frame = self.tape.frames.users(sys._getframe(1))

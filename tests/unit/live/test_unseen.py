@@ -7,6 +7,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import torch
@@ -114,17 +115,79 @@ def test_calls_that_pytorch_is_told_not_to_tell_of(owner: object) -> None:
     assert "`with owner.DisableTorchFunction():" in found.notes[0]
 
 
-def test_calls_that_pytorch_is_told_not_to_tell_of_by_what_was_imported_before() -> None:
+class Silent:
+    """Holders that no list of a module's names has."""
+
+    silence = torch._C.DisableTorchFunction
+
+    def __init__(self) -> None:
+        held = torch._C.DisableTorchFunction
+        self.by_closure = lambda: held()
+
+
+begun = torch._C.DisableTorchFunction()
+popping = torch.overrides._pop_mode_temporarily
+
+
+@contextmanager
+def taken_off() -> Iterator[None]:
+    mode = torch._C._pop_torch_function_stack()
+    yield
+    torch._C._push_on_torch_function_stack(mode)
+
+
+@contextmanager
+def switched_off() -> Iterator[None]:
+    before = torch._C._get_torch_function_state()
+    torch._C._set_torch_function_state(torch._C._TorchFunctionState.ALL_DISABLED)
+    yield
+    torch._C._set_torch_function_state(before)
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        Silence,
+        Silent.silence,
+        Silent().by_closure,
+        lambda held=torch._C.DisableTorchFunction: held(),
+        lambda: begun,
+        lambda: torch.overrides._pop_mode_temporarily(),
+        popping,
+        taken_off,
+        switched_off,
+    ],
+)
+@pytest.mark.parametrize("leave", [lambda w: w.detach() * 2, lambda w: w.sum().item()])
+def test_calls_that_are_not_told_of_however_that_was_come_by(
+    silence: Callable[[], AbstractContextManager[object]], leave: Callable[[Tensor], Tensor | float]
+) -> None:
     def step(w: Tensor, v: Tensor) -> Tensor:
-        with Silence():
-            kept = w.detach() * 2
+        with silence():
+            kept = leave(w)
         return (kept * v).sum()
 
     for _ in range(2):
         found = asked(step)
         assert said(found) == ("unreached", False)
-        assert "`with Silence():" in found.notes[0]
-        assert Silence is torch._C.DisableTorchFunction
+        assert "turned off by `" in found.notes[0]
+
+
+class Passing(torch.overrides.TorchFunctionMode):
+    """A mode that changes nothing."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return function(*args, **(kwargs or {}))
+
+
+def test_modes_that_come_and_go_and_functions_of_python_hide_nothing() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        with Passing(), torch.device("cpu"):
+            return torch.nn.functional.relu(v).sum() + torch.einsum("i,i->", v, v)
+
+    found = asked(step)
+    assert said(found) == ("unused", True)
+    assert not found.notes
 
 
 def test_subclasses_alone_that_are_told_of_nothing_hide_nothing() -> None:
@@ -161,7 +224,12 @@ def test_what_is_not_told_of_inside_of_a_call_that_is_costs_no_certainty() -> No
 
 
 def test_what_stood_there_before_stands_there_again() -> None:
-    before = torch.DisableTorchFunction, torch._C.DisableTorchFunction
+    def found() -> list[object]:
+        return [vars(Silence)["__enter__"], torch._C._set_torch_function_state, torch._C._pop_torch_function_stack]
+
+    before = found()
     with record():
-        assert torch.DisableTorchFunction is not before[0]
-    assert (torch.DisableTorchFunction, torch._C.DisableTorchFunction) == before
+        assert not any(one is other for one, other in zip(found(), before, strict=True))
+    assert found() == before
+    with Silence():
+        assert torch._C._is_torch_function_all_disabled()

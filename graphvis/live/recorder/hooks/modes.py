@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
+from types import FrameType
 from typing import Any
 
 import torch
+from torch import overrides
 from torch._functorch import eager_transforms, vmap
 from torch.utils import checkpoint
 
 from graphvis.live.recorder.frames import TORCH
-from graphvis.live.recorder.hooks.imports import imported
-from graphvis.live.recorder.hooks.places import listening, noting, recordings, replace, tensors_in
+from graphvis.live.recorder.hooks.places import Listener, listening, noting, recordings, replace, tensors_in
 from graphvis.live.recorder.unseen import TURNED_OFF
+
+_TELLING = overrides.handle_torch_function.__code__
+_POPPING = frozenset({overrides.__file__, contextlib.__file__})
 
 
 def wrap() -> None:
@@ -21,10 +26,8 @@ def wrap() -> None:
     _wrap_inference_mode()
     _wrap_checkpoint()
     _wrap_wrapping()
-    silence = torch._C.DisableTorchFunction
-    for owner, name in [(torch, "DisableTorchFunction"), (torch._C, "DisableTorchFunction"), *imported(silence)]:
-        replace(owner, name, _telling_of_silence(silence))
-    replace(torch.overrides, "has_torch_function", _only_subclasses(torch.overrides.has_torch_function))
+    _wrap_silence()
+    replace(overrides, "has_torch_function", _only_subclasses(overrides.has_torch_function))
 
 
 def _wrap_inference_mode() -> None:
@@ -81,18 +84,55 @@ def _wrap_wrapping() -> None:
             replace(module, name, noting(original, "torch.func", slice(2)))  # beside the tensor stands a level
 
 
-def _telling_of_silence(original: Any) -> Any:
+def _wrap_silence() -> None:
     """Where the program has PyTorch tell nobody of its calls, that is told; not where it does so inside of a call."""
+    core: Any = torch._C  # of which the types tell half
+    silence = core.DisableTorchFunction
+    enter, set_state, pop = silence.__enter__, core._set_torch_function_state, core._pop_torch_function_stack
 
-    @functools.wraps(original, updated=())
-    def silenced() -> Any:
-        frame = sys._getframe(1)
-        for recording in listening() if torch._C._len_torch_function_stack() >= len(recordings) else ():
-            if recording.tape.frames.kind(frame.f_code.co_filename) != TORCH:
-                recording.tape.unseen.note(TURNED_OFF, frame)
-        return original()
+    @functools.wraps(enter)
+    def __enter__(self: Any) -> Any:  # noqa: N807  # stands in for it
+        _tell_of_silence(sys._getframe(1))
+        return enter(self)
 
-    return silenced
+    @functools.wraps(set_state)
+    def _set_torch_function_state(state: Any) -> Any:
+        if state == core._TorchFunctionState.ALL_DISABLED:
+            _tell_of_silence(sys._getframe(1))
+        return set_state(state)
+
+    @functools.wraps(pop)
+    def _pop_torch_function_stack() -> Any:
+        mode = pop()
+        for recording in recordings:
+            if recording is mode and (frame := _popping(sys._getframe(1))) is not None and recording.active:
+                _tell(recording, frame)
+        return mode
+
+    replace(silence, "__enter__", __enter__)
+    replace(core, "_set_torch_function_state", _set_torch_function_state)
+    for owner in (core, overrides):
+        replace(owner, "_pop_torch_function_stack", _pop_torch_function_stack)
+
+
+def _tell_of_silence(frame: FrameType) -> None:
+    if torch._C._len_torch_function_stack() >= len(recordings):
+        for recording in listening():
+            _tell(recording, frame)
+
+
+def _tell(recording: Listener, frame: FrameType) -> None:
+    if recording.tape.frames.kind(frame.f_code.co_filename) != TORCH:
+        recording.tape.unseen.note(TURNED_OFF, frame)
+
+
+def _popping(frame: FrameType | None) -> FrameType | None:
+    """The frame that takes a mode off the stack; None where PyTorch does, to have it told of a call."""
+    while frame is not None and frame.f_code.co_filename in _POPPING:
+        if frame.f_code is _TELLING:
+            return None
+        frame = frame.f_back
+    return frame
 
 
 def _only_subclasses(original: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -39,12 +41,23 @@ recordings: list[Listener] = []
 handles: list[Any] = []  # of hooks of torch's own, to be removed
 _MISSING = object()
 _replaced: list[tuple[Any, str, Any]] = []
+_FROM_PYTHON = 1 << 9  # the flag of types that Python code may change
 
 
 def replace(owner: Any, name: str, wrapper: Any) -> None:
     """Put `wrapper` in the place of what `owner` has by that name."""
     _replaced.append((owner, name, vars(owner).get(name, _MISSING)))
-    setattr(owner, name, wrapper)
+    _put(owner, name, wrapper)
+
+
+def _put(owner: Any, name: str, value: Any) -> None:
+    if not isinstance(owner, type) or owner.__flags__ & _FROM_PYTHON:
+        setattr(owner, name, value)
+        return
+    # C's own, which refuse that: so are reached those who have had the type, or an object of it, since before.
+    (attributes,) = gc.get_referents(owner.__dict__)
+    attributes[name] = value
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))
 
 
 def restore() -> None:
@@ -56,7 +69,7 @@ def restore() -> None:
         if original is _MISSING:
             delattr(owner, name)
         else:
-            setattr(owner, name, original)
+            _put(owner, name, original)
 
 
 def listening() -> list[Listener]:
