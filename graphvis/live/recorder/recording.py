@@ -12,14 +12,14 @@ from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 from torch.overrides import TorchFunctionMode
 
-from graphvis.live.recorder import backwards, freezing, hooks, writing
+from graphvis.live.recorder import backwards, freezing, hooks, overriding, writing
 from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.exits import may_be_known
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
 from graphvis.live.recorder.tape import Tape
-from graphvis.live.recorder.unseen import BYTES, TURNED_OFF
+from graphvis.live.recorder.unseen import BYTES, TAKEN_OVER, TURNED_OFF
 
 if TYPE_CHECKING:
     from graphvis.model import Location, Trace
@@ -192,6 +192,11 @@ class Recording(TorchFunctionMode):
 
     def _run(self, index: int, function: Function, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Run and write down any call."""
+        if types and overriding.is_taken_over(types):
+            result = overriding.run(self, func, types, args, kwargs)
+            if result is not NotImplemented:
+                return result
+            self.tape.unseen.note(TAKEN_OVER, sys._getframe(2))
         if function.special == "backward":
             return backwards.run(self.tape, self._tell_backward, index, func, args, kwargs or {})
         if function.special == "switch":

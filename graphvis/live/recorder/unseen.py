@@ -9,6 +9,7 @@ from graphvis.live.recorder.frames import Frames, locate
 
 BYTES = "Bytes of memory were read or copied by {}: whose values came along was not seen."
 TURNED_OFF = "What PyTorch tells of its calls was turned off by {}: what was computed there was not seen."
+TAKEN_OVER = "A class that is no tensor took over {}: what it computed was not seen."
 _BYSTANDER = "A thread that was there before ran on at {}: what it computed was not seen."
 
 
