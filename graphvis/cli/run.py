@@ -128,7 +128,8 @@ def _status(found: Run, strict: bool) -> int:
 def _out_of_the_way(wanted: bool) -> Iterator[IO[str]]:
     """The stream for our own data; where `wanted`, all else that is written to standard output goes to stderr.
 
-    The descriptor itself is turned round, so that what C code and child processes write goes there too.
+    The descriptor itself is turned round, so that what C code and child processes write goes there too. It stays so:
+    threads and exit handlers of the script write after us.
     """
     if not wanted:
         yield sys.stdout
@@ -142,5 +143,3 @@ def _out_of_the_way(wanted: bool) -> Iterator[IO[str]]:
                 yield stdout
         finally:
             sys.stdout.flush()
-            stdout.flush()
-            os.dup2(kept, 1)

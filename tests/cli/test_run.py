@@ -670,15 +670,17 @@ def test_json_is_alone_on_stdout(tmp_path: Path) -> None:
     path = script(
         tmp_path,
         """
-        import os, subprocess, sys
+        import atexit, os, subprocess, sys, threading
         print("python says")
         os.write(1, b"the descriptor says\\n")
         subprocess.run([sys.executable, "-c", "print('a child says')"])
+        atexit.register(print, "an exit handler says")
+        threading.Timer(1, print, ["a thread says"]).start()
         """,
     )
     done = subprocess.run([GRAPHVIS, "run", "--json", path], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["schema"] == "graphvis/run/1"
-    for who in ("python", "the descriptor", "a child"):
+    for who in ("python", "the descriptor", "a child", "an exit handler", "a thread"):
         assert f"{who} says" in done.stderr
 
 
