@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import runpy
 import sys
 from collections.abc import Callable
@@ -107,3 +108,43 @@ def test_each_of_many_lines_is_a_cut(shape: str, tmp_path: Path) -> None:
     assert not loss.requires_grad
     assert found.verdicts["w"].status == "cut"
     assert len({cut.location.line for cut in found.cuts}) == 100
+
+
+_CLASS = """
+class Shelf_{i}:
+    def __init__(self):
+        self.kept = []
+        self.last_{i} = 0.0
+
+    def put(self, number):
+        self.kept.append(number)
+        self.last_{i} = number
+
+    def take(self):
+        return self.kept[-1]
+"""
+
+
+def recorded_in_files(folder: Path, files: int, classes: int, lines: int) -> tuple[Recording, Any, torch.Tensor]:
+    """A run of so many files, each with so many classes whose methods are called alike, and so many calls of these."""
+    names = [f"files_{files}_{classes}_{lines}_{i}" for i in range(files)]
+    for name in names:
+        text = "".join(_CLASS.format(i=i) for i in range(classes))
+        text += "\nshelf = Shelf_0()\n\ndef step(h, shelf):\n"
+        text += "".join(f"    shelf.put(h[{i}].item() * 2)\n" for i in range(lines)) + "    number = shelf.take()\n"
+        (folder / f"{name}.py").write_text(text + "    return h * number\n")
+    modules = [importlib.import_module(name) for name in names]
+    w = torch.ones(lines, requires_grad=True)
+    with record() as trace:
+        loss = sum(module.step(w * 2, module.shelf).sum() for module in modules)
+    return trace, w, loss
+
+
+@pytest.mark.parametrize(("few", "many"), [((4, 4, 4), (16, 4, 4)), ((2, 4, 4), (2, 16, 16)), ((2, 2, 16), (8, 8, 16))])
+def test_calls_and_methods_of_one_name_in_many_files_are_as_much_work_as_they_are_many(
+    few: tuple[int, int, int], many: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    work = [work_of(recorded_in_files(tmp_path, *size)[0].freeze) for size in (few, many)]
+    lines = [files * (11 * classes + calls) for files, classes, calls in (few, many)]
+    assert work[1] / work[0] < 1.15 * lines[1] / lines[0]

@@ -20,7 +20,7 @@ from graphvis.live.recorder.following.source import (
 )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def memory_of(scope: Scope) -> dict[str, list[str]]:
     """By names those that the same is called by, or the tensors whose memory it is: ``array = tensor.numpy()``."""
     found: dict[str, list[str]] = {}
@@ -45,7 +45,7 @@ def _shared_by(value: ast.expr) -> str | None:
     return value.id if shared and isinstance(value, ast.Name) else None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def _made_of(scope: Scope) -> dict[str, list[ast.AST]]:
     """By name, what of others an object so called may be, or be a part of."""
     found: dict[str, list[ast.AST]] = {}
@@ -160,7 +160,7 @@ def paths_in(node: ast.AST, scope: Scope, imported: frozenset[str]) -> Iterable[
             yield text, ""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def _paths_of(scope: Scope, imported: frozenset[str]) -> dict[str, set[tuple[str, str]]]:
     """By each name that a scope assigns to :func:`paths_in` of it."""
     given = parameters_of(scope) if isinstance(scope, Def) else []

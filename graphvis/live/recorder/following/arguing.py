@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
-from graphvis.live.recorder.following.source import Def, names_of
+from graphvis.live.recorder.following.source import names_of
 
 CONSTRUCTORS = frozenset({"Tensor", "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor"})
 # The object that these write is their first argument; what it is written to comes second.
@@ -62,36 +62,6 @@ def only_keeps(node: ast.Call, imported: Collection[str]) -> bool:
 def can_be_filled(node: ast.expr) -> bool:
     """Whether an argument names an object that its caller keeps."""
     return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
-
-
-def given(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    """The arguments of a call of a function, with the names of the parameters that hold them."""
-    arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    skip = 1 if positional and positional[0].arg in ("self", "cls") else 0
-    for i, argument in enumerate(node.args, skip):
-        if isinstance(argument, ast.Starred):  # of whose elements any may be any of the others
-            yield from ((other.arg, argument) for other in [*positional[i:], *arguments.kwonlyargs])
-        if i < len(positional):
-            yield positional[i].arg, argument
-        elif arguments.vararg is not None:
-            yield arguments.vararg.arg, argument
-    known = {argument.arg for argument in [*positional, *arguments.kwonlyargs]}
-    for word in node.keywords:
-        if word.arg is not None and word.arg in known:
-            yield word.arg, word.value
-        elif word.arg is None:
-            yield from ((name, word.value) for name in known)
-        elif arguments.kwarg is not None:
-            yield arguments.kwarg.arg, word.value
-
-
-def given_to(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    """The same, and the object whose method is called."""
-    positional = [*function.args.posonlyargs, *function.args.args]
-    if isinstance(node.func, ast.Attribute) and positional and positional[0].arg in ("self", "cls"):
-        yield positional[0].arg, node.func.value
-    yield from given(function, node)
 
 
 def attributes_set(name: str) -> str:

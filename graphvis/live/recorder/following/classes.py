@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import lru_cache
 
+from graphvis.live.recorder.following.arguing import returned_by
 from graphvis.live.recorder.following.files import of_file, parse
-from graphvis.live.recorder.following.source import Def, Scope, functions_of
+from graphvis.live.recorder.following.source import Def, Scope, functions_of, statements
 
 
 def sets_a_property(function: Def) -> bool:
@@ -81,4 +83,23 @@ def attributes_set_in(file: str) -> frozenset[str]:
         if isinstance(node, ast.ClassDef):
             fields = [one for part in node.body if not isinstance(part, Def) for one in ast.walk(part)]
             found.update(one.id for one in fields if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1 << 14)
+def attributes_of(function: Def, file: str) -> frozenset[str]:
+    """The attributes of its object that a method hands on, itself or by other methods of the file."""
+    found: set[str] = set()
+    functions, seen = [function], {id(function)}
+    while functions:
+        one = functions.pop()
+        positional = [*one.args.posonlyargs, *one.args.args]
+        own = positional[0].arg if positional else None
+        handed_on = [value for node in statements(one) if (value := returned_by(node)) is not None]
+        for node in (inner for value in handed_on for inner in ast.walk(value)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == own:
+                found.add(node.attr)
+                inner = [other for other in functions_of(file).get(node.attr, ()) if id(other) not in seen]
+                seen.update(map(id, inner))
+                functions += inner
     return frozenset(found)

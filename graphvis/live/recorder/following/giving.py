@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import reduce
 from operator import or_
 
 from graphvis.live.recorder.following.aliases import made_elsewhere, made_of
-from graphvis.live.recorder.following.arguing import (
-    BUILTINS,
-    CATCHING,
-    GATHERING,
-    SHOWING,
-    attributes_set,
-    can_be_filled,
-    filled,
-    given,
-    given_to,
-    only_keeps,
-)
+from graphvis.live.recorder.following.arguing import BUILTINS, CATCHING, GATHERING, SHOWING, only_keeps
+from graphvis.live.recorder.following.callees import ANY, NOBODY, Callees, places
 from graphvis.live.recorder.following.classes import fields_of
+from graphvis.live.recorder.following.entering import Entering
+from graphvis.live.recorder.following.handing import Handing
 from graphvis.live.recorder.following.holding import Holding, Step
-from graphvis.live.recorder.following.program import Function, Program
+from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.putting import Putting
-from graphvis.live.recorder.following.reading import Key, attributes_given, attributes_of_object, outside_of, path_given
-from graphvis.live.recorder.following.source import Def, called, parameters_of
+from graphvis.live.recorder.following.reading import attributes_given, attributes_of_object
+from graphvis.live.recorder.following.source import Def, Scope, called, parameters_of
 
 
 class Giving:
@@ -35,6 +27,7 @@ class Giving:
         program: the files.
         holding: what holds what.
         putting: where what they are given is put.
+        entering: which functions it goes into.
         read: tells the values that an expression of a step holds.
         traced: the ``id`` of each expression whose value is a tensor that the recording saw being made.
         addresses: the values that tell where tensors lie, and not what.
@@ -45,13 +38,16 @@ class Giving:
         program: Program,
         holding: Holding,
         putting: Putting,
+        entering: Entering,
         read: Callable[..., int],
         traced: Collection[int],
         addresses: int,
     ) -> None:
         self._program, self._holding, self._putting, self._read = program, holding, putting, read
+        self._entering, self._handing = entering, Handing(program, holding, putting, entering)
         self._traced, self._addresses = traced, addresses
-        self._paths: dict[tuple[int, int], list[Key]] = {}  # by scope and argument
+        self._of_class: dict[tuple[int, str, str], Callees] = {}
+        self._callees: dict[tuple[int, ...], Callees] = {}
 
     def give(self, step: Step, node: ast.Call) -> None:
         """What it is appended to holds it; a function of the same file that it is given to holds it by a name."""
@@ -62,41 +58,55 @@ class Giving:
         values = self._given(step, node, arguments)
         if functions is None:
             self._hand_over(step, node, arguments)
-        for function, _ in (*(functions or ()), *others):
-            self._fill_from(step, function, node, values)
-        for function, file in functions or ():
-            self._tell_path(step, function, file, node)
+        for callees in (functions or NOBODY, others):
+            self._handing.fill_from(step, callees, node, values)
+        if functions:
+            self._handing.tell_path(step, functions, node)
         if not values:
             return
         for argument in arguments if functions is None else ():
             self._call_back(step, argument, values)
         self._make(step, node, functions is not None, values)
         self._give_to_others(step, node, functions is not None, values)
-        for function, file in (*(functions or ()), *others):
-            self._hand_all(step, node, function, file)
-            self._wrap(function, file, values)
+        for callees in (functions or NOBODY, others):
+            self._hand(step, node, callees)
+            self._handing.enter_wrappers(callees, values)
 
-    def _functions(self, step: Step, node: ast.Call) -> tuple[list[Function] | None, list[Function]]:
+    def _functions(self, step: Step, node: ast.Call) -> tuple[Callees | None, Callees]:
         """The functions that a call may run, None if nobody knows of any, and others that it may run if it does not."""
         if methods := self._methods_of_its_class(step, node):
-            return methods, []
+            return methods, NOBODY
         if self._is_foreign(step, node):
-            return None, []
-        return self._program.functions(node, step.file), list(self._methods(node, step.file))
+            return None, NOBODY
+        return self._program.functions(node, step.file), self._methods(node, step.file)
 
-    def _methods_of_its_class(self, step: Step, node: ast.Call) -> list[Function]:
+    def _methods_of_its_class(self, step: Step, node: ast.Call) -> Callees:
         """What a call runs of a class of the program, where all that makes its object are calls of classes."""
         owner, method = (
             (node.func.value, node.func.attr) if isinstance(node.func, ast.Attribute) else (node.func, "__call__")
         )
         if not isinstance(owner, ast.Name):
-            return []
+            return NOBODY
         scope, name, file = self._program.owner(owner.id, step.scope, step.file)
+        key = id(scope), name, method
+        if key not in self._of_class:
+            self._of_class[key] = self._methods_of(scope, name, file, method)
+        return self._of_class[key]
+
+    def _methods_of(self, scope: Scope, name: str, file: str, method: str) -> Callees:
+        """The methods so called of the classes that make the object of a variable, where nothing else makes it."""
         given_to_it = isinstance(scope, Def) and name in parameters_of(scope)
         makers = [] if given_to_it else made_of(ast.Name(name, ast.Load()), scope)
         classes = [list(self._program.classes(maker, file)) for maker in makers]
-        found = [(one, home) for some in classes for kind, home in some for one in kind.body if isinstance(one, Def)]
-        return [one for one in found if one[0].name == method] if all(classes) else []
+        found = {
+            id(one): (one, home)
+            for kind, home in {id(kind): (kind, home) for some in classes for kind, home in some}.values()
+            for one in kind.body
+            if isinstance(one, Def) and one.name == method
+        }
+        if not found or not all(classes):
+            return NOBODY
+        return self._callees.setdefault(tuple(found), Callees(found.values()))
 
     def _given(self, step: Step, node: ast.Call, given: list[ast.expr]) -> int:
         """What a call is given; those that it is given may also catch what is shown."""
@@ -114,15 +124,12 @@ class Giving:
                 self._putting.fill(step.scope, step.file, argument, before)
             for argument in node.func.args if isinstance(node.func, ast.Call) else ():
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    named = self._program.named(argument.value, step.file)
-                    self._enter_all([*named, *self._program.methods(argument.value, step.file)], before)
+                    self._enter_any(self._program.named(argument.value, step.file), before)
+                    self._enter_any(self._program.methods(argument.value, step.file), before)
 
-    def _enter_all(self, functions: Iterable[Function], values: int) -> None:
+    def _enter_any(self, callees: Callees, values: int) -> None:
         """Whoever has functions may call them with values."""
-        for function, file in functions:
-            for parameter in parameters_of(function):
-                if parameter not in ("self", "cls"):
-                    self._putting.enter(function, file, parameter, self._holding.may(values))
+        self._entering.enter_all(callees, ANY, self._holding.may(values))
 
     def _make(self, step: Step, node: ast.Call, known: bool, values: int) -> None:
         """An object that is made of values may have them as attributes: of those it is given by name, that one."""
@@ -147,30 +154,18 @@ class Giving:
         if known and isinstance(node.func, ast.Attribute) and self._program.is_stored(node.func.attr):
             self._putting.lose(values)  # to what was put in the place of the method
 
-    def _hand_all(self, step: Step, node: ast.Call, function: Def, file: str) -> None:
-        for name, argument in given(function, node):
-            self._hand(step, argument, function, file, name)
+    def _hand(self, step: Step, node: ast.Call, callees: Callees) -> None:
+        """Have parameters hold what arguments do: what only an attribute of one holds is had by that attribute."""
+        for place, argument in places(node) if callees else ():
+            keys = attributes_of_object(argument, step.scope, step.file, self._program)
+            self._entering.enter_all(callees, place, self._read(step, argument, keys))
+            if attributes := self._holding.read_attributes(step, keys):
+                self._entering.enter_all(callees, place, self._holding.may(attributes), attributes_given)
 
-    def _hand(self, step: Step, argument: ast.expr, function: Def, file: str, name: str) -> None:
-        """Have a parameter hold what an argument does: what only an attribute of it holds is had by that attribute."""
-        keys = attributes_of_object(argument, step.scope, step.file, self._program)
-        self._putting.enter(function, file, name, self._read(step, argument, keys))
-        if attributes := self._holding.read_attributes(step, keys):
-            self._putting.enter(function, file, attributes_given(name), self._holding.may(attributes))
-
-    def _tell_path(self, step: Step, function: Def, file: str, node: ast.Call) -> None:
-        """Who is told where a file lies may read there what was written to it."""
-        for name, argument in given(function, node):
-            key = id(step.scope), id(argument)
-            if key not in self._paths:
-                self._paths[key] = outside_of(argument, step.scope, step.file, self._program)
-            if inside := self._holding.read_attributes(step, self._paths[key]):
-                self._putting.enter(function, file, path_given(name), self._holding.may(inside))
-
-    def _methods(self, node: ast.Call, file: str) -> Iterable[Function]:
-        """The methods of other files that a call may run."""
+    def _methods(self, node: ast.Call, file: str) -> Callees:
+        """The methods of any file that a call may run."""
         if not isinstance(node.func, ast.Attribute) or self._is_of_module(node, file):
-            return ()
+            return NOBODY
         return self._program.methods(node.func.attr, file)
 
     def _is_of_others(self, step: Step, node: ast.Call) -> bool:
@@ -199,40 +194,16 @@ class Giving:
         """Whoever is given a function and values may call the one with the others."""
         if isinstance(argument, ast.Lambda):
             for name in parameters_of(argument):
-                self._putting.enter(argument, step.file, name, self._holding.may(values))
+                self._entering.enter(argument, step.file, name, self._holding.may(values))
         elif isinstance(argument, ast.Name):
-            self._enter_all(self._program.named(argument.id, step.file), values)
+            self._enter_any(self._program.named(argument.id, step.file), values)
         elif isinstance(argument, ast.Attribute):
             home = self._program.module(argument.value, step.file)
-            methods = self._program.methods(argument.attr, step.file) if home is None else ()
-            self._enter_all([*self._program.named(argument.attr, home or step.file), *methods], values)
+            self._enter_any(self._program.named(argument.attr, home or step.file), values)
+            if home is None:
+                self._enter_any(self._program.methods(argument.attr, step.file), values)
             if argument.attr in GATHERING:
                 self._putting.fill(step.scope, step.file, argument.value, values)
-
-    def _fill_from(self, step: Step, function: Def, node: ast.Call, values: int) -> None:
-        """What a function puts into an object that it is given, its caller has."""
-        certain = self._holding.certain
-        for name, argument in given_to(function, node):
-            put = self._holding.read_variable(step, function, filled(name))
-            if put & ~certain:
-                self._putting.fill(step.scope, step.file, argument, put & ~certain)
-            if put & values and can_be_filled(argument):
-                self._putting.bind(step.scope, step.file, argument, put & values, into=True)
-            self._holding.read_variable(step, function, attributes_set(name))
-            for attribute, held in list(self._putting.put_in.get((id(function), name), {}).items()):
-                if held := held & (values | ~certain):
-                    target = ast.Attribute(argument, attribute, ast.Store())
-                    self._putting.bind(step.scope, step.file, target, held)
-
-    def _wrap(self, function: Def, file: str, values: int) -> None:
-        """What a decorator puts around a function is given what the function is called with."""
-        for decorator in function.decorator_list:
-            name = called(decorator) if isinstance(decorator, ast.Call) else getattr(decorator, "id", None)
-            for one, home in self._program.named(name or "", file):
-                for inner in ast.walk(one):
-                    if isinstance(inner, Def) and inner is not one:
-                        for parameter in parameters_of(inner):
-                            self._putting.enter(inner, home, parameter, values)
 
     def _give_away(self, step: Step, node: ast.Call, values: int, known: bool) -> None:
         """What cannot be read was given values: its object may keep them, and whatever else it is given."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from graphvis.live.recorder.following.callees import Callees
 from graphvis.live.recorder.following.classes import class_attributes
-from graphvis.live.recorder.following.program import Function, Program
+from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.reading import RETURNED, Key, Read, contents_of, given_to_object, read
 from graphvis.live.recorder.following.source import Scope, statements, text_of
 
@@ -20,6 +21,7 @@ _HAND_ON = (
     ast.AsyncFor, ast.comprehension, ast.withitem, ast.Match, ast.Call, ast.Raise, ast.ExceptHandler,
 )  # fmt: skip
 
+_NOTHING: Mapping[str, int] = {}
 _RAISED: Key = (0, "raise")  # what any exception holds
 _SHOWN: Key = (0, "show")  # what is printed or logged
 
@@ -30,6 +32,15 @@ def values_in(values: int) -> Iterator[int]:
         lowest = values & -values
         yield lowest.bit_length() - 1
         values ^= lowest
+
+
+class Task:
+    """What is to be done again when what it reads has come to hold more."""
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self.run = run
 
 
 class Step:
@@ -65,20 +76,43 @@ class Holding:
         self.certain = (1 << count) - 1
         self._comparable = ~(addresses | addresses << count)
         self._held: dict[Key, int] = {}
-        self._texts: dict[tuple[str, str], int] = {}  # attributes by file and text
+        self._texts: dict[tuple[str, str], dict[str, int]] = {}  # attributes by file and the text of their object
         self._reads: dict[tuple[int, int, bool], Read] = {}  # by scope and expression
-        self._readers: dict[Key, dict[Step, None]] = {}
+        self._readers: dict[Key, dict[Step | Task, None]] = {}
+        self._onto: dict[Key, dict[Key, None]] = {}  # what holds all that a key holds
+        self._joined: set[int] = set()
         self._steps: dict[int, list[Step]] = {}  # by scope
         self.dropped: set[int] = set()
-        self._due: deque[Step] = deque()
-        self._waiting: set[Step] = set()
+        self._due: deque[Step | Task | Key] = deque()
+        self._waiting: set[Step | Task | Key] = set()
 
     def due(self) -> Iterator[Step]:
         """The steps to look at, each again when what it reads has come to hold more, until there are none."""
         while self._due:
-            step = self._due.popleft()
-            self._waiting.remove(step)
-            yield step
+            one = self._due.popleft()
+            self._waiting.remove(one)
+            if isinstance(one, Step):
+                yield one
+            elif isinstance(one, Task):
+                one.run()
+            else:  # once for all that it came to hold meanwhile
+                for other in self._onto.get(one, ()):
+                    self.add(other, self._held.get(one, 0))
+                self._wake(self._readers.get(one, ()))
+
+    def hold_too(self, key: Key, other: Key) -> None:
+        """Have one hold all that another holds."""
+        onto = self._onto.setdefault(other, {})
+        if key not in onto:
+            onto[key] = None
+            self.add(key, self._held.get(other, 0))
+
+    def join(self, callees: Callees) -> None:
+        """What functions hand out is of them together too."""
+        if id(callees) not in self._joined:
+            self._joined.add(id(callees))
+            for function, _ in callees:
+                self.hold_too((id(callees), RETURNED), (id(function), RETURNED))
 
     def enter(self, scope: Scope, file: str) -> None:
         """Have all steps of a scope looked at."""
@@ -96,11 +130,21 @@ class Holding:
         """Have expressions, by ``id``, be what values come out of, and no other."""
         self._held = {key: values for key, values in self._held.items() if key[1]}
         for seed, values in seeds.items():
-            self._add((seed, ""), values)
+            self.add((seed, ""), values)
 
     def bind(self, scope: Scope, name: str, values: int) -> int:
         """Have a variable of a scope hold values; those that it did not yet hold."""
-        return self._add((id(scope), name), values)
+        return self.add((id(scope), name), values)
+
+    def at(self, key: Key) -> int:
+        """The values that are held by a key."""
+        return self._held.get(key, 0)
+
+    def watch(self, key: Key, task: Task) -> None:
+        """Have a task run when a key has come to hold more than now, and once before if it holds any."""
+        self._readers.setdefault(key, {})[task] = None
+        if self._held.get(key):
+            self._wake((task,))
 
     def may(self, values: int) -> int:
         """That the values may be there."""
@@ -121,23 +165,25 @@ class Holding:
         Returns:
             Those that it did not yet hold.
         """
-        text = (file, text_of(target))
-        new = values & ~self._texts.get(text, 0)
+        text = text_of(target).removesuffix(f".{target.attr}")
+        known = self._texts.setdefault((file, text), {})
+        new = values & ~known.get(target.attr, 0)
         if new:
-            self._texts[text] = self._texts.get(text, 0) | values
-            self._add(("", target.attr), values)
-            self._wake(self._readers.get((file, f"{text[1]}="), ()))
+            known[target.attr] = known.get(target.attr, 0) | values
+            self.add(("", target.attr), values)
+            self._stir((file, f"{text}.{target.attr}="))
+            self._stir((file, f"{text}="))
             if not alone and isinstance(target.value, (ast.Name, ast.Attribute)):
-                self._add(contents_of(target.value, scope, file, self._program), self.may(values))
+                self.add(contents_of(target.value, scope, file, self._program), self.may(values))
         return new
 
     def give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> int:
         """An object was given values, and may keep them; those that it did not yet have."""
-        return self._add(given_to_object(keeper, scope, file, self._program), self.may(values))
+        return self.add(given_to_object(keeper, scope, file, self._program), self.may(values))
 
     def show(self, values: int) -> int:
         """What is shown to somebody holds values; those that it did not yet hold."""
-        return self._add(_SHOWN, self.may(values))
+        return self.add(_SHOWN, self.may(values))
 
     def shown(self, step: Step) -> int:
         """What a step may see that catches what is shown."""
@@ -146,19 +192,21 @@ class Holding:
 
     def set(self, name: str, values: int) -> int:
         """Any attribute so called, or file, may hold values; those that it did not yet hold."""
-        return self._add(("", name), self.may(values))
+        return self.add(("", name), self.may(values))
 
-    def read_out_of(self, step: Step, functions: Iterable[Function]) -> int:
+    def read_out_of(self, step: Step, callees: Iterable[Callees]) -> int:
         """What functions hand out that a step calls without naming them."""
-        return self.read_attributes(step, [(id(function), RETURNED) for function, _ in functions])
+        for one in callees:
+            self.join(one)
+        return self.read_attributes(step, [(id(one), RETURNED) for one in callees])
 
     def hand_out(self, function: Scope, values: int) -> int:
         """Whoever calls a function may get values that it was not given by this caller; those that are new."""
-        return self._add((id(function), RETURNED), values & ~self.certain)
+        return self.add((id(function), RETURNED), values & ~self.certain)
 
     def throw(self, values: int) -> None:
         """An exception that is raised holds values."""
-        self._add(_RAISED, self.may(values))
+        self.add(_RAISED, self.may(values))
 
     def caught(self, step: Step) -> int:
         """What the exceptions hold that a step may catch."""
@@ -176,8 +224,10 @@ class Holding:
             self._reads[key] = found
             for one in (*found.keys, *found.outer, *found.handed, *found.compared):
                 self._readers.setdefault(one, {})[step] = None
-            for attribute, text in found.attributes:
-                self._readers.setdefault(("", attribute), {})[step] = None
+            for word, text, attribute in found.attributes:
+                self._readers.setdefault(("", word), {})[step] = None
+                self._readers.setdefault((step.file, f"{text}.{attribute}="), {})[step] = None
+            for text, _ in found.methods:
                 self._readers.setdefault((step.file, f"{text}="), {})[step] = None
         return self._sum(step.file, found)
 
@@ -213,23 +263,36 @@ class Holding:
             values |= held.get(key, 0) & self.certain
         for key in found.compared:
             values |= held.get(key, 0) & self._comparable
-        for attribute, text in found.attributes:
-            loose |= held.get(("", attribute), 0)
-            values |= self._texts.get((file, text), 0)
+        for word, text, attribute in found.attributes:
+            loose |= held.get(("", word), 0)
+            values |= self._texts.get((file, text), _NOTHING).get(attribute, 0)
+        for text, callees in found.methods:
+            known = self._texts.get((file, text), _NOTHING)
+            for attribute in known.keys() & callees.handed_on:
+                values |= known[attribute]
         return values | self.may(loose)
 
     def _look(self, scope: Scope, file: str, nodes: list[ast.AST]) -> Read:
-        return read(scope, file, nodes, self._possible, self._traced, self._program)
+        found = read(scope, file, nodes, self._possible, self._traced, self._program)
+        for callees in found.callees:
+            self.join(callees)
+        return found
 
-    def _add(self, key: Key, values: int) -> int:
+    def add(self, key: Key, values: int) -> int:
+        """Have a key hold values; those that it did not yet hold."""
         known = self._held.get(key, 0)
         new = values & ~known
         if new:
             self._held[key] = known | new
-            self._wake(self._readers.get(key, ()))
+            self._stir(key)
         return new
 
-    def _wake(self, steps: Iterable[Step]) -> None:
+    def _stir(self, key: Key) -> None:
+        if key not in self._waiting:
+            self._waiting.add(key)
+            self._due.append(key)
+
+    def _wake(self, steps: Iterable[Step | Task]) -> None:
         for step in steps:
             if step not in self._waiting:
                 self._waiting.add(step)

@@ -7,9 +7,11 @@ from collections.abc import Collection
 
 from graphvis.live.recorder.following.aliases import has_default, made_of, memory_of, names_in, set_to_parameters
 from graphvis.live.recorder.following.arguing import CATCHING, STREAMS, WRITERS, attributes_set, filled
-from graphvis.live.recorder.following.classes import sets_a_property
+from graphvis.live.recorder.following.callees import REST, SET
+from graphvis.live.recorder.following.entering import Entering
 from graphvis.live.recorder.following.holding import Holding
 from graphvis.live.recorder.following.program import Program
+from graphvis.live.recorder.following.reading import GIVEN, Key, given_to_object
 from graphvis.live.recorder.following.source import Def, Scope, free_names_of, outside, parameters_of
 
 
@@ -17,21 +19,26 @@ class Putting:
     """What was put where.
 
     Attributes:
-        entered: by function, what went into it, and was not left by return.
-        put_in: by function and parameter, the attributes that it sets of what it is given.
+        put_in: by function and parameter, the attributes that it sets of what it is given; of functions that are called
+            by one name also by all of them together.
         untold: the values that went where the source cannot be followed.
 
     Args:
         program: the files.
         holding: what holds what.
+        entering: which functions values went into.
         numbers: the expressions, by ``id``, whose values are tensors, or values that left: no object that keeps any.
         count: how many values there are.
     """
 
-    def __init__(self, program: Program, holding: Holding, numbers: Collection[int], count: int) -> None:
-        self._program, self._holding, self._numbers, self._count = program, holding, numbers, count
-        self.entered: dict[int, int] = {}
+    def __init__(
+        self, program: Program, holding: Holding, entering: Entering, numbers: Collection[int], count: int
+    ) -> None:
+        self._program, self._holding, self._entering = program, holding, entering
+        self._numbers, self._count = numbers, count
         self.put_in: dict[tuple[int, str], dict[str, int]] = {}
+        self._put_too: dict[tuple[int, str], list[tuple[int, str]]] = {}
+        self._set_to_parameters: set[Key] = set()
         self.untold = 0
 
     def any_way(self, values: int) -> int:
@@ -53,7 +60,7 @@ class Putting:
                 continue
             if isinstance(name, ast.Attribute):
                 self._holding.bind_attribute(scope, file, name, self._holding.may(values), alone=name is not node)
-                self._show_to_readers(name.attr, file)
+                self._entering.show_attribute(name.attr, file)
                 self._fill_parameters(name.attr, values)
             self._give(scope, file, name, values)
             if isinstance(name, ast.Name) and isinstance(scope, Def) and name.id in parameters_of(scope):
@@ -62,13 +69,8 @@ class Putting:
     def _give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> None:
         """An object may keep values; the scopes that read the variable that it is may find them there."""
         if self._holding.give(scope, file, keeper, values):
-            self._show_object_to_readers(scope, file, keeper)
+            self._entering.show_object(scope, file, keeper)
             self.give_to_class(scope, file, keeper, values)
-
-    def _show_object_to_readers(self, scope: Scope, file: str, node: ast.Name | ast.Attribute) -> None:
-        if (variable := self._program.variable(node, scope, file)) is not None:
-            for reader, home in self._program.readers(variable[1], variable[0], variable[2]):
-                self._look_into(reader, home, -1)
 
     def give_to_class(self, scope: Scope, file: str, node: ast.AST, values: int) -> None:
         """What an object keeps that is a list, a dict, ..., the methods of its own class find in it."""
@@ -76,33 +78,31 @@ class Putting:
         for made, home in (one for maker in makers for one in self._program.classes(maker, file)):
             for function in made.body if made.bases else ():
                 if isinstance(function, Def) and (parameters := parameters_of(function)):
-                    own = ast.Name(parameters[0], ast.Load())
-                    self._holding.give(function, home, own, values)
-                    self._look_into(function, home, -1)
+                    own = given_to_object(ast.Name(parameters[0], ast.Load()), function, home, self._program)
+                    self._holding.hold_too(own, (id(made), GIVEN))
+                    self._entering.look_into(function, home, -1)
+            self._holding.add((id(made), GIVEN), self._holding.may(values))
 
     def _give_outside(self, node: ast.Constant, values: int) -> None:
         """What lies outside under a text may hold values; the scopes that name it so may read them there."""
         text = str(outside(node))
         if self._holding.set(text, values):
-            for scope, file in self._program.text_readers(text):
-                self._look_into(scope, file, -1)
+            self._entering.show_text(text)
 
     def set(self, attribute: str, file: str, values: int) -> None:
         """Any attribute so called may hold values."""
         if self._holding.set(attribute, values):
-            self._show_to_readers(attribute, file)
+            self._entering.show_attribute(attribute, file)
 
     def show(self, values: int, file: str) -> None:
         """Somebody is shown values: also a class of the program that takes what is shown."""
         if not self._holding.show(values):
             return
         for name in WRITERS:
-            for function, home in (*self._program.named(name, file), *self._program.methods(name, file)):
-                for parameter in parameters_of(function)[1:]:
-                    self.enter(function, home, parameter, self._holding.may(values))
+            for callees in (self._program.named(name, file), self._program.methods(name, file)):
+                self._entering.enter_all(callees, REST, self._holding.may(values))
         for name in (*CATCHING, *STREAMS):
-            for scope, home in self._program.namers(name, file):
-                self._look_into(scope, home, -1)
+            self._entering.show_name(name, file)
 
     def hand_out(self, function: Scope, file: str, values: int) -> None:
         """Whoever calls a function may get values that it was not given by this caller."""
@@ -110,8 +110,10 @@ class Putting:
         if special and not self._has_from_others(function, file):  # what it has of its object, who names that reads
             return
         if self._holding.hand_out(function, values) and isinstance(function, Def):
-            for scope, home in self._program.scopes(file) if special else self._program.namers(function.name, file):
-                self._look_into(scope, home, -1)
+            if special:
+                self._entering.show_all(file)
+            else:
+                self._entering.show_name(function.name, file)
 
     def _has_from_others(self, function: Scope, file: str) -> bool:
         """Whether variables that are not a function's own hold what it may hand out."""
@@ -120,21 +122,13 @@ class Putting:
 
     def _fill_parameters(self, attribute: str, values: int) -> None:
         """What is put into the object that an attribute is, is in whatever a function sets the attribute to."""
-        for file in self._program.files_with(attribute):
-            for function, name in set_to_parameters(attribute, file):
-                self._holding.bind(function, filled(name), self._holding.may(values))
-
-    def enter(self, function: Def | ast.Lambda, file: str, name: str, values: int) -> None:
-        """A parameter of a function holds what it is given."""
-        if values:
-            self._look_into(function, file, values)
-            self._bind_owned(function, name, file, values)
-
-    def _look_into(self, function: Scope, file: str, values: int) -> None:
-        known = self.entered.get(id(function), 0)
-        if values & ~known:
-            self.entered[id(function)] = known | values
-            self._holding.enter(function, file)
+        key = ("", filled(attribute))
+        if key not in self._set_to_parameters:
+            self._set_to_parameters.add(key)
+            for file in self._program.files_with(attribute):
+                for function, name in set_to_parameters(attribute, file):
+                    self._holding.hold_too((id(function), filled(name)), key)
+        self._holding.add(key, self._holding.may(values))
 
     def bind(self, scope: Scope, file: str, target: ast.AST, values: int, into: bool = False) -> None:
         """Have what is assigned to hold values; with `into` it is not bound, but filled."""
@@ -167,7 +161,7 @@ class Putting:
             return
         for known in (target.id, *memory_of(scope).get(target.id, ())):
             owner, name, home = self._program.owner(known, scope, file)
-            self._bind_owned(owner, name, home, values)
+            self._entering.bind(owner, name, home, values)
             self._holding.bind(owner, filled(name), values)
             if has_default(owner, name):
                 self._holding.bind(owner, name, self._holding.may(values))
@@ -194,32 +188,34 @@ class Putting:
         if not new:
             return
         if (variable := self._program.variable(target, scope, file)) is not None:
-            self._bind_owned(*variable, new)
+            self._entering.bind(*variable, new)
         if into:
             self._fill_parameters(target.attr, new)
         owner = target.value
         if isinstance(owner, ast.Name) and isinstance(scope, Def) and owner.id in parameters_of(scope):
-            put = self.put_in.setdefault((id(scope), owner.id), {})
-            put[target.attr] = put.get(target.attr, 0) | new
+            self._put(id(scope), owner.id, target.attr, new)
             self._holding.bind(scope, attributes_set(owner.id), new)
-        self._show_to_readers(target.attr, file)
+        self._entering.show_attribute(target.attr, file)
         if isinstance(owner, (ast.Name, ast.Attribute)):
-            self._show_object_to_readers(scope, file, owner)
+            self._entering.show_object(scope, file, owner)
         for name in () if into else (target.attr, "__setattr__", "__set__"):
-            for function, home in (*self._program.named(name, file), *self._program.methods(name, file)):
-                if name != target.attr or sets_a_property(function):
-                    for parameter in parameters_of(function)[1:]:
-                        self.enter(function, home, parameter, new)
+            for callees in (self._program.named(name, file), self._program.methods(name, file)):
+                self._entering.enter_all(callees, SET if name == target.attr else REST, new)
 
-    def _show_to_readers(self, attribute: str, file: str) -> None:
-        for scope, home in self._program.attribute_readers(attribute, file):
-            self._look_into(scope, home, -1)
+    def _put(self, scope: int, name: str, attribute: str, values: int) -> None:
+        for key in ((scope, name), *self._put_too.get((scope, name), ())):
+            put = self.put_in.setdefault(key, {})
+            put[attribute] = put.get(attribute, 0) | values
+
+    def put_too(self, key: tuple[int, str], other: tuple[int, str]) -> None:
+        """Have the attributes that one function sets of what it is given be told by another key too."""
+        too = self._put_too.setdefault(other, [])
+        if key not in too:
+            too.append(key)
+            for attribute, values in self.put_in.get(other, {}).items():
+                self._put(*key, attribute, values)
 
     def bind_variable(self, scope: Scope, file: str, name: str, values: int) -> None:
         """Have a variable hold values that a scope calls so; the scopes that read it take them in."""
-        self._bind_owned(*self._program.owner(name, scope, file), values)
-
-    def _bind_owned(self, owner: Scope, name: str, file: str, values: int) -> None:
-        if new := self._holding.bind(owner, name, values):
-            for scope, home in self._program.readers(name, owner, file):
-                self._look_into(scope, home, new)
+        owner, known, home = self._program.owner(name, scope, file)
+        self._entering.bind(owner, known, home, values)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable
-from functools import lru_cache
+from collections.abc import Collection
 from typing import NamedTuple
 
 from graphvis.live.recorder.following.aliases import paths_in
-from graphvis.live.recorder.following.arguing import returned_by
+from graphvis.live.recorder.following.callees import Callees
 from graphvis.live.recorder.following.classes import attributes_set_in
-from graphvis.live.recorder.following.program import Function, Program
+from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.protocols import DESCRIBED, MISSING, methods_of
-from graphvis.live.recorder.following.source import Def, Scope, functions_of, statements, text_of
+from graphvis.live.recorder.following.source import Scope, statements, text_of
 
 # A variable: the ``id`` of its scope, and its name. Any attribute so called: no text, and the name. An attribute by its
 # text: its file, and the text. An expression that a value came out of: its ``id``, and no name. A file that is written
@@ -21,6 +20,8 @@ Key = tuple[int | str, str]
 RETURNED = "()"
 """No name of a variable: what a function hands out that its caller did not give it."""
 
+GIVEN = ".*"
+"""No name of a variable: what the objects of a class were given."""
 CALLED = "()"
 """No name of an attribute: a method's, which no number is."""
 
@@ -33,14 +34,18 @@ class Read(NamedTuple):
         outer: variables of other scopes.
         handed: what is only given to a function of the file.
         compared: what is only compared.
-        attributes: by name, and as the file has them.
+        attributes: by name, as it is known anywhere, and by the text of the object and the name as the file has them.
+        methods: what any of some functions hands on of the attributes of an object, by the text of it.
+        callees: functions of which what they hand out is read.
     """
 
     keys: tuple[Key, ...]
     outer: tuple[Key, ...]
     handed: tuple[Key, ...]
     compared: tuple[Key, ...]
-    attributes: tuple[tuple[str, str], ...]
+    attributes: tuple[tuple[str, str, str], ...]
+    methods: tuple[tuple[str, Callees], ...]
+    callees: tuple[Callees, ...]
 
 
 def contents_of(node: ast.Name | ast.Attribute, scope: Scope, file: str, program: Program) -> Key:
@@ -91,25 +96,6 @@ def is_foreign(attribute: str, file: str) -> bool:
     return attribute not in known or "__getattr__" in known or "__getattribute__" in known
 
 
-@lru_cache(maxsize=1024)
-def attributes_of(function: Def, file: str) -> frozenset[str]:
-    """The attributes of its object that a method hands on, itself or by other methods of the file."""
-    found: set[str] = set()
-    functions, seen = [function], {id(function)}
-    while functions:
-        one = functions.pop()
-        positional = [*one.args.posonlyargs, *one.args.args]
-        own = positional[0].arg if positional else None
-        handed_on = [value for node in statements(one) if (value := returned_by(node)) is not None]
-        for node in (inner for value in handed_on for inner in ast.walk(value)):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == own:
-                found.add(node.attr)
-                inner = [other for other in functions_of(file).get(node.attr, ()) if id(other) not in seen]
-                seen.update(map(id, inner))
-                functions += inner
-    return frozenset(found)
-
-
 class _Reading:
     """What some expressions read, as it is found.
 
@@ -122,7 +108,9 @@ class _Reading:
         self._scope, self._file, self._possible, self._traced = scope, file, possible, traced
         self._program = program
         self.found: dict[str, dict[Key, None]] = {"keys": {}, "outer": {}, "handed": {}, "compared": {}}
-        self.attributes: dict[tuple[str, str], None] = {}
+        self.attributes: dict[tuple[str, str, str], None] = {}
+        self.methods: dict[tuple[str, Callees], None] = {}
+        self.callees: dict[Callees, None] = {}
 
     def look(self, node: ast.AST, way: str) -> list[tuple[ast.AST, str]]:
         """Note what a node reads itself; what of it is to be looked at next, and the way."""
@@ -168,13 +156,14 @@ class _Reading:
             self.found["keys"][key] = None
         self.found["keys"][given_to_object(node, self._scope, self._file, self._program)] = None
 
-    def _out_of(self, functions: Iterable[Function]) -> None:
-        for function, _ in functions:
-            self.found["keys"][id(function), RETURNED] = None
+    def _out_of(self, callees: Callees) -> None:
+        if callees:
+            self.callees[callees] = None
+            self.found["keys"][id(callees), RETURNED] = None
 
     def _attribute(self, node: ast.Attribute, way: str, called: bool = False) -> list[tuple[ast.AST, str]]:
-        self.attributes[CALLED if called else node.attr, text_of(node)] = None
-        owner = node.value
+        owner, text = node.value, text_of(node).removesuffix(f".{node.attr}")
+        self.attributes[CALLED if called else node.attr, text, node.attr] = None
         if way != "handed":
             self._contents(node)
             if (variable := self._program.variable(node, self._scope, self._file)) is not None:
@@ -182,11 +171,10 @@ class _Reading:
                 self._out_of(self._program.named("__getattr__", variable[2]))
             for name in DESCRIBED if self._program.is_set(node.attr) else MISSING:
                 self._out_of(self._program.special(name, self._file))
-            functions = self._functions_of(node)
-            self._out_of(functions)
-            for function, file in functions:
-                for attribute in attributes_of(function, file):
-                    self.attributes[CALLED, f"{ast.unparse(owner)}.{attribute}"] = None
+            for callees in self._functions_of(node):
+                self._out_of(callees)
+                if callees.handed_on:
+                    self.methods[text, callees] = None
         if not isinstance(owner, ast.Name):
             return [(owner, way)]
         self._variable(owner.id, way)
@@ -195,16 +183,16 @@ class _Reading:
             self.found["keys"][contents_of(owner, self._scope, self._file, self._program)] = None
         return []
 
-    def _functions_of(self, node: ast.Attribute) -> list[Function]:
+    def _functions_of(self, node: ast.Attribute) -> list[Callees]:
         """The functions that an attribute may be, or be computed by."""
         module = self._program.module(node.value, self._file)
         if module is not None:
-            return self._program.named(node.attr, module)
-        return [*self._program.named(node.attr, self._file), *self._program.methods(node.attr, self._file)]
+            return [self._program.named(node.attr, module)]
+        return [self._program.named(node.attr, self._file), self._program.methods(node.attr, self._file)]
 
     def _call(self, node: ast.Call, way: str) -> list[tuple[ast.AST, str]]:
         functions = self._program.functions(node, self._file)
-        own = bool(functions) and not any(function.name == "__init__" for function, _ in functions or ())
+        own = bool(functions) and not (functions and functions.make)
         if isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals", "vars") and not node.args:
             for name in {inner.id for inner in statements(self._scope) if isinstance(inner, ast.Name)}:
                 self._variable(name, way)
@@ -245,4 +233,9 @@ def read(
     stack = [(node, "keys") for node in nodes]
     while stack:
         stack += reading.look(*stack.pop())
-    return Read(**{way: tuple(keys) for way, keys in reading.found.items()}, attributes=tuple(reading.attributes))
+    return Read(
+        **{way: tuple(keys) for way, keys in reading.found.items()},
+        attributes=tuple(reading.attributes),
+        methods=tuple(reading.methods),
+        callees=tuple(reading.callees),
+    )

@@ -18,10 +18,11 @@ from graphvis.live.recorder.following.arguing import (
     assigned_by,
     can_be_filled,
     filled,
-    given_to,
     returned_by,
 )
+from graphvis.live.recorder.following.callees import given_to
 from graphvis.live.recorder.following.codes import expression_at, scope_of
+from graphvis.live.recorder.following.entering import Entering
 from graphvis.live.recorder.following.giving import Giving
 from graphvis.live.recorder.following.holding import Holding, Step, values_in
 from graphvis.live.recorder.following.program import Program
@@ -64,8 +65,9 @@ class Returns:
         self._addresses = addresses
         self._count = len(chains)
         self._all = (1 << len(chains)) - 1
-        self._putting = Putting(program, self._holding, seeds.union(traced), len(chains))
-        self._giving = Giving(program, self._holding, self._putting, self._read, traced, addresses)
+        self._entering = Entering(program, self._holding)
+        self._putting = Putting(program, self._holding, self._entering, seeds.union(traced), len(chains))
+        self._giving = Giving(program, self._holding, self._putting, self._entering, self._read, traced, addresses)
         self._running: dict[int, int] = {}  # by scope, what left in it and is followed there now
         self._seeds: dict[int, int] = {}  # by expression, what came out of it
         self._returned = self._all  # what the functions of the last level handed on by return
@@ -177,7 +179,7 @@ class Returns:
             value, targets = assigned_by(node)
             if value is None:
                 return 0
-            special = [one for name in methods_of(node) for one in self._program.special(name, step.file)]
+            special = [self._program.special(name, step.file) for name in methods_of(node)]
             handed_out = self._holding.read_out_of(step, special)
             for target in targets:
                 if isinstance(target, ast.Attribute) and target.attr in STREAMS:
@@ -191,7 +193,7 @@ class Returns:
         """What an expression holds of what is followed in its scope."""
         scope = id(step.scope)
         return self._holding.read(step, node, without) & (
-            self._running.get(scope, 0) | self._putting.entered.get(scope, 0) | ~self._all
+            self._running.get(scope, 0) | self._entering.entered.get(scope, 0) | ~self._all
         )
 
     def _return(self, step: Step, values: int) -> int:

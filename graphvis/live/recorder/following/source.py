@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from graphvis.live.recorder.following.files import of_file, parse
@@ -30,7 +30,7 @@ def outside(node: ast.AST) -> str | None:
     return text if isinstance(text, str) and text != os.devnull and _A_PATH.fullmatch(text) else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 16)
 def text_of(node: ast.Name | ast.Attribute) -> str:
     """The source of a name or an attribute."""
     if isinstance(node, ast.Name):
@@ -39,16 +39,19 @@ def text_of(node: ast.Name | ast.Attribute) -> str:
     return f"{text_of(inner)}.{node.attr}" if isinstance(inner, (ast.Name, ast.Attribute)) else ast.unparse(node)
 
 
-def statements(scope: Scope) -> Iterable[ast.AST]:
+@lru_cache(maxsize=1 << 14)
+def statements(scope: Scope) -> Sequence[ast.AST]:
     """What runs in a scope, without the functions that it only defines."""
     body = scope.body if isinstance(scope.body, list) else [scope.body]
     stack: list[ast.AST] = list(reversed(body))
+    found: list[ast.AST] = []
     while stack:
         node = stack.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node is not scope:
             continue
-        yield node
+        found.append(node)
         stack.extend(reversed(list(ast.iter_child_nodes(node))))
+    return found
 
 
 def _registered_for(function: Def) -> Iterable[str]:
@@ -96,7 +99,7 @@ def parameters_of(scope: Def | ast.Lambda) -> list[str]:
     return [argument.arg for argument in all_ if argument is not None]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def _own(scope: Scope) -> frozenset[str]:
     """The names that a scope binds itself."""
     bound: set[str] = set()
@@ -113,7 +116,7 @@ def _own(scope: Scope) -> frozenset[str]:
     return frozenset(bound - others)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1 << 14)
 def _free(scope: Scope) -> frozenset[str]:
     """The names of others that a scope reads."""
     return frozenset(_read_in(scope) - _own(scope))
