@@ -13,7 +13,7 @@ _BY_NAME: dict[str, CutKind] = {
     "__complex__": "item", "tolist": "item", "is_nonzero": "item", "__contains__": "item", "equal": "item",
     "allclose": "item", "__format__": "item", "numpy": "numpy", "__array__": "numpy", "__dlpack__": "numpy",
     "__reduce_ex__": "copy", "__deepcopy__": "copy", "tensor": "copy", "new_tensor": "copy", "as_tensor": "copy",
-    "asarray": "copy", "sparse_coo_tensor": "copy", "nested_tensor": "copy", "Parameter": "rewrap", "grad": "grad",
+    "asarray": "copy", "nested_tensor": "copy", "Parameter": "rewrap", "grad": "grad",
     "Variable": "rewrap", "alias": "rewrap", "from_dlpack": "numpy", "from_numpy": "numpy", "frombuffer": "numpy",
 }  # fmt: skip
 # What these hand out is a tensor of its own, even if it requires grad.
@@ -36,7 +36,7 @@ _DESCRIBED_FROM = {
     "zeros_like": 0, "ones_like": 0, "full_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0,
     "randint_like": 0, "new_zeros": 0, "new_ones": 0, "new_full": 0, "new_empty": 0, "new_empty_strided": 0,
     "view_as": 1, "expand_as": 1, "type_as": 1, "reshape_as": 1, "resize_as_": 1, "unflatten_dense_tensors": 1,
-    "size": 0, "dim": 0, "numel": 0, "stride": 0, "__len__": 0, "broadcast_shapes": 0,
+    "resize_as_sparse_": 1, "size": 0, "dim": 0, "numel": 0, "stride": 0, "__len__": 0, "broadcast_shapes": 0,
 }  # fmt: skip
 WRAPPING = "torch.func"
 """The name of a call that puts a tensor into a wrapper of ``torch.func``, or takes it out again."""
@@ -46,10 +46,14 @@ OVERWRITING = frozenset(
         *("zero_", "fill_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_", "geometric_", "cauchy_"),
         *("log_normal_", "copy_", "set_", "constant_", "ones_", "zeros_", "eye_", "dirac_", "orthogonal_", "sparse_"),
         *("xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "trunc_normal_", "__set__"),
-        *("_foreach_zero_", "_foreach_copy_"),
+        *("_foreach_zero_", "_foreach_copy_", "sparse_resize_and_clear_"),
     ]
 )
 _ACROSS = frozenset({"cumsum_", "cumprod_", "renorm_"})  # these mix the numbers of what they write to
+PLACING = frozenset(
+    "indices _indices crow_indices ccol_indices col_indices row_indices offsets _offsets lengths".split()
+)
+"""What hands out where the values of a sparse or jagged tensor stand, and nothing else."""
 NORMALISING = frozenset(
     """batch_norm native_batch_norm _native_batch_norm_legit _batch_norm_impl_index cudnn_batch_norm
     instance_norm""".split()

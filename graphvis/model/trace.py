@@ -21,7 +21,11 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         leaf: whether it was a leaf that requires grad when first seen.
         strides: bytes from one element to the next along each dimension; empty where it is contiguous.
         former: the number of the same tensor before its memory was exchanged (``t.data = u``,
-            ``set_``); None where it never was.
+            ``set_``, a write to a sparse tensor that gives it new values); None where it never was.
+        layout: PyTorch's word without its prefix, e.g. ``sparse_coo``.
+        values: sizes of what lies in its memory, where that is not the tensor itself but its values,
+            as of one that is sparse; empty where it is the tensor.
+        indices: where those of a sparse tensor lie: storage, first byte, one past the last.
     """
 
     name: str | None = None
@@ -33,6 +37,9 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     leaf: bool = False
     strides: tuple[int, ...] = ()
     former: int | None = None
+    layout: str = "strided"
+    values: tuple[int, ...] = ()
+    indices: tuple[tuple[int, int, int], ...] = ()
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

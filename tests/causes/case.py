@@ -108,7 +108,7 @@ def measure(case: Case) -> dict[str, str]:
     found = {}
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
-            found[name] = "gradient" if parameter.grad.count_nonzero() else "zero"
+            found[name] = "gradient" if parameter.grad.to_dense().count_nonzero() else "zero"
         elif not parameter.requires_grad:
             found[name] = "frozen" if _reaches(case, name, before) else "unused"
         else:
@@ -122,7 +122,8 @@ def _reaches(case: Case, name: str, loss: Tensor) -> bool:
 
         def change(model: nn.Module, scale: float = scale) -> None:
             parameter = model.get_parameter(name)
-            parameter.copy_(parameter * (1 + scale) + scale * torch.randn_like(parameter))
+            values = parameter._values() if parameter.is_sparse else parameter
+            values.copy_(values * (1 + scale) + scale * torch.randn_like(values))
 
         _, changed = run(case, change)
         if not torch.equal(changed.detach(), loss):

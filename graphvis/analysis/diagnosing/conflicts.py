@@ -111,7 +111,7 @@ class _Search:
         writes = self.writes
         if saved.memory is None or writes.exchanges or writes.changes:
             return False
-        return saved.memory[0] not in writes.by_storage
+        return saved.memory[0] not in writes.by_storage and not writes.patterned
 
     def _is_idle(self, saved: Saved, call: int) -> bool:
         """Whether backward does not use what was saved: statistics that the call updated itself, as training does."""
@@ -205,13 +205,20 @@ class _Search:
         """Where what a call saved may lie."""
         numbers = self._candidates(self.trace.calls[call], saved)
         if numbers or saved.memory is None:
-            return [place for number in numbers if (place := self._place(number)) is not None]
+            return [place for number in numbers for place in self._all_of(number)]
         memory, start, stop = saved.memory
         return [(memory, Region(start, stop))]
 
     def _place(self, number: int) -> _Place | None:
         tensor = self.trace.tensors[number]
         return None if tensor.storage is None else (tensor.storage, region_of(tensor))
+
+    def _all_of(self, number: int) -> Iterator[_Place]:
+        """Where a tensor lies, and of one that is sparse its indices as well."""
+        if (place := self._place(number)) is not None:
+            yield place
+        for storage, start, stop in self.trace.tensors[number].indices:
+            yield storage, Region(start, stop)
 
     def _counted(self, call: int | None, saved: Saved) -> int | None:
         """The first call after `call` that wrote to what it saved and was counted for it."""

@@ -36,7 +36,9 @@ def region_of(tensor: TracedTensor | Write, shape: tuple[int, ...] | None = None
     """The bytes of a traced tensor or of a write."""
     if not tensor.strides:
         return Region(tensor.start, tensor.stop)
-    sizes = tensor.shape if shape is None else shape
+    sizes = shape
+    if sizes is None:
+        sizes = tensor.shape if isinstance(tensor, Write) else tensor.values or tensor.shape
     last = sum((size - 1) * stride for size, stride in zip(sizes, tensor.strides, strict=True))
     return Region(tensor.start, tensor.stop, sizes, tensor.strides, tensor.stop - tensor.start - last)
 

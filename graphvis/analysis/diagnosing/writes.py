@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphvis.analysis.cutting import cut_by_name, short
+from graphvis.analysis.cutting import PLACING, cut_by_name, short
 from graphvis.analysis.diagnosing.regions import Region, overlap, region_of
-from graphvis.model import Change, Trace, Write
+from graphvis.model import Call, Change, Trace, Write
 
-_EXCHANGE = "Tensor.data.__set__"  # set_ is counted
+# set_ is counted; and so is what gives a sparse tensor other memory, which is the call after the second of these.
+_STRIDED, _JAGGED = "strided", "jagged"
+_EXCHANGES = frozenset({"Tensor.data.__set__", "memory.exchange"})
 
 
 class Writes:
@@ -21,6 +23,7 @@ class Writes:
         remade: the tensors that these make, with the same.
         given: the tensors that a checkpoint keeps, with their versions, by the call at which it began.
         changes: of each tensor in shared memory, what became of its values.
+        patterned: whether the indices of a sparse tensor lie where something was written.
         exchanges: for each tensor that was given other memory the call that did it, and its number since.
     """
 
@@ -36,12 +39,16 @@ class Writes:
             self.changes.setdefault(change.tensor, []).append(change)
         self.given: dict[int, set[int]] = {}
         self._tensors = trace.tensors
+        self._of_sparse: list[tuple[int, int]] = []  # counted writes to sparse tensors or their parts, each by its call
+        self._sparse = {number for number, tensor in enumerate(trace.tensors) if tensor.layout != _STRIDED}
         self._counters = list(range(len(trace.tensors)))  # for each tensor the first that shares its counter
         depth = checkpoint = 0
         for index, call in enumerate(trace.calls[:stop]):
             for write in call.writes:
                 if write.storage is not None:
                     self.by_storage.setdefault(write.storage, []).append((index, write))
+                if write.counted and self._sparse and self._counters[write.tensor] in self._sparse:
+                    self._of_sparse.append((index, write.tensor))
             if call.function.startswith("torch.utils.checkpoint "):
                 depth += 1 if call.function.endswith("(True)") else -1
                 checkpoint = index if depth == 1 else checkpoint
@@ -51,16 +58,32 @@ class Writes:
                 self.remade.update((number, checkpoint) for number in call.outputs if number not in call.inputs)
             if short(call) == "detach_" and call.inputs and call.connected[0]:
                 self.severed.setdefault(call.inputs[0], []).append(index)
-            if call.function == _EXCHANGE and call.inputs and call.outputs:
+            if call.function in _EXCHANGES and call.inputs and call.outputs:
                 self.exchanges[call.inputs[0]] = (index, call.outputs[0])
                 self._counters[call.outputs[0]] = self._counters[call.inputs[0]]  # it is still the same tensor
-            own_counter = cut_by_name(call) in ("data", "numpy", "copy")
-            for output in call.outputs:
-                for source in call.inputs:
-                    same = trace.tensors[source].storage == trace.tensors[output].storage
-                    if source != output and same and trace.tensors[output].storage is not None and not own_counter:
-                        self._counters[output] = self._counters[source]
-                        break
+            self._follow_counters(call)
+        self.patterned = any(
+            storage in self.by_storage for number in self._sparse for storage, *_ in self._tensors[number].indices
+        )
+
+    def _follow_counters(self, call: Call) -> None:
+        """Note which of what a call made has the version counter of what it was given."""
+        if cut_by_name(call) in ("data", "numpy", "copy"):
+            return  # these have a counter of their own
+        for output in call.outputs:
+            for source in call.inputs:
+                if source != output and self._share_counter(call, source, output):
+                    self._counters[output] = self._counters[source]
+                    break
+
+    def _share_counter(self, call: Call, source: int, output: int) -> bool:
+        """Whether an output of a call has the version counter of an input."""
+        one, other = self._tensors[source], self._tensors[output]
+        if short(call) in PLACING and one.layout != _STRIDED:
+            return True
+        if other.storage is None or one.storage != other.storage:
+            return False
+        return one.layout != _STRIDED or other.layout in (_STRIDED, _JAGGED)  # what is made sparse counts for itself
 
     def after(self, call: int, storage: int, region: Region | None, counter: int | None = None) -> Iterator[int]:
         """The calls after `call` that wrote to a region.
@@ -93,7 +116,14 @@ class Writes:
             ]
             if found := [index for index in wrote if index is not None]:
                 return min(found)
-        return None
+        return next(
+            (
+                index
+                for index, tensor in self._of_sparse
+                if index > call and self._counters[tensor] == self._counters[number]
+            ),
+            None,
+        )
 
     def exchanged(self, call: int, number: int, storage: int | None = None) -> tuple[int, tuple[int, ...]] | None:
         """What became of a tensor that was given other memory after `call`, where it led to `storage` if that is given.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
 from graphvis.live.recorder.following import COMPREHENSIONS, Program, Returns, expression_at, operand_of, values_in
 from graphvis.live.recorder.frames import USER, locate
-from graphvis.live.recorder.raw import Part, RawCall, RawTensor
+from graphvis.live.recorder.raw import EXCHANGE, Part, RawCall, RawTensor
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_EXITS = 64  # of one line, looked at for each line that its value may come back at
 # These hand out leaves that require grad, whatever the grad mode.
-_MAKE_LEAVES = frozenset({"nn.Parameter", "Tensor.requires_grad_", "Tensor.__deepcopy__", "Tensor.grad"})
+_MAKE_LEAVES = frozenset({"nn.Parameter", "Tensor.requires_grad_", "Tensor.__deepcopy__", "Tensor.grad", EXCHANGE})
 
 
 def freeze(tape: Tape) -> Trace:
@@ -190,7 +191,7 @@ def _write(
             start=tensor.start,
             stop=tensor.stop,
             counted=counted,
-            shape=tensor.shape if tensor.strides else (),
+            shape=(tensor.values or tensor.shape) if tensor.strides else (),
             strides=tensor.strides,
             whole=not partly,
         )
@@ -246,8 +247,8 @@ def _connected(flags: int, numbers: tuple[int, ...], hollow: set[int]) -> tuple[
 def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
     identities = tape.identities
     seen = RawTensor._make(identities.tensors[number])
-    # A ragged dimension of a nested tensor is no number.
-    shape = tuple(size if type(size) is int else -1 for size in seen.shape)
+    shape = _sizes(seen.shape)
+    known = identities.layouts.get(number)
     dtype, strides = seen.dtype, None if -1 in shape else seen.strides
     storage: int | None = seen.storage
     start = seen.offset * dtype.itemsize
@@ -267,7 +268,7 @@ def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
         start, stop = start + shift, stop + shift
     return TracedTensor(
         name=tape.names.get(number),
-        shape=shape,
+        shape=shape if known is None else _sizes(known[0]),
         dtype=str(dtype).removeprefix("torch."),
         storage=None if storage is not None and storage < 0 else storage,
         start=start,
@@ -275,7 +276,15 @@ def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
         strides=() if 0 in shape or _is_contiguous(shape, steps, dtype.itemsize) else steps,
         former=identities.formers.get(number),
         leaf=seen.flags == REQUIRES_GRAD | LEAF and number not in hollow,
+        layout="strided" if known is None else str(known[1]).removeprefix("torch."),
+        values=() if known is None or seen.storage < 0 else shape,
+        indices=identities.patterns.get(number, ()),
     )
+
+
+def _sizes(shape: Sequence[Any]) -> tuple[int, ...]:
+    """The sizes of a tensor; a ragged dimension of a nested one is no number."""
+    return tuple(size if type(size) is int else -1 for size in shape)
 
 
 def _locations(tape: Tape) -> tuple[tuple[Location, ...], list[int]]:

@@ -11,8 +11,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from graphvis.live.recorder.arguments import LEAF, flag_of, flag_within
+import torch
 
+from graphvis.live.recorder.arguments import LEAF, flag_of, flag_within
+from graphvis.live.recorder.components import indices_of, values_of
+
+_STRIDED = torch.strided
 # One entry a tensor: number, the weak reference to its storage (None where it has none), and its storage offset.
 Entry = tuple[int, "weakref.ref[Any] | None", int]
 
@@ -24,6 +28,12 @@ class Identities:
         self.tensors: list[tuple[Any, ...]] = []  # each as RawTensor has it
         self._entries: dict[int, Entry] = {}
         self._storages: dict[int, tuple[weakref.ref[Any], int]] = {}
+        # Of tensors that lie elsewhere, in the memory of their values: the storage of those and their storage offset.
+        self._elsewhere: dict[int, tuple[weakref.ref[Any] | None, int]] = {}
+        # Of tensors that are not what lies in their memory: their own shape, and their layout.
+        self.layouts: dict[int, tuple[Any, Any]] = {}
+        # Where it lies where the numbers of a sparse tensor stand: storages, each with its first byte and one past it.
+        self.patterns: dict[int, tuple[tuple[int, int, int], ...]] = {}
         self.storage_count = 0
         self.formers: dict[int, int] = {}
         # Memory that NumPy or another library may hold too: address, size, weak reference, the call it went by.
@@ -42,14 +52,19 @@ class Identities:
         if entry is None:
             return None
         number, reference, offset = entry
+        lying = tensor
+        if tensor.layout is not _STRIDED:
+            if (lying := values_of(tensor)) is None:
+                return number  # it cannot be told whether it is the same
+            reference, offset = self._elsewhere.get(number, (None, 0))
         try:
-            storage = tensor.untyped_storage()
+            storage = lying.untyped_storage()
         except (RuntimeError, NotImplementedError):
             return number if reference is None else None
         if reference is None or reference() is not storage:
             return None
         # Another view of the same memory may have taken the place of a dead one, out of our sight.
-        return number if tensor.storage_offset() == offset else None
+        return number if lying.storage_offset() == offset else None
 
     def see(self, tensor: Any) -> int:
         """The number of `tensor`, a new one if it was not seen."""
@@ -94,35 +109,55 @@ class Identities:
         """A new number for `tensor`, whatever stood at its place before."""
         number = len(self.tensors)
         flags = flag_of(tensor) if tensor.requires_grad else LEAF
+        lying = tensor if tensor.layout is _STRIDED else values_of(tensor)
         try:
-            storage = tensor.untyped_storage()
-        except (RuntimeError, NotImplementedError):
-            # Sparse, nested, or a wrapper of torch.func: no memory to speak of.
+            storage = lying.untyped_storage()
+        except (AttributeError, RuntimeError, NotImplementedError):
+            # Opaque, or a wrapper of torch.func: no memory to speak of.
             self.tensors.append((tensor.shape, tensor.dtype, flag_within(tensor), -1, 0, None))
             self._entries[id(tensor)] = (number, None, 0)
+            if tensor.layout is not _STRIDED:
+                self.layouts[number] = (tensor.shape, tensor.layout)
             return number
         key = id(storage)
         known = self._storages.get(key)
         if known is None or known[0]() is not storage:
             known = self._storages[key] = (weakref.ref(storage), self.storage_count)
             self.storage_count += 1
-        offset = tensor.storage_offset()
-        strides = None if tensor.is_contiguous() else tensor.stride()
+        offset = lying.storage_offset()
+        strides = None if lying.is_contiguous() else lying.stride()
         try:
-            shape = tensor.shape
+            shape = lying.shape
         except RuntimeError:  # nested: its parts have shapes, and it has none
-            shape, strides = (), None
+            shape, strides = (storage.nbytes() // tensor.element_size() - offset,), None
+            self.layouts[number] = ((), _STRIDED)
         self.tensors.append((shape, tensor.dtype, flags, known[1], offset, strides))
-        self._entries[id(tensor)] = (number, known[0], offset)
+        self._entries[id(tensor)] = (number, known[0] if lying is tensor else None, offset)
+        if lying is not tensor:
+            self._elsewhere[number] = (known[0], offset)
+            self.layouts[number] = (tensor.shape, tensor.layout)
+            self.patterns[number] = tuple(map(self._span_of, indices_of(tensor)))
         return number
 
+    def _span_of(self, indices: Any) -> tuple[int, int, int]:
+        """The storage of some indices, the first of their bytes there, and one past the last."""
+        start = indices.storage_offset() * indices.element_size()
+        last = sum((size - 1) * stride for size, stride in zip(indices.shape, indices.stride(), strict=True))
+        stop = start + (1 + last) * indices.element_size() if indices.numel() else start
+        return self.storage_of(indices.untyped_storage()), start, stop
+
     def renew(self, tensor: Any) -> int:
-        """A new number for a tensor whose memory was exchanged (``set_``, ``.data = ...``)."""
+        """A new number for a tensor whose memory was exchanged (``set_``, ``.data = ...``, a write to a sparse one)."""
         former = self._entries.get(id(tensor))
         number = self.add(tensor)
         if former is not None:
             self.formers[number] = former[0]
         return number
+
+    def moved(self, tensor: Any) -> int | None:
+        """The number of a tensor that was seen and no longer lies where it did; None if it does."""
+        entry = self._entries.get(id(tensor))
+        return None if entry is None or self.find(tensor) is not None else entry[0]
 
     def drop(self, tensor: Any) -> None:
         """Forget a tensor whose memory was exchanged."""
@@ -133,7 +168,10 @@ class Identities:
         if number is None:
             self._entries.pop(id(tensor), None)
         else:
-            self._entries[id(tensor)] = (number, *_memory_of(tensor))
+            reference, offset = _memory_of(tensor)
+            if tensor.layout is not _STRIDED:
+                self._elsewhere[number], reference = (reference, offset), None
+            self._entries[id(tensor)] = (number, reference, offset)
 
     def storage_of(self, storage: Any) -> int:
         """The number of a storage, a new one if it was not seen."""
@@ -218,10 +256,12 @@ class Identities:
 
     def memory(self, tensor: Any) -> tuple[int, int, int] | None:
         """Where a live tensor lies: storage (-1 for an unseen one), first byte, one past the last; None for nowhere."""
+        lying = tensor if tensor.layout is _STRIDED else values_of(tensor)
         try:
-            storage = tensor.untyped_storage()
-        except (RuntimeError, NotImplementedError):
+            storage = lying.untyped_storage()
+        except (AttributeError, RuntimeError, NotImplementedError):
             return None
+        tensor = lying
         known = self._storages.get(id(storage))
         if known is None or known[0]() is not storage:
             return -1, 0, 0
@@ -239,7 +279,8 @@ class Identities:
 
 
 def _memory_of(tensor: Any) -> tuple[weakref.ref[Any] | None, int]:
+    lying = tensor if tensor.layout is _STRIDED else values_of(tensor)
     try:
-        return weakref.ref(tensor.untyped_storage()), tensor.storage_offset()
-    except (RuntimeError, NotImplementedError):
+        return weakref.ref(lying.untyped_storage()), lying.storage_offset()
+    except (AttributeError, RuntimeError, NotImplementedError):
         return None, 0

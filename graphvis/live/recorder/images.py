@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from graphvis.live.recorder.components import values_of
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.raw import Part
 from graphvis.live.walker.tensors import runs_code
@@ -153,7 +154,9 @@ def bytes_of(storage: Any, start: int, stop: int) -> torch.Tensor:
 
 def copy_of(tensor: torch.Tensor, part: Part | None) -> Copy | None:
     """A copy of a tensor's bytes, or of a part of them, gaps included; None where there are none that can be copied."""
-    if runs_code(tensor) or tensor.layout is not torch.strided or tensor.device.type == "meta":
+    if tensor.layout is not torch.strided:
+        tensor = values_of(tensor)
+    if tensor is None or runs_code(tensor) or tensor.device.type == "meta":
         return None
     first, shape, strides = (int(tensor.storage_offset()), tensor.shape, tensor.stride()) if part is None else part
     if 0 in shape:

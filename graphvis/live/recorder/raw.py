@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+EXCHANGE = "memory.exchange"
+"""The name of a call that only says that a tensor lies elsewhere from now on: the next one writes to it there."""
 # First element, shape and strides (in elements) of the part of a tensor that was written.
 Part = tuple[int, tuple[int, ...], tuple[int, ...]]
 # A write: the tensor's number, whether the counter saw it, and the part; None for all of it.
@@ -54,7 +56,7 @@ class RawTensor(NamedTuple):
     """One tensor, as it was when it was first seen.
 
     Attributes:
-        shape: its sizes.
+        shape: its sizes; of one that is sparse, those of its values, as all that follows.
         dtype: its dtype.
         flags: :func:`flag_of` it.
         storage: the number of its storage; -1 where it has none.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graphvis.model import Location, Trace
 
 _Tensor = torch.Tensor
+_STRIDED = torch.strided
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
 _other_modes = torch._C._len_torch_function_stack
@@ -241,6 +242,9 @@ class Recording(TorchFunctionMode):
         """Write down a call that has run."""
         tensors, inputs, flags, modes, written, entries, before, kwargs = looked
         tape, after, frame = self.tape, _get_sequence_nr(), sys._getframe(1)
+        for tensor, _ in written:
+            if tensor.layout is not _STRIDED and (former := tape.identities.moved(tensor)) is not None:
+                inputs = tape.note_moved(tensor, former, inputs, flags, modes, frame)
         # What was given as out= comes out again, and is not among the inputs: its old value does not flow.
         existing = function.existing or bool(written and not function.writes)
         outputs, results = tape.number(result, tensors, inputs, existing)

@@ -21,7 +21,7 @@ from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping
-from graphvis.live.recorder.raw import RawCall, RawTensor
+from graphvis.live.recorder.raw import EXCHANGE, RawCall, RawTensor
 from graphvis.live.recorder.stakes import ALIASING
 from graphvis.live.recorder.unseen import Unseen
 
@@ -263,6 +263,28 @@ class Tape:
             name = "Tensor.view" if said == REQUIRES_GRAD else "Tensor.alias"
             now = _get_sequence_nr()
             self.append(self.named(name), inputs, flags, (number,), said, self.modes(), now, now, sys._getframe(1))
+
+    def note_moved(
+        self, tensor: Any, former: int, inputs: tuple[int, ...], flags: int, modes: int, frame: FrameType
+    ) -> tuple[int, ...]:
+        """Write down that the call that is written down next has given a tensor other memory, to write to it there.
+
+        Args:
+            tensor: it, as nearly each write to a sparse one does.
+            former: its number before.
+            inputs: what goes into the call.
+            flags: of those.
+            modes: of the call.
+            frame: where it was made.
+
+        Returns:
+            What goes into the call, the tensor by its new number.
+        """
+        number = self.identities.renew(tensor)
+        flag = flags >> 2 * inputs.index(former) & 3 if former in inputs else self._said(former)
+        now = _get_sequence_nr()
+        self.append(self.named(EXCHANGE), (former,), flag, (number,), flag, modes, now, now, frame)
+        return tuple(number if one == former else one for one in inputs)
 
     def note_storage_write(self, name: str, storage: Any, start: int, stop: int, old: Any, frame: FrameType) -> None:
         """Write down that bytes of a storage itself were written, which were `old`; None where that is not kept."""

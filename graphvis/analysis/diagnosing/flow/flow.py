@@ -9,6 +9,7 @@ from graphvis.analysis.diagnosing.flow.blaming import Blaming
 from graphvis.analysis.diagnosing.flow.forwards import Forwards
 from graphvis.analysis.diagnosing.flow.joining import COPYING, JOINING, copied, parts
 from graphvis.analysis.diagnosing.flow.memory import Memory, Piece
+from graphvis.analysis.diagnosing.flow.patterns import Patterns
 from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Result, Ways
 from graphvis.analysis.diagnosing.regions import Runs, region_of, within
 from graphvis.model import Call, Entry, Trace
@@ -50,6 +51,7 @@ class Flow:
         self.exits: dict[int, list[Edge]] = {}
         self._memory = Memory(trace, self.ways, sources, leaves)
         self._blaming = Blaming(trace, turned_off)
+        self._patterns = Patterns(trace, self.ways, self._memory, self._blaming)
         self._forwards = Forwards(trace, self.ways, self._memory, self.exits)
         self._backward: Sequence[int] = ()
         self._left: dict[int, list[list[Piece]]] = {}  # for each exit what its inputs were made of then
@@ -101,24 +103,28 @@ class Flow:
         ]
         made = [self._made(result, call, name) for result in results]
         for result, pieces in zip(results, made, strict=True):
-            if not result.written:
+            if not result.written or not self._memory.runs(result.number):  # sparse, and all zero now
                 self._hold(index, call, result.number, pieces)
                 continue
             write = written[result.number]
             region = region_of(write, write.shape) if write.stop or write.strides else None
             for edge, _ in pieces:
                 self._memory.write(result.number, edge.maker, region, index)
+                self._patterns.write(result.number, edge.maker, region)
+            self._patterns.note(index, call, result.number)
 
     def _hold(self, index: int, call: Call, number: int, pieces: list[Piece]) -> None:
         self._memory.hold(number, pieces, index)
         kind = None if self._blaming.passes(index) else cut_by_name(call) or self._blaming.kind(index)
-        self._memory.open(number, call.inputs, kind)
+        self._memory.open(number, call.inputs, self._patterns.opens(call, number) if kind is None else kind)
+        self._patterns.note(index, call, number)
 
     def _made(self, result: Result, call: Call, name: str) -> list[Piece]:
         """What a result is made of: of a view the parts that it shows, else one node."""
         places = _flowing(call, name, result)
         if call.forwarded:
             places = self._forwards.flowing(result, call, places)
+        places = self._patterns.of_values(call, result.number, places)
         shown = None if result.written else self._shown(result, call, name, places)
         if shown is None and not result.written and name in COPYING:
             shown = self._copied(result, call, places)
@@ -173,12 +179,14 @@ class Flow:
     def _edges(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Edge]:
         """The ways by which values came into a result from the inputs at `places`."""
         pieces = self._memory.pieces
-        if not call.entries and name != "grad" and self._blaming.passes(result.call):
+        if not self._patterns and not call.entries and name != "grad" and self._blaming.passes(result.call):
             return list(dict.fromkeys(edge for at in places for edge, _ in pieces(call.inputs[at])))
         found: dict[Edge, None] = {}
         for at in places:
             blame = self._blaming.of(result, at)
-            for edge, _ in pieces(call.inputs[at]):
+            pattern, alone = self._patterns.taken(result.call, call, name, at, blame)
+            found.update(dict.fromkeys(pattern))
+            for edge, _ in () if alone else pieces(call.inputs[at]):
                 found[self.ways.behind(edge, blame)] = None
         if name == "grad":
             self._gradient(result, call, found)

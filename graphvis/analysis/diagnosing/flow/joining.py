@@ -10,6 +10,7 @@ from graphvis.model import TracedTensor
 
 _ALONG = frozenset({"cat", "concat", "concatenate"})
 _STACK = "stack"
+_STRIDED = "strided"
 _FLATTENING = "flatten_dense_tensors"
 # The dimension along which these join, and how many dimensions they give to what has fewer: then of size 1 along it.
 _AT_LEAST = {"hstack": (1, 1), "vstack": (0, 2), "row_stack": (0, 2), "column_stack": (1, 2), "dstack": (2, 3)}
@@ -27,7 +28,7 @@ def parts(name: str, whole: TracedTensor, joined: Sequence[TracedTensor], dim: i
         dim: the dimension that it was given.
     """
     count = len(whole.shape)
-    if not count:
+    if not count or whole.layout != _STRIDED:
         return None
     if name in _AT_LEAST:
         dim, least = _AT_LEAST[name]
@@ -43,7 +44,9 @@ def parts(name: str, whole: TracedTensor, joined: Sequence[TracedTensor], dim: i
 
 
 def copied(runs: Runs, copy: TracedTensor, of: TracedTensor) -> Runs | None:
-    """Where some bytes of a tensor lie in a copy of it; None where one has gaps, or the two are in another order."""
+    """Where some bytes of a tensor lie in a copy of it; None where one has gaps, is sparse, or is in another order."""
+    if (copy.layout, of.layout) != (_STRIDED, _STRIDED):
+        return None
     if copy.shape != of.shape or copy.start >= copy.stop or of.start >= of.stop:
         return None
     count = math.prod(copy.shape)

@@ -88,6 +88,10 @@ class Memory:
         """Whether a node is that of a source."""
         return node in self._sources_at
 
+    def is_followed(self, number: int) -> bool:
+        """Whether a tensor is a source."""
+        return number in self._sources
+
     def makers(self, number: int) -> list[Edge]:
         """The nodes that the value of a tensor is made of now."""
         return [edge for edge, _ in self.pieces(number)]
