@@ -411,3 +411,41 @@ def test_modules_beside_each_other_are_told_apart(call: Call, tmp_path: Path, mo
     )
     found = document(call("run", "--json", path))
     assert {verdict["parameter"] for verdict in found["diagnoses"][0]["verdicts"]} == names
+
+
+LATE = """
+class Store:
+    def __init__(self):
+        self.values = {"w": torch.ones(4, requires_grad=True), "v": torch.ones(4, requires_grad=True)}
+
+class Training:
+    def __init__(self):
+        self.store, self.optimizer = Store(), None
+
+    def step(self, x):
+        (self.store.values["w"] * x).pow(2).sum().backward()
+        (self.store.values["w"] * 2 + self.store.values["v"]CUT).sum().backward()  # here
+        if self.optimizer is None:
+            self.optimizer = torch.optim.SGD(list(self.store.values.values()), lr=0.1)
+        self.optimizer.step()
+
+training = Training()
+for i in range(4):
+    training.step(x)
+"""
+
+
+@pytest.mark.parametrize("cut", ["", ".detach()"])
+def test_an_optimizer_that_is_built_after_the_backward(call: Call, tmp_path: Path, steps: FirstSteps, cut: str) -> None:
+    """What it holds is known from then on, as a library keeps it where no variable of the script's does (Pyro)."""
+    path = script(tmp_path, LATE.replace("CUT", cut))
+    found = document(call("run", "--json", path))
+    assert len(problems(found)) == len(steps.without) == bool(cut)
+    assert warned(found) == {}
+    told = [one for one in found["diagnoses"] if one["verdicts"]]
+    assert [one["verdicts"][0]["status"] for one in told] == ["gradient", "gradient"]
+    if cut:
+        (problem,) = found["problems"]
+        assert problem["parameter"] == "optimizer.params[1]", "it has no name, and took no other's place"
+        (blamed,) = found["diagnoses"][problem["diagnosis"]]["cuts"]
+        assert (blamed["kind"], blamed["location"]["line"]) == ("detach", line_of(path, "# here"))

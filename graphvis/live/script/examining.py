@@ -24,6 +24,7 @@ class Examination:
     Attributes:
         diagnosis: all of it.
         refused: whether it raised because what it was to start from, or was asked for, has no gradient.
+        late: whether it is the first of its line that knows of some parameter of an optimizer's.
         by_hand: whether it is an ``autograd.grad``, which leaves no gradient with a parameter.
 
     Args:
@@ -56,7 +57,7 @@ class Examination:
             with unmoved(self._evidence.buffers(recording)):
                 self._evidence.compare(event.roots, recording)
         self.diagnosis: Diagnosis = self._judge(self._evidence, {})
-        self.refused = False
+        self.refused = self.late = False
         self.by_hand = event.function == "torch.autograd.grad"
         with torch._C.DisableTorchFunction():
             self._unfit = any(isinstance(root, torch.Tensor) and not root.requires_grad for root in event.roots)
@@ -80,6 +81,10 @@ class Examination:
             lost = any(finding.status in ("cut", "unused", "unreached") for finding in self.diagnosis.findings)
             self.refused = self._unfit or (event.function == "torch.autograd.grad" and lost)
         del self._watch, self._leaves
+
+    def names(self) -> set[str]:
+        """The parameters that are judged."""
+        return {finding.parameter for finding in self.diagnosis.findings}
 
     def learning(self) -> set[str]:
         """The parameters that get a gradient."""

@@ -14,6 +14,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from graphvis.live.script.variables import name_of, variables_of
 
+_PLACE = "optimizer.params"  # by which a parameter goes that nothing else names
 _WRAPPERS = ("DistributedDataParallel", "DataParallel", "OptimizedModule", "FullyShardedDataParallel")
 
 
@@ -89,7 +90,7 @@ class Names:
         for i, tensor in enumerate(held):
             if id(tensor) not in known:
                 known.add(id(tensor))
-                before = f"{former[id(tensor)]} (replaced)" if id(tensor) in former else f"optimizer.params[{i}]"
+                before = f"{former[id(tensor)]} (replaced)" if id(tensor) in former else f"{_PLACE}[{i}]"
                 self._give(tensor, named.get(id(tensor), before), found)
         if loose:
             for name, tensor in _tensors(variables):
@@ -229,6 +230,11 @@ def _inside(root: nn.Module, roots: list[nn.Module]) -> str | None:
                 if value is root:
                     return ".".join(part for part in (path, attribute) if part)
     return None
+
+
+def is_place(name: str) -> bool:
+    """Whether a parameter goes by its place in an optimizer, for want of a name."""
+    return name.startswith(f"{_PLACE}[")
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:

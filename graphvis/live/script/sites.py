@@ -32,6 +32,7 @@ class Site:
             optimizer was still to step; by origins. None where nothing is trained by it.
         running: the examination of the backward that runs now.
         fruitless: how many of them told nothing new.
+        late: whether it was looked at once more, as an optimizer held parameters that nobody had known of.
         conflicts: what they told of overwritten tensors.
         ended: what was seen at the execution at which the script is to be stopped, and the origins of that.
         last: the same, where its diagnosis counts besides: where that backward raised, as one does that reaches into
@@ -46,6 +47,7 @@ class Site:
     examinations: dict[Origins, Examination | None] = field(default_factory=dict)
     running: Examination | None = None
     fruitless: int = 0
+    late: bool = False
     conflicts: set[tuple[object, ...]] = field(default_factory=set)
     ended: tuple[Origins, Examination] | None = None
     last: Examination | None = None
@@ -54,6 +56,10 @@ class Site:
     def first(self) -> Examination | None:
         """What was seen at its first execution."""
         return next(iter(self.examinations.values()), None)
+
+    def names(self) -> set[str]:
+        """The parameters that were known at some execution that was examined."""
+        return {name for one in self.examinations.values() if one is not None for name in one.names()}
 
 
 @dataclass
@@ -95,9 +101,9 @@ def telling(
 ) -> Iterator[Examination]:
     """Of what was seen at later executions of lines that were seen before, what tells of an optimizer's parameters.
 
-    It does so where it is the first that gives one a gradient, or where the optimizer's own first step came after it
-    and it knows another reason why there is none. Where there is no optimizer, all parameters matter, and any reason
-    but that they are not used.
+    It does so where it is the first that gives one a gradient, or of its line the first that knows of one, or where the
+    optimizer's own first step came after it and it knows another reason why there is none. Where there is no optimizer,
+    all parameters matter, and any reason but that they are not used.
 
     Args:
         again: what was seen at the later ones, in the order in which they ran.
@@ -125,7 +131,7 @@ def telling(
                 for one in optimizers
                 if examination in one.backwards
             )
-        if new or says_why:
+        if new or says_why or examination.late:
             known |= new
             kept.append(examination)
             yield examination

@@ -13,7 +13,7 @@ from graphvis.analysis.judging import Holder
 from graphvis.live.probe import count
 from graphvis.live.recorder import Recording
 from graphvis.live.script.examining import Examination
-from graphvis.live.script.naming import Names, parameters_of
+from graphvis.live.script.naming import Names, is_place, parameters_of
 from graphvis.live.script.sites import Held, Site
 from graphvis.live.script.surroundings import Surroundings
 
@@ -104,6 +104,10 @@ class Steps:
         ids = {id(tensor) for tensor in asked}
         return any(id(tensor) in ids for held in waiting for tensor in held.parameters())
 
+    def stepped(self) -> set[str]:
+        """The names of what those of them hold that have stepped."""
+        return {name for one in self.optimizers if one.steps for name in one.names}
+
     def numbers(self) -> set[int]:
         """The numbers that what the optimizers hold now has in the recording."""
         held = (self._recording.number(tensor) for held in self.optimizers for tensor in held.parameters())
@@ -137,7 +141,8 @@ class Steps:
         held = Held(type(optimizer).__name__, weakref.ref(optimizer))
         self.optimizers.append(held)
         by_id = {id(tensor): name for name, tensor in self.surroundings.find().items()}
-        held.former = {id(tensor): by_id[id(tensor)] for tensor in parameters_of(optimizer) if id(tensor) in by_id}
+        own = ((id(tensor), by_id.get(id(tensor))) for tensor in parameters_of(optimizer))
+        held.former = {key: name for key, name in own if name is not None and not is_place(name)}
         held.names.clear()
         if not self.surroundings.known:
             self.surroundings.names = Names()  # what a module is called depends on those beside it, and more may come

@@ -102,25 +102,38 @@ class Watch:
         if site is None:
             location, own = self._recording.location, event.caller not in (event.place, -1)
             site = self._sites[key] = Site(location(event.place), location(event.caller) if own else None)
-        self.steps.note(site, self._look(event, site))
+        late = self._is_late(event, site)
+        self.steps.note(site, self._look(event, site, late))
         if site.started == 1 or self.steps.is_trying():
             return
         site.rounds += 1
-        if self._ending is None and (self._has_shown() or site.rounds >= MOST_ROUNDS):
+        if self._ending is None and ((self._has_shown() and not late) or site.rounds >= MOST_ROUNDS):
             # It is stopped after this backward: one that needs what the round before freed or overwrote raises now.
             self._ending = site
             examination = site.running or self.steps.surroundings.examine(event, site)
             if examination is not None:
                 site.ended = self._origins(event), examination
 
-    def _look(self, event: BackwardEvent, site: Site) -> Examination | None:
+    def _is_late(self, event: BackwardEvent, site: Site) -> bool:
+        """Whether an optimizer was built, and stepped, that holds what nobody knew of whenever the line ran before.
+
+        Each line is looked at once more for that, so that none is judged without those that come after it.
+        """
+        if site.late or site.first is None or event.inputs is not None:
+            return False
+        site.late = not self.steps.stepped() <= site.names()
+        return site.late
+
+    def _look(self, event: BackwardEvent, site: Site, late: bool) -> Examination | None:
         """What tells of this execution of a line: a new examination, where none so far can."""
         site.started += 1
-        if site.started > 1 and (self.steps.is_again(site) or not self._may_tell_more(event)):
+        if site.started > 1 and (self.steps.is_again(site) or not (late or self._may_tell_more(event))):
             return site.first
         origins = self._origins(event)
         if origins not in site.examinations and site.fruitless < MOST_FRUITLESS:
             site.examinations[origins] = site.running = self.steps.surroundings.examine(event, site)
+            if site.running is not None:
+                site.running.late = late
         return site.examinations.get(origins, site.first)
 
     def _has_shown(self) -> bool:
