@@ -92,6 +92,8 @@ class _Search:
             return self._raises(node, saved, call, self._counted(call, saved))
         if saved.state == "unknown" and call in self.writes.checkpointed and call is not None:
             return self._of_checkpoint(node, saved, call)
+        if saved.state == "unknown" and saved.memory is not None:
+            return self._of_own_class(node, saved, call)
         if (
             saved.state == "intact"
             and call is not None
@@ -105,6 +107,15 @@ class _Search:
                     return found
             return self._outside(node, saved, call)
         return None
+
+    def _of_own_class(self, node: int, saved: Saved, call: int | None) -> Overwritten | None:
+        """The conflict of a tensor that was not asked for, because that runs code of its class."""
+        if saved.memory is not None and saved.memory[0] < 0:  # a result lies in the box as a copy
+            if not saved.name.startswith(_OF_RESULTS):
+                return None
+            saved = msgspec.structs.replace(saved, memory=None)
+        wrote = self._counted(call, saved)
+        return None if wrote is None else self._raises(node, saved, call, wrote)
 
     def _is_left_alone(self, saved: Saved) -> bool:
         """Whether nothing can have become of what was saved: no memory was exchanged, and nobody wrote to its own."""

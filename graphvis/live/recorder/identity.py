@@ -15,8 +15,9 @@ import torch
 
 from graphvis.live.recorder.arguments import LEAF, flag_of, flag_within
 from graphvis.live.recorder.components import indices_of, values_of
+from graphvis.live.walker.tensors import runs_code
 
-_STRIDED = torch.strided
+_STRIDED, _Tensor = torch.strided, torch.Tensor
 # One entry a tensor: number, the weak reference to its storage (None where it has none), and its storage offset.
 Entry = tuple[int, "weakref.ref[Any] | None", int]
 
@@ -45,6 +46,9 @@ class Identities:
         # Told of each tensor that nobody saw being made, and whose memory was known before it.
         self.on_alias: Callable[[int], None] | None = None
         self._spans: dict[int, tuple[int, int]] = {}
+        # Of tensors that compute with others, which they hold: the storages of these, and who holds each.
+        self.held: dict[int, tuple[int, ...]] = {}
+        self.holders: dict[int, int] = {}
 
     def find(self, tensor: Any) -> int | None:
         """The number of `tensor`; None if it was not seen."""
@@ -76,7 +80,7 @@ class Identities:
             known = 0 <= self.tensors[number][3] < memories
             if not known and self.exported and (call := self.adopt(tensor)) is not None:
                 self.adopted[number] = call
-            elif self.on_alias is not None and (known or self.claim(tensor)):
+            elif self.on_alias is not None and (known or number in self.held or self.claim(tensor)):
                 self.on_alias(number)
         return number
 
@@ -108,6 +112,9 @@ class Identities:
     def add(self, tensor: Any) -> int:
         """A new number for `tensor`, whatever stood at its place before."""
         number = len(self.tensors)
+        if type(tensor) is not _Tensor and (inner := _held_by(tensor)):
+            self.held[number] = tuple(self.storage_of(storage) for storage in inner)
+            self.holders.update(dict.fromkeys(self.held[number], number))
         flags = flag_of(tensor) if tensor.requires_grad else LEAF
         lying = tensor if tensor.layout is _STRIDED else values_of(tensor)
         try:
@@ -276,6 +283,22 @@ class Identities:
             number, shift = self.windows[number]
             start, stop = start + shift, stop + shift
         return number, start, stop
+
+
+def _held_by(tensor: Any) -> list[Any]:
+    """The storages of the tensors that one computes with, by a ``__torch_dispatch__`` of its class: its attributes."""
+    found: list[Any] = []
+    stack = [tensor]
+    while stack:
+        one = stack.pop()
+        if not runs_code(one):
+            if one is not tensor and (memory := _memory_of(one)[0]) is not None:
+                found.append(memory())
+            continue
+        names = [*vars(one), *(name for base in type(one).__mro__ for name in getattr(base, "__slots__", ()))]
+        inner = (getattr(one, name, None) for name in names)
+        stack.extend(item for item in inner if isinstance(item, _Tensor))
+    return found
 
 
 def _memory_of(tensor: Any) -> tuple[weakref.ref[Any] | None, int]:

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.overrides import TorchFunctionMode, _pop_mode, _push_mode
+from torch.overrides import _pop_mode, _push_mode
+
+from graphvis.live.recorder.unseen import TAKEN_OVER
+
+if TYPE_CHECKING:
+    from graphvis.live.recorder.recording import Recording
 
 
-def is_taken_over(types: Any) -> bool:
-    """Whether one of the classes that PyTorch asks about a call is no tensor's."""
-    return any(not issubclass(kind, torch.Tensor) for kind in types)
+def run(recording: Recording, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """Have the class run a call that takes its objects, recorded: for the call itself PyTorch took the recording off.
 
-
-def run(mode: TorchFunctionMode, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    """Have the class run a call that takes its objects, with `mode` on: for the call itself PyTorch took it off.
+    Args:
+        recording: is told where that cannot be.
+        func: what was called.
+        types: the classes that PyTorch asks about it.
+        args: of the call.
+        kwargs: the same, by name.
 
     Returns:
-        What came out; NotImplemented where PyTorch is to ask: the first class is a tensor's, or hands it on, or other
-        modes come before it.
+        What came out; NotImplemented where PyTorch is to ask: all are tensors' classes, or the first is one, or it
+        hands the call on, or asks the object itself, or other modes come before it.
     """
-    first: type = types[0]
+    if all(issubclass(kind, torch.Tensor) for kind in types):
+        return NotImplemented
+    result, first = NotImplemented, types[0]
     method: Any = getattr(first, "__torch_function__", None)
-    if torch._C._len_torch_function_stack() or issubclass(first, torch.Tensor):
-        return NotImplemented
-    if getattr(method, "__self__", None) is not first:  # a plain method, which asks the object itself
-        return NotImplemented
-    _push_mode(mode)  # type: ignore[no-untyped-call]  # PyTorch's own
-    try:
-        return method(func, types, args, kwargs or {})
-    finally:
-        _pop_mode()  # type: ignore[no-untyped-call]
+    own = not issubclass(first, torch.Tensor) and getattr(method, "__self__", None) is first
+    if own and not torch._C._len_torch_function_stack():
+        _push_mode(recording)  # type: ignore[no-untyped-call]  # PyTorch's own
+        try:
+            result = method(func, types, args, kwargs or {})
+        finally:
+            _pop_mode()  # type: ignore[no-untyped-call]
+    if result is NotImplemented:
+        recording.tape.unseen.note(TAKEN_OVER, sys._getframe(3))
+    return result

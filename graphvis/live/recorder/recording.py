@@ -19,7 +19,7 @@ from graphvis.live.recorder.exits import may_be_known
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
 from graphvis.live.recorder.tape import Tape
-from graphvis.live.recorder.unseen import BYTES, TAKEN_OVER, TURNED_OFF
+from graphvis.live.recorder.unseen import BYTES, TURNED_OFF
 
 if TYPE_CHECKING:
     from graphvis.model import Location, Trace
@@ -193,11 +193,10 @@ class Recording(TorchFunctionMode):
 
     def _run(self, index: int, function: Function, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Run and write down any call."""
-        if types and overriding.is_taken_over(types):
+        if types:
             result = overriding.run(self, func, types, args, kwargs)
             if result is not NotImplemented:
                 return result
-            self.tape.unseen.note(TAKEN_OVER, sys._getframe(2))
         if function.special == "backward":
             return backwards.run(self.tape, self._tell_backward, index, func, args, kwargs or {})
         if function.special == "switch":
@@ -249,6 +248,7 @@ class Recording(TorchFunctionMode):
         existing = function.existing or bool(written and not function.writes)
         outputs, results = tape.number(result, tensors, inputs, existing)
         writes = writing.note(tape.identities, function, written, args) if written else ()
+        writes += tape.through(writes) if writes and tape.identities.held else ()
         special = function.special
         if special:
             if special in ("exchange", "item"):

@@ -21,7 +21,7 @@ from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping
-from graphvis.live.recorder.raw import EXCHANGE, RawCall, RawTensor
+from graphvis.live.recorder.raw import EXCHANGE, RawCall, RawTensor, RawWrite
 from graphvis.live.recorder.stakes import ALIASING
 from graphvis.live.recorder.unseen import Unseen
 
@@ -219,6 +219,24 @@ class Tape:
 
     def under(self, number: int) -> tuple[tuple[int, ...], int]:
         """The tensors that show the memory of one, the newest, and several only where none shows all; their flags."""
+        found = self._held(number) if number in self.identities.held else self._showing(number)
+        flags = 0
+        for place, other in enumerate(found):
+            flags |= self._said(other) << 2 * place
+        return tuple(found), flags
+
+    def through(self, writes: tuple[RawWrite, ...]) -> tuple[RawWrite, ...]:
+        """What was written, by these writes, to the tensors that those written to compute with."""
+        held = self.identities.held
+        return tuple((inner, False, None) for number, *_ in writes if number in held for inner in self._held(number))
+
+    def _held(self, number: int) -> list[int]:
+        """The newest tensors in the memory that one without any computes with."""
+        windows, known_in = self.identities.windows, self.exposures.known_in
+        known = [known_in(windows.get(storage, (storage, 0))[0]) for storage in self.identities.held[number]]
+        return [numbers[-1] for numbers in known if numbers]
+
+    def _showing(self, number: int) -> list[int]:
         start, stop = self._span(number)
         base = self._base(number)[0]
         known = self.exposures.known_in(base)
@@ -231,10 +249,8 @@ class Tape:
                 if first <= start and stop <= last:
                     found = [other]
                     break
-        flags = 0
-        for place, other in enumerate(found):
-            flags |= self._said(other) << 2 * place
-        return tuple(found), flags
+        holder = self.identities.holders.get(base)
+        return found if found or holder is None else [holder]
 
     def _base(self, number: int) -> tuple[int, int]:
         storage = int(self.identities.tensors[number][3])

@@ -186,8 +186,9 @@ class Flow:
             blame = self._blaming.of(result, at)
             pattern, alone = self._patterns.taken(result.call, call, name, at, blame)
             found.update(dict.fromkeys(pattern))
+            known = blame is None or name != _UNSEEN
             for edge, _ in () if alone else pieces(call.inputs[at]):
-                found[self.ways.behind(edge, blame)] = None
+                found[self.ways.behind(edge, blame, known)] = None
         if name == "grad":
             self._gradient(result, call, found)
         for entry in call.entries:
