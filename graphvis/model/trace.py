@@ -26,6 +26,8 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         values: sizes of what lies in its memory, where that is not the tensor itself but its values,
             as of one that is sparse; empty where it is the tensor.
         indices: where those of a sparse tensor lie: storage, first byte, one past the last.
+        unmade: whether it came into being during the run and was first seen when it went into a call, so that nobody
+            knows of what it was made.
     """
 
     name: str | None = None
@@ -40,6 +42,7 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     layout: str = "strided"
     values: tuple[int, ...] = ()
     indices: tuple[tuple[int, int, int], ...] = ()
+    unmade: bool = False
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

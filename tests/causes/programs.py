@@ -63,6 +63,14 @@ def detach_in_place(m):
 
 
 @cause("detach")
+def detach_before_the_parameter_lies_elsewhere(m):
+    h = x() @ m.w.detach()  # CUT
+    with torch.no_grad():
+        m.w.set_(torch.zeros_like(m.w))
+    return (h @ m.v).sum()
+
+
+@cause("detach")
 def detach_of_a_view(m):
     h = (x() @ m.w).view(8)[2:6].detach()  # CUT
     return (h @ m.v).sum()

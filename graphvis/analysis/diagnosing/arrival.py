@@ -104,14 +104,15 @@ class Arrival:
 
     @cached_property
     def before(self) -> list[int]:
-        """The calls that first took tensors with a history that nobody saw, and whose value reaches the outputs."""
+        """The calls that first took what nobody saw being made, or its history, of what reaches the outputs."""
         known = {*self._parameters}
         strange: list[int] = []
         for call in self._calls:
             for number, on in zip(call.inputs, call.connected, strict=False):
                 tensor = self._tensors[number]
                 # What has no memory is the inside of a transform, which stands for what that was given.
-                if on and number not in known and not tensor.leaf and tensor.storage is not None:
+                old = on and not tensor.leaf and tensor.storage is not None
+                if number not in known and (old or tensor.unmade):
                     strange.append(number)
             known.update(call.inputs)
             known.update(call.outputs)

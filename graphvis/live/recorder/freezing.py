@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
-from graphvis.live.recorder.following import COMPREHENSIONS, Program, Returns, expression_at, operand_of, values_in
+from graphvis.live.recorder.following import (
+    COMPREHENSIONS,
+    Program,
+    Returns,
+    constructed_in,
+    expression_at,
+    operand_of,
+    values_in,
+)
 from graphvis.live.recorder.frames import USER, locate
 from graphvis.live.recorder.raw import EXCHANGE, Part, RawCall, RawTensor
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
@@ -28,7 +37,8 @@ def freeze(tape: Tape) -> Trace:
     modules, paths = _modules(tape)
     hollow = _hollow_views(tape, raws)
     _name_what_is_cut(tape, raws)
-    tensors = tuple(_tensor(tape, number, hollow) for number in range(len(tape.identities.tensors)))
+    unmade = _unmade(tape)
+    tensors = tuple(_tensor(tape, number, hollow, unmade) for number in range(len(tape.identities.tensors)))
     entries, untold = _entries(tape, raws)
     calls = tuple(
         _call(tape, raw, tensors, places, paths, hollow, entries.get(i, ()), i in untold) for i, raw in enumerate(raws)
@@ -82,8 +92,7 @@ def _infer(
     traced = {id(node) for node in expressions if node is not None and not isinstance(node, COMPREHENSIONS)}
     lefts = list(chains.values())
     addresses = sum(1 << value for value, exits in enumerate(lefts) if exits[0] in tape.exits.addresses)
-    files = {code.co_filename for code, _ in places}
-    program = Program(files, lambda file: tape.frames.kind(file) == USER, [places[place][0] for place in made])
+    program = _program(tape, [places[place][0] for place in made])
     returns = Returns(program, [[places[place] for place in chain] for chain in chains], traced, addresses)
     latest: list[tuple[int, int]] = []
     for place, calls in made.items():
@@ -103,6 +112,18 @@ def _infer(
     for value in values_in(returns.untold):
         untold.update(lefts[value])
     return untold
+
+
+def _program(tape: Tape, computing: list[CodeType]) -> Program:
+    files = {code.co_filename for code, _ in tape.frames.places}
+    return Program(files, lambda file: tape.frames.kind(file) == USER, computing)
+
+
+def _unmade(tape: Tape) -> set[int]:
+    """The tensors that nobody saw being made, but for those that the program may have made of numbers."""
+    unmade, tensors = tape.identities.unmade, tape.identities.tensors
+    made = constructed_in(_program(tape, []).files) if unmade else ()
+    return {number for number in unmade if RawTensor._make(tensors[number]).dtype not in made}
 
 
 def _first_seen(raws: list[RawCall]) -> set[int]:
@@ -244,7 +265,7 @@ def _connected(flags: int, numbers: tuple[int, ...], hollow: set[int]) -> tuple[
     )
 
 
-def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
+def _tensor(tape: Tape, number: int, hollow: set[int], unmade: set[int]) -> TracedTensor:
     identities = tape.identities
     seen = RawTensor._make(identities.tensors[number])
     shape = _sizes(seen.shape)
@@ -279,6 +300,7 @@ def _tensor(tape: Tape, number: int, hollow: set[int]) -> TracedTensor:
         layout="strided" if known is None else str(known[1]).removeprefix("torch."),
         values=() if known is None or seen.storage < 0 else shape,
         indices=identities.patterns.get(number, ()),
+        unmade=number in unmade,
     )
 
 

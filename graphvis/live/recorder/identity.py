@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from graphvis.live.recorder.arguments import LEAF, flag_of, flag_within
+from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD, flag_of, flag_within
+from graphvis.live.recorder.births import Births
 from graphvis.live.recorder.components import indices_of, values_of
 from graphvis.live.walker.tensors import runs_code
 
@@ -45,6 +46,9 @@ class Identities:
         self.windows: dict[int, tuple[int, int]] = {}
         # Told of each tensor that nobody saw being made, and whose memory was known before it.
         self.on_alias: Callable[[int], None] | None = None
+        self.births = Births()
+        # Tensors that came into being while it was on, in memory of their own, and that no call was seen to make.
+        self.unmade: set[int] = set()
         self._spans: dict[int, tuple[int, int]] = {}
         # Of tensors that compute with others, which they hold: the storages of these, and who holds each.
         self.held: dict[int, tuple[int, ...]] = {}
@@ -82,6 +86,8 @@ class Identities:
                 self.adopted[number] = call
             elif self.on_alias is not None and (known or number in self.held or self.claim(tensor)):
                 self.on_alias(number)
+            elif self.tensors[number][2] != REQUIRES_GRAD | LEAF and self.births.saw(tensor) and _is_computed(tensor):
+                self.unmade.add(number)
         return number
 
     def see_all(self, tensors: list[Any]) -> tuple[tuple[int, ...], int]:
@@ -299,6 +305,14 @@ def _held_by(tensor: Any) -> list[Any]:
         inner = (getattr(one, name, None) for name in names)
         stack.extend(item for item in inner if isinstance(item, _Tensor))
     return found
+
+
+def _is_computed(tensor: Any) -> bool:
+    """Whether a tensor has memory of PyTorch's own: else it is data, of NumPy's, or of the thread that pins batches."""
+    try:
+        return bool(tensor.untyped_storage().resizable()) and not (tensor.is_cpu and tensor.is_pinned())
+    except (RuntimeError, NotImplementedError):
+        return False
 
 
 def _memory_of(tensor: Any) -> tuple[weakref.ref[Any] | None, int]:

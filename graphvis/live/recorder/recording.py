@@ -63,6 +63,7 @@ class Recording(TorchFunctionMode):
             if torch._C._is_torch_function_all_disabled():
                 self.tape.unseen.note(TURNED_OFF, sys._getframe(1))
             hooks.install(self)
+            self.tape.identities.births.start()
         self._entered += 1
         try:
             super().__enter__()  # type: ignore[no-untyped-call]
@@ -88,6 +89,7 @@ class Recording(TorchFunctionMode):
         self._entered -= 1
         if not self._entered:
             hooks.remove(self)
+            self.tape.identities.births.stop()
             self.tape.unseen.look_around()
             self.tape.frames.stop()
 

@@ -305,22 +305,29 @@ class Tape:
     def note_storage_write(self, name: str, storage: Any, start: int, stop: int, old: Any, frame: FrameType) -> None:
         """Write down that bytes of a storage itself were written, which were `old`; None where that is not kept."""
         with DisableTorchFunction():
-            alias = bytes_of(storage, start, stop)
-            number = self.identities.add(alias)
-            self.identities.drop(alias)
+            number = self._bytes_of(storage, start, stop)
             if old is not None:
                 self.keeping.images.keep(len(self.calls), self.identities, [(storage, start, old)])
             now = _get_sequence_nr()
             self.append(self.named(name), (), 0, (), 0, self.modes(), now, now, frame, ((number, False, None),))
 
-    def note_exchange(self, name: str, tensor: Any, inputs: list[Any], frame: FrameType) -> None:
-        """Write down that a tensor's memory was exchanged for another."""
+    def _bytes_of(self, storage: Any, start: int = 0, stop: int | None = None) -> int:
+        """A number for these bytes of a storage, as a tensor that shows them has one."""
+        alias = bytes_of(storage, start, storage.nbytes() if stop is None else stop)
+        number = self.identities.add(alias)
+        self.identities.drop(alias)
+        return number
+
+    def note_exchange(self, name: str, tensor: Any, old: int, inputs: list[Any], frame: FrameType) -> None:
+        """Write down that the memory of a tensor was exchanged for another, which was the one of the number `old`."""
         with DisableTorchFunction():
-            old, flag = self.identities.see(tensor), flag_of(tensor)
+            flag = flag_of(tensor)
             self.identities.drop(tensor)
         self.note_call(name, inputs, tensor, _get_sequence_nr(), frame)
         call = RawCall._make(self.calls[-1])
         self.identities.formers[call.outputs[0]] = old
         # It was given a tensor, or a bare storage: then what others show of that.
         taken, flags = (call.inputs, call.flags) if inputs else self.under(call.outputs[0])
+        if not taken and tensor.untyped_storage().nbytes():  # whoever lies there and comes later was there before
+            taken, flags = (self._bytes_of(tensor.untyped_storage()),), 0
         self.calls[-1] = tuple(call._replace(inputs=(old, *taken), flags=flags << 2 | flag))

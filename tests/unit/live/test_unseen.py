@@ -65,8 +65,7 @@ def worker() -> Iterator[Worker]:
 def test_a_thread_that_was_there_before_may_compute(worker: Worker) -> None:
     found = asked(lambda w, v: (worker.ask(w) * v).sum())
     assert said(found) == ("unreached", False)
-    (note,) = found.notes
-    assert "`while (tensor := self.todo.get()) is not None:` at test_unseen.py:" in note
+    assert "`while (tensor := self.todo.get()) is not None:` at test_unseen.py:" in found.notes[0]
 
 
 def test_a_thread_that_waits_all_the_while_computes_nothing(worker: Worker) -> None:

@@ -116,12 +116,11 @@ def _wrap_set(original: Any) -> Any:
     @functools.wraps(original)
     def set_(self: Any, *args: Any, **kwargs: Any) -> Any:
         told = [] if args and args[0] is self else listening()  # register_parametrization() gives a tensor its own
-        with DisableTorchFunction():
-            for recording in told:
-                recording.tape.identities.see(self)
+        with DisableTorchFunction():  # while it lies where it did: afterwards it is another to whoever looks
+            old = [recording.tape.identities.see(self) for recording in told]
         result = original(self, *args, **kwargs)
-        for recording in told:
-            recording.tape.note_exchange("Tensor.set_", self, tensors_in(args[:1]), sys._getframe(1))
+        for recording, number in zip(told, old, strict=True):
+            recording.tape.note_exchange("Tensor.set_", self, number, tensors_in(args[:1]), sys._getframe(1))
         return result
 
     return set_
