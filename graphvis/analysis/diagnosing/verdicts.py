@@ -163,7 +163,7 @@ class Judgement:
         call = _call_of(self._trace, missing.sequence)
         kind: CutKind = "function" if missing.custom else "non_differentiable"
         blames: Blames = {} if call is None else {Blame(kind, call, None): True}
-        if call is None or (missing.custom and self._arrival.tells(call)):  # where to the value goes on
+        if call is None or not missing.custom or self._arrival.tells(call):  # where to the value goes on
             nodes = self._arrival.nodes_of((*subject.numbers, *subject.shown))
             if not self._arrival.arrives(nodes):
                 return self._of_unused(subject, nodes)

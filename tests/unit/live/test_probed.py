@@ -133,3 +133,14 @@ def test_a_gradient_of_an_own_class_is_counted(function: Any) -> None:
         loss = function(x).sum()
     found = graphvis.diagnose(loss, trace, parameters={"x": x}, probe=True)
     assert (found.verdicts["x"].status, found.error) == ("gradient", "")
+
+
+def test_what_several_results_are_made_of_one_by_one_is_unused_where_it_is_that_of_another() -> None:
+    x, y = torch.rand(3, requires_grad=True), torch.rand(3, requires_grad=True)
+    with graphvis.record() as trace:
+        one, _ = torch._foreach_mul([x * 1, y * 1], 2.0)
+        loss = one.sum()
+    found = graphvis.diagnose(loss, trace, parameters={"x": x, "y": y}, probe=True)
+    assert [verdict.status for verdict in found.verdicts.values()] == ["gradient", "unused"]
+    loss.backward()
+    assert y.grad is None
