@@ -125,6 +125,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         forwarded: for ``Function.apply``, how many of the last inputs are not arguments but the
             results that its forward handed over.
         dim: for ``torch.cat`` and ``torch.stack`` the dimension along which they join.
+        aligned: how many of the first `inputs` are read place by place, where they can be broadcast to the shape of an
+            output: a number of that depends on none of their numbers but the one at its own place.
     """
 
     function: str
@@ -144,6 +146,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     untold: bool = False
     forwarded: int = 0
     dim: int = 0
+    aligned: int = 0
 
 
 class Trace(Document, frozen=True, kw_only=True, tag="graphvis/trace/1"):

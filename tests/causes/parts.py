@@ -316,6 +316,83 @@ def joined_in_another_order(m):
     return (both.contiguous()[:2].sum() * m.u).sum()
 
 
+@parts("detach", w="cut", v="unused", u="gradient")
+def rows_that_a_copy_made_columns(m):
+    both = torch.cat([m.w, m.v]).detach()  # CUT
+    return (both.t().contiguous()[:, :4] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def rows_one_after_another_in_another_order(m):
+    both = torch.cat([m.w, m.v]).detach()  # CUT
+    return (both.t().reshape(4, 2, 4)[:, 1] @ m.u).sum()
+
+
+# parts behind arithmetic
+
+
+@parts("detach", w="cut", v="unused", u="gradient")
+def parts_that_are_scaled(m):
+    both = torch.cat([m.w, m.v]).detach() * 2 + 1  # CUT
+    return (both[:4] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def parts_that_are_broadcast(m):
+    both = torch.cat([m.w[0], m.v[0]]).detach()  # CUT
+    return ((torch.ones(4, 1, dtype=torch.float64) - both)[:, 4:] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def parts_that_are_repeated_along_another_dimension(m):
+    both = torch.cat([m.w[0], m.v[0]]).detach()  # CUT
+    return (F.silu(both.unsqueeze(1) / torch.full((4,), 3.0, dtype=torch.float64))[4:] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def parts_of_two_that_are_chosen_between(m):
+    both = torch.stack([m.w, m.v]).detach()  # CUT
+    chosen = torch.where(both > 0, both, -both.exp())
+    return (chosen[1] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def parts_that_are_changed_in_place(m):
+    both = torch.cat([m.w, m.v]).detach().clone()  # CUT
+    both.mul_(2).clamp_(-1, 1)
+    F.elu(both, inplace=True)
+    both += 1
+    return (both[4:] @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def parts_that_are_copied_over(m):
+    both = torch.cat([m.w, m.v]).detach()  # CUT
+    copy_of_both = torch.zeros(8, 4, dtype=torch.float32)
+    copy_of_both.copy_(both)
+    return (copy_of_both[4:].double() @ m.u).sum()
+
+
+@parts("detach", w="unused", v="cut", u="gradient")
+def parts_that_are_written_to_by_index(m):
+    both = torch.cat([m.w, m.v]).detach()  # CUT
+    both = both.index_fill(0, torch.tensor([5]), 0.5).triu(-6)
+    return (both[4:] @ m.u).sum()
+
+
+@parts("detach", w="cut", v="cut", u="gradient")
+def parts_that_another_argument_mixes(m):
+    both = torch.cat([m.w, m.v]).detach()  # CUT
+    mixed = torch.addmm(input=both, mat2=both, mat1=torch.ones(8, 8, dtype=torch.float64))
+    return (mixed[4:] @ m.u).sum()
+
+
+@parts("detach", w="cut", v="cut", u="gradient")
+def parts_that_are_summed_up(m):
+    both = torch.cat([m.w, m.v]).detach().cumsum(0)  # CUT
+    return (both[4:] @ m.u).sum()
+
+
 # what drops out of a derivative
 
 

@@ -240,6 +240,38 @@ def check_writes(operator: Any, sample: Any) -> Iterator[str]:
                 yield f"{call}: a write that is {'' if write.counted else 'not '}counted"
 
 
+def check_places(operator: Any, sample: Any) -> Iterator[str]:
+    """Where numbers of a result change when one of an input that is said to be read place by place does."""
+    for call in filter(None, (operator.op, operator.inplace_variant)):
+        case = Sample(call, (sample.input, sample.args, sample.kwargs))
+
+        def run(which: int = 0, number: int | None = None, case: Sample = case) -> tuple[list[Tensor], list[Tensor]]:
+            inputs = [leaf.detach().clone() for leaf in case.leaves()]
+            if number is not None:
+                one = inputs[which].flatten()
+                one[number] += 0.61
+                inputs[which] = one.view(inputs[which].shape)
+            given, args, kwargs = case.arguments(inputs)
+            with torch.no_grad(), contextlib.suppress(RuntimeError, TypeError, ValueError, NotImplementedError):
+                return inputs, tensors_in(case.call(given, *args, **kwargs))
+            return inputs, []
+
+        with graphvis.record() as recording:
+            inputs, results = run()
+        calls = [one for one in recording.freeze().calls if one.outputs]
+        aligned = calls[-1].inputs[: calls[-1].aligned] if calls else ()
+        for which, item in enumerate(inputs):
+            if recording.number(item) not in aligned or item.shape != case.flat[case.places[which]].shape:
+                continue
+            for number in random.Random(which).sample(range(item.numel()), min(3, item.numel())):
+                for before, after in zip(results, run(which, number)[1], strict=False):
+                    with contextlib.suppress(RuntimeError):  # it is not broadcast to this one
+                        place = torch.arange(item.numel()).view(item.shape).expand(before.shape) == number
+                        moved = (before != after) & ~(before.isnan() & after.isnan())
+                        if (moved & ~place).any():
+                            yield f"{call}: input {which} is not read place by place"
+
+
 def samples_of(operator: Any, most: int) -> Iterator[tuple[Any, Sample]]:
     """The first sample and some others, with their floating arguments by which PyTorch lets us differentiate."""
     torch.manual_seed(0)
@@ -269,7 +301,12 @@ def check_operators(most: int) -> Told:
             continue
         with contextlib.suppress(ImportError):  # samples made with SciPy
             for sample, case in samples_of(operator, most):
-                found = [*check_verdicts(case), *check_conflicts(case, most), *check_writes(operator, sample)]
+                found = [
+                    *check_verdicts(case),
+                    *check_conflicts(case, most),
+                    *check_writes(operator, sample),
+                    *check_places(operator, sample),
+                ]
                 if found:
                     told.setdefault(name, []).extend(found)
     return told

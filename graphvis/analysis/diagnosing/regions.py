@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -107,29 +106,6 @@ def within(one: Runs, other: Runs) -> Runs:
     return tuple(shared)
 
 
-def parts_of(whole: TracedTensor, sizes: Sequence[int], dim: int) -> list[Region] | None:
-    """Where parts that were joined along a dimension lie in the whole; None where it has gaps or one was left out.
-
-    Args:
-        whole: what they were joined to.
-        sizes: of each part along the dimension.
-        dim: the dimension of the whole.
-    """
-    if whole.strides or not whole.shape or 0 in whole.shape or sum(sizes) != whole.shape[dim]:
-        return None
-    itemsize = (whole.stop - whole.start) // math.prod(whole.shape)
-    strides = [itemsize] * len(whole.shape)
-    for place in range(len(strides) - 2, -1, -1):
-        strides[place] = strides[place + 1] * whole.shape[place + 1]
-    regions, start = [], whole.start
-    for size in sizes:
-        shape = (*whole.shape[:dim], size, *whole.shape[dim + 1 :])
-        last = sum((count - 1) * stride for count, stride in zip(shape, strides, strict=True))
-        regions.append(Region(start, start + last + itemsize if size else start, shape, tuple(strides), itemsize))
-        start += size * strides[dim]
-    return regions
-
-
 def _stretches(region: Region) -> tuple[int, list[tuple[int, int]]]:
     """The length of the stretches without gaps of a region, and the stride and size of what repeats them."""
     dims = sorted(
@@ -156,10 +132,15 @@ def runs(region: Region) -> Runs:
     starts = [region.start]
     for stride, size in outer:
         starts = [start + i * stride for start in starts for i in range(size)]
-    merged: list[tuple[int, int]] = []
-    for start in sorted(starts):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], start + length))
+    return merged([(start, start + length) for start in starts])
+
+
+def merged(stretches: list[tuple[int, int]]) -> Runs:
+    """Stretches in any order, ascending and without those that touch."""
+    found: list[tuple[int, int]] = []
+    for start, stop in sorted(stretches):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], stop))
         else:
-            merged.append((start, start + length))
-    return tuple(merged)
+            found.append((start, stop))
+    return tuple(found)

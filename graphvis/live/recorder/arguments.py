@@ -34,8 +34,10 @@ def flag_within(tensor: Any) -> int:
 
 
 def tensors_of(args: Any, kwargs: Any) -> list[Any]:
-    """The tensors among the arguments of a call, nested ones too, in order."""
+    """The tensors among the arguments of a call, nested ones too, in order; what is called ``input`` is the first."""
     found = []
+    if kwargs and not args and "input" in kwargs:
+        kwargs = {"input": kwargs["input"], **kwargs}
     for item in args:
         kind = type(item)
         if kind is _Tensor:

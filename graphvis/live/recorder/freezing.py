@@ -19,6 +19,7 @@ from graphvis.live.recorder.following import (
     values_in,
 )
 from graphvis.live.recorder.frames import USER, locate
+from graphvis.live.recorder.functions import Function
 from graphvis.live.recorder.raw import EXCHANGE, Part, RawCall, RawTensor
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
@@ -193,7 +194,15 @@ def _call(
         untold=untold,
         forwarded=0 if joins else raw.forwarded,
         dim=raw.forwarded if joins else 0,
+        aligned=_aligned(function, len(raw.inputs)),
     )
+
+
+def _aligned(function: Function, count: int) -> int:
+    """How many of its first inputs a call reads place by place."""
+    if function.name == "torch.where" and count < 2:
+        return 0  # of a condition alone it tells where that is true
+    return {"all": count, "first": min(count, 1), "": 0}[function.aligned]
 
 
 def _write(

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch._ops import OpOverload, OpOverloadPacket
 
+from graphvis.live.recorder.alignment import Aligned, alignment, alignment_of
+
 # An argument that is written to: its place, its name, whether it is a list of tensors.
 Mark = tuple[int, str, bool]
 
@@ -73,6 +75,7 @@ class Function(NamedTuple):
         existing: whether it may hand out a tensor that was there before and is not among its arguments.
         marked: the arguments that its schema marks as written to.
         inplace: the place of the argument that has it write to its first one; -1 where it has none.
+        aligned: which of its tensors it reads place by place.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Function(NamedTuple):
     steers: bool = False
     marked: tuple[Mark, ...] = ()
     inplace: int = -1
+    aligned: Aligned = ""
 
     @property
     def plain(self) -> bool:
@@ -93,8 +97,13 @@ class Function(NamedTuple):
 def describe(function: Any) -> Function:
     """Work out what a function is."""
     if isinstance(function, (OpOverload, OpOverloadPacket)):
-        return _describe_operator(function)
+        return _describe_operator(function)._replace(aligned=alignment_of(function))
     short = getattr(function, "__name__", "") or type(function).__name__
+    module = getattr(function, "__module__", None) or "torch"
+    return _describe(function, short)._replace(aligned=alignment(short, module.split(".")[0] in ("torch", "builtins")))
+
+
+def _describe(function: Any, short: str) -> Function:
     owner = getattr(function, "__self__", None)
     if short in ("__get__", "__set__", "__delete__") and isinstance(owner, (types.GetSetDescriptorType, property)):
         return _describe_attribute(owner, short)

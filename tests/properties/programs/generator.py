@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.properties.programs.values import KNOWN, Group, State, Value, inferred_only, join, severed, source
+from tests.properties.programs.values import KNOWN, Group, State, Value, inferred_only, join, severed, source, spread
 
 # Draws a number below its argument.
 Choose = Callable[[int], int]
@@ -213,12 +213,14 @@ class Writer:
     def call(
         self, text: str, inputs: list[Value], shape: tuple[int, ...], *, kind: str = "float", mixes: bool = False,
         cut: tuple[str, ...] = (), name: str | None = None, line: int | None = None, writable: bool = True,
-        inferred: bool = False,
+        inferred: bool = False, aligned: bool = False, joined: bool = False,
     ) -> Value:  # fmt: skip
         """Write ``name = text``, a call that makes a value in memory of its own.
 
         Args:
             mixes: whether each element of the result depends on every element of the inputs.
+            aligned: whether each depends on the elements at its own place only, and a reader of calls can tell.
+            joined: whether the elements of one input follow those of another.
             cut: the kinds of cut that the call is, whatever the grad mode.
             line: the line of the cut, where that is in a helper.
             inferred: whether the value comes back from NumPy as another object in other memory.
@@ -229,20 +231,27 @@ class Writer:
         else:
             here = self.emit(text)
         goes_on = self.grad and not cut
-        states = []
+        states: list[list[State]] = []  # of each input, at each place of the result
+        before = 0
         for value in inputs:
-            if goes_on or (not value.group.live and not cut):
-                states.append(value.state)
-            else:
-                kinds = cut or ("no_grad",)
-                states.append(self.through(value.state, value.group, line or here, kinds, explicit=bool(cut)))
+            found = spread(value, shape) if aligned else [value.state] * math.prod(shape)
+            if joined:
+                after = math.prod(shape) - before - len(value.states)
+                found = [{}] * before + value.states + [{}] * after
+                before += len(value.states)
+            if not goes_on and (value.group.live or cut):
+                kinds, explicit = cut or ("no_grad",), bool(cut)
+                found = [self.through(state, value.group, line or here, kinds, explicit=explicit) for state in found]
+            states.append(found)
         group = Group()
         if goes_on:
             group.live = any(value.group.live for value in inputs)
             group.parameters = set().union(*(value.group.parameters for value in inputs))
-        uneven = any(value.patchy or not value.uniform for value in inputs)
-        state = inferred_only(join(states)) if inferred else join(states)
-        made = self.add(name, shape, kind, state, group, patchy=uneven and not mixes, writable=writable)
+        uneven = any(value.patchy or not (aligned or joined or value.uniform) for value in inputs)
+        made = self.add(name, shape, kind, {}, group, patchy=uneven and not mixes, writable=writable)
+        made.states = [join(list(at)) for at in zip(*states, strict=True)]
+        if inferred:
+            made.states = [inferred_only(state) for state in made.states]
         made.graded = any(value.graded for value in inputs)
         return made
 
@@ -283,10 +292,10 @@ class Writer:
         self.values.append(value)
         return value
 
-    def may_write(self, target: Value, sources: list[Value]) -> bool:
+    def may_write(self, target: Value, sources: list[Value], *, aligned: bool = False) -> bool:
         """Whether a write is one whose meaning is plain: no live value goes into memory that an alias outside the
         target's own history reads."""
-        if any(source.patchy or (not source.uniform) for source in sources):
+        if any(source.patchy or not (aligned or source.uniform) for source in sources):
             return False
         if any(source.storage == target.storage for source in sources):
             return False
@@ -298,11 +307,14 @@ class Writer:
         live = target.group.live or (self.grad and any(source.group.live for source in sources))
         return not (live and strangers)
 
-    def write(self, text: str, target: Value, cells: list[int], sources: list[Value], *, over: bool) -> int:
+    def write(
+        self, text: str, target: Value, cells: list[int], sources: list[Value], *, over: bool, aligned: bool = False
+    ) -> int:
         """Write `text`, an in-place write into `target` at the positions `cells`.
 
         Args:
             over: whether the old value does not flow into the new one.
+            aligned: whether at each position only what lies at that place of the sources does.
         """
         line = self.emit(text)
         self.writes.add(line)
@@ -310,19 +322,20 @@ class Writer:
             self.uncounted.add(line)  # an array's memory: each side counts its own writes only
         states = []
         for origin in sources:
-            state = origin.state
+            found = spread(origin, target.shape) if aligned else [origin.state] * len(cells)
             if not self.grad and origin.group.live:
                 # Whether the target carries a gradient of its own or not: it has none of this one's.
-                state = self.through(state, origin.group, line, ("no_grad",), explicit=False)
-            states.append(state)
-        incoming = join(states)
+                found = [self.through(state, origin.group, line, ("no_grad",), explicit=False) for state in found]
+            states.append(found)
+        incoming = {target.cells[cell]: join([found[i] for found in states]) for i, cell in enumerate(cells)}
         touched = {target.cells[cell]: target.states[cell] for cell in cells}
         for value in self.values:
             if value.storage != target.storage:
                 continue
             for i, cell in enumerate(value.cells):
                 if cell in touched:
-                    value.states[i] = incoming if over else join([value.states[i], touched[cell], incoming])
+                    now = incoming[cell]
+                    value.states[i] = now if over else join([value.states[i], touched[cell], now])
                     value.graded |= any(source.graded for source in sources)
         if self.grad:
             for source in sources:

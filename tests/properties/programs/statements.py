@@ -80,7 +80,7 @@ def one_of(w: Writer, texts: tuple[str, ...]) -> str:
 
 def unary(w: Writer) -> Value | None:
     if a := w.find():
-        return w.call(one_of(w, UNARY).format(a=a.name), [a], a.shape)
+        return w.call(one_of(w, UNARY).format(a=a.name), [a], a.shape, aligned=True)
     return None
 
 
@@ -91,8 +91,8 @@ def elementwise(w: Writer) -> None:
 
 @statement(5)
 def two_values(w: Writer) -> None:
-    if (a := w.find()) and (b := w.find(a.shape, ())):
-        w.call(one_of(w, BINARY).format(a=a.name, b=b.name), [a, b], a.shape)
+    if (a := w.find()) and (b := w.find(a.shape, (), *([(4,)] if a.shape[1:] == (4,) else []))):
+        w.call(one_of(w, BINARY).format(a=a.name, b=b.name), [a, b], a.shape, aligned=True)
 
 
 @statement(2)
@@ -100,6 +100,21 @@ def mixing(w: Writer) -> None:
     text, takes, gives = MIXING[w.choose(len(MIXING))]
     if (a := w.find(takes)) and not a.patchy and a.uniform:
         w.call(text.format(a=a.name), [a], gives)
+
+
+@statement()
+def transposed(w: Writer) -> None:
+    """A copy in another order: the same elements, at other places."""
+    a = w.find((2, 4), (4, 4), whole=True, plain=True)
+    if a is not None and w.grad:
+        text, shape = (
+            (".t().contiguous()", a.shape[::-1]),
+            (".transpose(0, 1).clone(memory_format=torch.contiguous_format)", a.shape[::-1]),
+            (".t().reshape(-1).reshape(4, -1)", (4, a.shape[0])),
+            (".t().sin()", a.shape[::-1]),
+        )[w.choose(4)]
+        made = w.call(a.name + text, [a], shape, mixes=True)
+        made.states = [a.states[row * 4 + column] for column in range(4) for row in range(a.shape[0])]
 
 
 @statement()
@@ -177,15 +192,13 @@ def concatenation(w: Writer) -> None:
         text = one_of(
             w, ("torch.stack([{a}, {b}])", "torch.cat([{a}, {b}]).view(2, 4).clone()", "torch.vstack(({a}, {b}))")
         )
-        made = w.call(text.format(a=a.name, b=b.name), [a, b], (2, 4))
-        made.patchy = made.patchy or a.state != b.state
+        w.call(text.format(a=a.name, b=b.name), [a, b], (2, 4), joined=True)
 
 
 @statement()
 def concatenation_of_rows(w: Writer) -> None:
     if (a := w.find((2, 4))) and (b := w.find((2, 4))):
-        made = w.call(f"torch.cat(({a.name}, {b.name}), dim=0)", [a, b], (4, 4))
-        made.patchy = made.patchy or a.state != b.state
+        w.call(f"torch.cat(({a.name}, {b.name}), dim=0)", [a, b], (4, 4), joined=True)
 
 
 @statement()
@@ -232,18 +245,18 @@ def in_place_arithmetic(w: Writer) -> None:
     if not (a := w.find(writable=True)):
         return
     b = w.find(a.shape, ())
-    if b is None or not a.uniform or a.patchy or not w.may_write(a, [b]):
+    if b is None or a.patchy or not w.may_write(a, [b], aligned=True):
         return
     text = one_of(
         w, ("{a}.add_({b})", "{a} += {b}", "{a}.mul_({b})", "{a}.sub_({b}, alpha=0.5)", "{a}.addcmul_({b}, {b})")
     )
-    w.write(text.format(a=a.name, b=b.name), a, list(range(len(a.cells))), [b], over=False)
+    w.write(text.format(a=a.name, b=b.name), a, list(range(len(a.cells))), [b], over=False, aligned=True)
 
 
 @statement()
 def in_place_function(w: Writer) -> None:
     a = w.find(writable=True)
-    if a is None or not a.uniform or a.patchy or not w.may_write(a, []):
+    if a is None or a.patchy or not w.may_write(a, []):
         return
     text = one_of(
         w,
@@ -264,10 +277,11 @@ def overwriting(w: Writer) -> None:
     if not (a := w.find(writable=True)):
         return
     b = w.find(a.shape)
-    if b is None or not w.may_write(a, [b]):
-        return
     text = one_of(w, ("{a}.copy_({b})", "{a}[...] = {b}", "torch.Tensor.copy_({a}, {b})"))
-    w.write(text.format(a=a.name, b=b.name), a, list(range(len(a.cells))), [b], over=True)
+    aligned = "copy_" in text
+    if b is None or not w.may_write(a, [b], aligned=aligned):
+        return
+    w.write(text.format(a=a.name, b=b.name), a, list(range(len(a.cells))), [b], over=True, aligned=aligned)
 
 
 @statement(2)
@@ -314,15 +328,16 @@ def like(w: Writer) -> None:
 @statement()
 def out_argument(w: Writer) -> None:
     a = w.find()
-    if a is None or a.patchy or not a.uniform or not w.grad:
+    if a is None or a.patchy or not w.grad:
         return
     target = w.find(a.shape, writable=True)
     if target is None or target.group.live or len({len(target.cells), len(set(target.cells))}) > 1:
         return
-    if not w.may_write(target, [a]) or len(target.group.members) > 1:
+    if not w.may_write(target, [a], aligned=True) or len(target.group.members) > 1:
         return
     with w.block("with torch.no_grad():", grad=False):
-        w.write(f"torch.cos({a.name}, out={target.name})", target, list(range(len(target.cells))), [a], over=True)
+        text = f"torch.cos({a.name}, out={target.name})"
+        w.write(text, target, list(range(len(target.cells))), [a], over=True, aligned=True)
 
 
 @statement(2)
@@ -337,14 +352,14 @@ def writing_under_no_grad(w: Writer) -> None:
 @statement()
 def data_write(w: Writer) -> None:
     a = w.find(writable=True)
-    if a is None or a.patchy or not a.uniform:
+    if a is None or a.patchy:
         return
     b = w.find(a.shape)
-    if b is None or b.group.live or b.patchy or not b.uniform or b.storage == a.storage:
+    if b is None or b.group.live or b.patchy or b.storage == a.storage:
         return
     w.uncounted.add(w.line)
     grad, w.grad = w.grad, False
-    w.write(f"{a.name}.data.copy_({b.name})", a, list(range(len(a.cells))), [b], over=True)
+    w.write(f"{a.name}.data.copy_({b.name})", a, list(range(len(a.cells))), [b], over=True, aligned=True)
     w.grad = grad
 
 
@@ -546,7 +561,7 @@ def detach(w: Writer) -> None:
 def detach_of_a_copy(w: Writer) -> None:
     if a := w.find(plain=True):
         text = one_of(w, ("{a}.detach() * 2", "{a}.sin().detach()", "{a}.detach().clone()"))
-        w.call(text.format(a=a.name), [a], a.shape, cut=("detach",))
+        w.call(text.format(a=a.name), [a], a.shape, cut=("detach",), aligned=True)
 
 
 @statement()
@@ -581,14 +596,15 @@ def no_grad(w: Writer) -> None:
 def no_grad_decorator(w: Writer) -> None:
     if a := w.find():
         grad, w.grad = w.grad, False
-        w.call(f"under_no_grad({a.name})", [a], a.shape, line=helper_line("return value.sin() + 1"))
+        w.call(f"under_no_grad({a.name})", [a], a.shape, line=helper_line("return value.sin() + 1"), aligned=True)
         w.grad = grad
 
 
 @statement()
 def helper_with_a_detach(w: Writer) -> None:
     if a := w.find():
-        w.call(f"with_a_detour({a.name})", [a], a.shape, cut=("detach",), line=helper_line("kept = value.detach()"))
+        line = helper_line("kept = value.detach()")
+        w.call(f"with_a_detour({a.name})", [a], a.shape, cut=("detach",), line=line, aligned=True)
 
 
 @statement()
@@ -602,9 +618,9 @@ def inference_mode(w: Writer) -> None:
         name = f"{inner} = torch.sin({a.name})"
         w.emit(name)
     name = w.name()
-    w.call(f"{name} = {inner}.clone()", [a], a.shape, cut=("inference_mode",), name=name, line=line)
+    w.call(f"{name} = {inner}.clone()", [a], a.shape, cut=("inference_mode",), name=name, line=line, aligned=True)
     if not a.group.live:
-        w.values[-1].states = [a.state] * len(a.cells)
+        w.values[-1].states = list(a.states)
 
 
 @statement()
@@ -626,7 +642,7 @@ def number_used(w: Writer) -> None:
         w.call(f"torch.full((2, 4), {s.name}, dtype=torch.float64)", [s], (2, 4))
         return
     text = one_of(w, ("{b} * {s}", "{b} + {s}", "torch.add({b}, {s})", "{b}.sub({s}, alpha=0.7)"))
-    w.call(text.format(b=b.name, s=s.name), [b, s], b.shape)
+    w.call(text.format(b=b.name, s=s.name), [b, s], b.shape, aligned=True)
 
 
 @statement()
@@ -669,7 +685,7 @@ def numpy_computed(w: Writer) -> None:
 def copied(w: Writer) -> None:
     if a := w.find((2, 4), (4, 4), (4,)):
         text = one_of(w, ("torch.tensor({a})", "torch.zeros(1, dtype=torch.float64).new_tensor({a})"))
-        w.call(text.format(a=a.name), [a], a.shape, cut=("copy",))
+        w.call(text.format(a=a.name), [a], a.shape, cut=("copy",), aligned=True)
 
 
 @statement()
@@ -696,8 +712,9 @@ def rewrapped(w: Writer) -> None:
 def comparison(w: Writer) -> None:
     if a := w.find((2, 4)):
         w.exact = False
-        made = w.call(f"{a.name}.gt(0)", [a], (2, 4), cut=("non_differentiable",), kind="bool", writable=False)
-        w.call(f"{made.name}.to(torch.float64)", [made], (2, 4))
+        cut = ("non_differentiable",)
+        made = w.call(f"{a.name}.gt(0)", [a], (2, 4), cut=cut, kind="bool", writable=False, aligned=True)
+        w.call(f"{made.name}.to(torch.float64)", [made], (2, 4), aligned=True)
 
 
 @statement()
@@ -708,7 +725,7 @@ def masked(w: Writer) -> None:
         and (b := w.find((2, 4), whole=True))
     ):
         text = one_of(w, ("torch.where({m}, {a}, {b})", "{a}.masked_fill({m}, 0.5) + 0 * {b}"))
-        w.call(text.format(m=mask.name, a=a.name, b=b.name), [mask, a, b], (2, 4)).patchy = True
+        w.call(text.format(m=mask.name, a=a.name, b=b.name), [mask, a, b], (2, 4), aligned=True)
 
 
 @statement()
@@ -727,8 +744,9 @@ def index_of(w: Writer) -> None:
 def integer_cast(w: Writer) -> None:
     if a := w.find((2, 4), (4,), plain=True):
         w.exact = False
-        made = w.call(f"({a.name} * 9).long()", [a], a.shape, cut=("non_differentiable",), kind="int", writable=False)
-        w.call(f"{made.name}.double() / 9", [made], a.shape)
+        cut = ("non_differentiable",)
+        made = w.call(f"({a.name} * 9).long()", [a], a.shape, cut=cut, kind="int", writable=False, aligned=True)
+        w.call(f"{made.name}.double() / 9", [made], a.shape, aligned=True)
 
 
 @statement()
@@ -790,4 +808,5 @@ def straight_through(w: Writer) -> None:
     if a := w.find():
         w.exact = False
         name = w.name()
-        w.call(f"{name} = {a.name} + ({a.name}.round() - {a.name}).detach()", [a], a.shape, name=name)
+        text = f"{name} = {a.name} + ({a.name}.round() - {a.name}).detach()"
+        w.call(text, [a], a.shape, name=name, aligned=True)

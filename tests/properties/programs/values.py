@@ -106,3 +106,17 @@ class Value:
     @property
     def uniform(self) -> bool:
         return all(state == self.states[0] for state in self.states)
+
+
+def spread(value: Value, shape: tuple[int, ...]) -> list[State]:
+    """What flows at each place of a shape that a value is broadcast to."""
+    missing = len(shape) - len(value.shape)
+    strides, length = [0] * len(shape), 1
+    for dim in reversed(range(missing, len(shape))):
+        size = value.shape[dim - missing]
+        strides[dim] = length if size > 1 else 0
+        length *= size
+    places = [0]
+    for size, stride in zip(shape, strides, strict=True):
+        places = [place + i * stride for place in places for i in range(size)]
+    return [value.states[place] for place in places]

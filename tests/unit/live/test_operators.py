@@ -173,3 +173,31 @@ def test_a_function_without_a_derivative_is_a_cut(inside: bool) -> None:
     ]
     with pytest.raises(RuntimeError, match="derivative for aten::floor_divide is not implemented"):
         loss.sum().backward()
+
+
+def test_what_is_read_place_by_place() -> None:
+    a, b, row, most = torch.rand(4, 4), torch.rand(4, 4), torch.rand(4), torch.rand(()) > 2
+    with record() as recording:
+        a + row
+        torch.add(input=a, other=b)
+        torch.addmm(input=a, mat2=b, mat1=b)
+        1 - a
+        a //= b
+        nn.functional.relu(a, inplace=True)
+        nn.functional.dropout(a)
+        torch._foreach_mul_([a, b], row[0])
+        a.to(torch.float64)
+        ATEN.mul.Tensor(a, b)
+        torch.where(a > b, a, b)
+        torch.where(most)
+        a.cumsum(0)
+        a.softmax(0)
+        a.max(0)
+        a.t_()
+        a @ b
+    told = [(call.function.rpartition(".")[2], call.aligned) for call in recording.freeze().calls]
+    assert told == [
+        ("add", 2), ("add", 2), ("addmm", 1), ("__rsub__", 1), ("floor_divide_", 1), ("relu", 1), ("dropout", 1),
+        ("__getitem__", 0), ("_foreach_mul_", 3), ("to", 1), ("mul", 2), ("gt", 2), ("where", 3), ("where", 0),
+        ("cumsum", 0), ("softmax", 0), ("max", 1), ("t_", 0), ("matmul", 0),
+    ]  # fmt: skip

@@ -7,16 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from graphvis.analysis.cutting import NORMALISING, cut_by_name, flowing, short
 from graphvis.analysis.diagnosing.flow.blaming import Blaming
 from graphvis.analysis.diagnosing.flow.forwards import Forwards
-from graphvis.analysis.diagnosing.flow.joining import COPYING, JOINING, copied, parts
 from graphvis.analysis.diagnosing.flow.memory import Memory, Piece
 from graphvis.analysis.diagnosing.flow.patterns import Patterns
+from graphvis.analysis.diagnosing.flow.spots import Spots, written_by
 from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Result, Ways
-from graphvis.analysis.diagnosing.regions import Runs, region_of, within
+from graphvis.analysis.diagnosing.regions import Runs, within
 from graphvis.model import Call, Entry, Trace
 
 _MARKING = frozenset({"detach_", "requires_grad_"})  # these change what a tensor is and not what it holds
 _EACH_ITS_OWN = frozenset({"broadcast_tensors", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d"})
 _UNSEEN = "alias"  # a tensor on known memory that no call was seen to make: what cut it lies somewhere before
+_MOST_PARTS = 256  # of one result that are told apart
 _SHARING = frozenset({"numpy", "__array__", "__dlpack__"})
 
 
@@ -83,8 +84,6 @@ class Flow:
         if not call.outputs and not call.writes:
             self._leave(index, call)
             return
-        if name in JOINING and self._take_parts(index, call, name):
-            return
         if not call.writes:
             for place, number in enumerate(call.outputs):
                 if number not in call.inputs:
@@ -106,10 +105,9 @@ class Flow:
             if not result.written or not self._memory.runs(result.number):  # sparse, and all zero now
                 self._hold(index, call, result.number, pieces)
                 continue
-            write = written[result.number]
-            region = region_of(write, write.shape) if write.stop or write.strides else None
+            region = written_by(written[result.number])
+            self._memory.write(result.number, pieces, region, index)
             for edge, _ in pieces:
-                self._memory.write(result.number, edge.maker, region, index)
                 self._patterns.write(result.number, edge.maker, region)
             self._patterns.note(index, call, result.number)
 
@@ -126,14 +124,7 @@ class Flow:
             places = self._forwards.flowing(result, call, places)
         places = self._patterns.of_values(call, result.number, places)
         shown = None if result.written else self._shown(result, call, name, places)
-        if shown is None and not result.written and name in COPYING:
-            shown = self._copied(result, call, places)
-        if shown is not None:
-            return shown
-        return [self._whole(result, self._edges(result, call, name, places))]
-
-    def _whole(self, result: Result, edges: list[Edge]) -> Piece:
-        return Edge(self.ways.add(result.call, edges), None), self._memory.runs(result.number)
+        return self._computed(result, call, name, places) if shown is None else shown
 
     def _shown(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Piece] | None:
         """What a view shows: each part of it what that part of its base holds, having passed this call.
@@ -162,39 +153,26 @@ class Flow:
             found += self._entered(entry, storage, whole)
         return found
 
-    def _copied(self, result: Result, call: Call, places: Sequence[int]) -> list[Piece] | None:
-        """What a copy is made of, each part of what that part of the tensor held; None for what is no plain copy."""
-        if len(places) != 1 or call.entries:
-            return None
-        (at,) = places
-        blame, tensors = self._blaming.of(result, at), self.trace.tensors
-        found: list[Piece] = []
-        for edge, rest in self._memory.pieces(call.inputs[at]):
-            lies = copied(rest, tensors[result.number], tensors[call.inputs[at]])
-            if lies is None:
-                return None
-            found.append((self.ways.behind(edge, blame), lies))
-        return found
-
-    def _edges(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Edge]:
-        """The ways by which values came into a result from the inputs at `places`."""
-        pieces = self._memory.pieces
-        if not self._patterns and not call.entries and name != "grad" and self._blaming.passes(result.call):
-            return list(dict.fromkeys(edge for at in places for edge, _ in pieces(call.inputs[at])))
-        found: dict[Edge, None] = {}
+    def _computed(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Piece]:
+        """What a result is made of that has memory of its own: for each part of it a node, of what arrived there."""
+        pieces, behind = self._memory.pieces, self.ways.behind
+        spots = Spots(self.trace, self._memory, call, result, name, places)
+        passes = not self._patterns and not call.entries and name != "grad" and self._blaming.passes(result.call)
+        found: dict[Runs, dict[Edge, None]] = {}
         for at in places:
-            blame = self._blaming.of(result, at)
+            blame = None if passes else self._blaming.of(result, at)
             pattern, alone = self._patterns.taken(result.call, call, name, at, blame)
-            found.update(dict.fromkeys(pattern))
-            known = blame is None or name != _UNSEEN
-            for edge, _ in () if alone else pieces(call.inputs[at]):
-                found[self.ways.behind(edge, blame, known)] = None
+            if pattern:
+                found.setdefault(spots.whole, {}).update(dict.fromkeys(pattern))
+            for edge, lies in () if alone else pieces(call.inputs[at]):
+                found.setdefault(spots.of(at, lies), {})[behind(edge, blame)] = None
         if name == "grad":
-            self._gradient(result, call, found)
+            self._gradient(result, call, found.setdefault(spots.whole, {}))
         for entry in call.entries:
-            for edge, _ in self._entered(entry, None, ()):
-                found[edge] = None
-        return list(found)
+            found.setdefault(spots.whole, {}).update((edge, None) for edge, _ in self._entered(entry, None, ()))
+        if not found or len(found) > _MOST_PARTS:
+            found = {spots.whole: {edge: None for edges in found.values() for edge in edges}}
+        return [(Edge(self.ways.add(result.call, list(edges)), None), lies) for lies, edges in found.items()]
 
     def _gradient(self, result: Result, call: Call, found: dict[Edge, None]) -> None:
         """A ``.grad`` comes from what backward started from, and from what it was before."""
@@ -217,23 +195,6 @@ class Flow:
         blame = Blame(kind, index, number)
         held = [(self.ways.behind(edge, blame), rest) for edge, rest in self._memory.pieces(number)]
         self._memory.hold(number, held, index)
-
-    def _take_parts(self, index: int, call: Call, name: str) -> bool:
-        """Take a concatenation part by part, so that a later slice of it comes only from the parts that it holds."""
-        if len(call.outputs) != 1 or any(write.tensor != call.outputs[0] for write in call.writes):
-            return False
-        (target,) = call.outputs
-        tensors = self.trace.tensors
-        regions = parts(name, tensors[target], [tensors[number] for number in call.inputs], call.dim)
-        if regions is None:
-            return False
-        result = Result(index, 0, target, bool(call.writes))  # out=
-        edges = [self._edges(result, call, name, (at,)) for at in range(len(call.inputs))]
-        if not result.written:
-            self._hold(index, call, target, [self._whole(result, [])])
-        for region, come in zip(regions, edges, strict=True):
-            self._memory.write(target, self.ways.add(index, come), region, index)
-        return True
 
     # -- out of PyTorch, and back
 

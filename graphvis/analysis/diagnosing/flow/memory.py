@@ -14,7 +14,7 @@ from typing import NamedTuple
 from graphvis.analysis.cutting import overwrites, works_in_place
 from graphvis.analysis.diagnosing.flow.assigning import Assigning
 from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Ways
-from graphvis.analysis.diagnosing.regions import Region, Runs, is_exact, overlap, region_of, runs, within, without
+from graphvis.analysis.diagnosing.regions import Region, Runs, is_exact, meet, region_of, runs, within, without
 from graphvis.model import Trace
 from graphvis.model.cut import CutKind
 
@@ -26,9 +26,9 @@ _MOST_PIECES = 8  # that a source holds of others; beyond that, averages of many
 
 
 class _Wrote(NamedTuple):
-    node: int
-    given: int  # the node without what stood there, where each number comes of the one that did
-    region: Region
+    pieces: list[tuple[int, int, Runs]]  # nodes, each also without what stood there where that goes to no other place
+    gone: Runs
+    exact: bool  # whether no more than that is gone
     through: int
     call: int
 
@@ -162,43 +162,56 @@ class Memory:
 
     def _given(self, number: int, source: int, wrote: Sequence[_Wrote], held: list[Piece]) -> list[Piece]:
         """What a source, or what shows its memory, holds of others after some writes to it."""
-        region, whole = region_of(self._trace.tensors[number]), self.runs(number)
+        whole = self.runs(number)
         for write in wrote:
-            if not overlap(write.region, region):
+            if not meet(whole, write.gone):
                 continue
-            call, gone = self._trace.calls[write.call], runs(write.region)
-            met, node = self._assigning.look(source, write.given, {edge.maker for edge, _ in held})
-            part = within(whole, gone)
+            call, nodes = self._trace.calls[write.call], {edge.maker for edge, _ in held}
+            found = [
+                (self._assigning.look(source, given, nodes), part)
+                for _, given, lies in write.pieces
+                if (part := within(whole, lies))
+            ]
             if write.through not in call.inputs or overwrites(call):
-                read = [(edge, part) for edge, _ in held if edge.maker in met]
-                if is_exact(write.region):
-                    held = [(edge, rest) for edge, before in held if (rest := without(before, gone))]
+                read = [(edge, part) for (met, _), part in found for edge, _ in held if edge.maker in met]
+                if write.exact:
+                    held = [(edge, rest) for edge, before in held if (rest := without(before, write.gone))]
                 held = list(dict.fromkeys([*held, *read]))
-            if node is not None:
-                foreign = self._doors[write.through] != self._doors[number]
-                way = Edge(node, self._through(write) if foreign else None)
-                held = [*held, (self._give(source, [way], write.call), part)]
-            if len(held) > _MOST_PIECES and held[-1][1] == held[-2][1]:
-                (one, _), (other, _) = held[-2:]
-                held = [*held[:-2], (self._give(source, [one, other], write.call), part)]
+            foreign = self._doors[write.through] != self._doors[number]
+            for (_, node), part in found:
+                if node is not None:
+                    way = Edge(node, self._through(write) if foreign else None)
+                    held = [*held, (self._give(source, [way], write.call), part)]
+                if len(held) > _MOST_PIECES and held[-1][1] == held[-2][1]:
+                    (one, _), (other, _) = held[-2:]
+                    held = [*held[:-2], (self._give(source, [one, other], write.call), part)]
         return held
 
     def _keep(self, number: int, pieces: list[Piece]) -> None:
         self._pieces[number] = pieces
         self._seen[number] = len(self._writes.get(self.storages[number], ()))
 
-    def write(self, number: int, node: int, region: Region | None, call: int) -> None:
-        """Note that a call wrote the value of `node` through a tensor, to all of it or to a region."""
+    def write(self, number: int, pieces: list[Piece], region: Region | None, call: int) -> None:
+        """Note what a call wrote through a tensor, to all of it or to a region: what each part of that is made of."""
         where = region_of(self._trace.tensors[number]) if region is None else region
-        wrote = _Wrote(node, self._without_own(node, number, call), where, number, call)
+        own = self._own(number, call)
+        wrote = _Wrote(
+            [(edge.maker, self._without(own, edge.maker, call), lies) for edge, lies in pieces],
+            runs(where),
+            is_exact(where),
+            number,
+            call,
+        )
         self._writes.setdefault(self.storages[number], []).append(wrote)
 
-    def _without_own(self, node: int, number: int, call: int) -> int:
-        """The node of a write without what stood there, where that goes to no other place: what it is given."""
+    def _own(self, number: int, call: int) -> set[int]:
+        """The nodes of what stood where a call wrote, if each number that it wrote comes of the one that did."""
         made = self._trace.calls[call]
         if number not in made.inputs or not works_in_place(made):
-            return node
-        own = {edge.maker for edge, _ in self.pieces(number) if edge.maker not in self._sources_at}
+            return set()
+        return {edge.maker for edge, _ in self.pieces(number) if edge.maker not in self._sources_at}
+
+    def _without(self, own: set[int], node: int, call: int) -> int:
         given = [edge for edge in self._ways.edges[node] if edge.maker not in own]
         return node if len(given) == len(self._ways.edges[node]) else self._ways.add(call, given)
 
@@ -223,20 +236,22 @@ class Memory:
         return node
 
     def _overwrite(self, number: int, wrote: Sequence[_Wrote], held: list[Piece]) -> list[Piece]:
-        region, whole = region_of(self._trace.tensors[number]), self.runs(number)
+        whole = self.runs(number)
         for write in wrote:
-            if not overlap(write.region, region):
+            if not meet(whole, write.gone):
                 continue
             foreign = self._doors[write.through] != self._doors[number]
             # Autograd knows nothing of a write through another door: the gradient still finds the old way,
             # and so does the value where the write read it.
             wrote_by = self._trace.calls[write.call]
             passes = foreign and write.through in wrote_by.inputs and not overwrites(wrote_by)
-            if is_exact(write.region) and not passes:
-                gone = runs(write.region)
-                held = [(edge, rest) for edge, before in held if (rest := without(before, gone))]
-            edge = Edge(write.node, self._through(write) if foreign else None)
-            held = [*held, (edge, within(whole, runs(write.region)))]
+            if write.exact and not passes:
+                held = [(edge, rest) for edge, before in held if (rest := without(before, write.gone))]
+            blame = self._through(write) if foreign else None
+            held = [
+                *held,
+                *((Edge(node, blame), part) for node, _, lies in write.pieces if (part := within(whole, lies))),
+            ]
         return held
 
     def _through(self, write: _Wrote) -> Blame | None:
