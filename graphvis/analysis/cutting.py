@@ -33,11 +33,13 @@ _ALWAYS = frozenset(
 )
 # Only the description of the arguments from this place on is read: no value flows through them.
 _DESCRIBED_FROM = {
-    "zeros_like": 0, "ones_like": 0, "full_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0,
-    "randint_like": 0, "new_zeros": 0, "new_ones": 0, "new_full": 0, "new_empty": 0, "new_empty_strided": 0,
-    "view_as": 1, "expand_as": 1, "type_as": 1, "reshape_as": 1, "resize_as_": 1, "unflatten_dense_tensors": 1,
+    "zeros_like": 0, "ones_like": 0, "empty_like": 0, "rand_like": 0, "randn_like": 0,
+    "randint_like": 0, "new_zeros": 0, "new_ones": 0, "new_empty": 0, "new_empty_strided": 0,
+    "to": 1, "view_as": 1, "expand_as": 1, "type_as": 1, "reshape_as": 1, "resize_as_": 1, "unflatten_dense_tensors": 1,
     "resize_as_sparse_": 1, "size": 0, "dim": 0, "numel": 0, "stride": 0, "__len__": 0, "broadcast_shapes": 0,
 }  # fmt: skip
+# Of these only the first argument's is; what it is filled with may be a tensor too.
+_DESCRIBED_FIRST = frozenset({"new_tensor", "new_full", "full_like"})
 WRAPPING = "torch.func"
 """The name of a call that puts a tensor into a wrapper of ``torch.func``, or takes it out again."""
 # Whatever the first argument held is gone afterwards: its old value does not flow on.
@@ -91,7 +93,7 @@ def _places(function: str, count: int) -> tuple[int, ...]:
         return tuple(range(count))
     if name in _DESCRIBED_FROM:
         return tuple(range(min(_DESCRIBED_FROM[name], count)))
-    return tuple(range(1 if name == "new_tensor" or name in OVERWRITING else 0, count))
+    return tuple(range(1 if name in _DESCRIBED_FIRST or name in OVERWRITING else 0, count))
 
 
 def overwrites(call: Call) -> bool:

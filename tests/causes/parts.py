@@ -487,6 +487,17 @@ def a_deep_copy_is_of_one_tensor_whatever_was_copied_before(m):
 
 
 @parts(w="unused", v="gradient")
+def a_cast_to_the_type_of_another(m):
+    return m.v.float().to(m.w).sum()
+
+
+@parts("detach", w="cut", v="cut", u="gradient")
+def a_number_that_a_tensor_is_filled_with(m):
+    first, second = m.w.sum().detach(), m.v.mean().detach()  # CUT
+    return (m.u * torch.full_like(m.u, first) * m.u.new_full((4, 4), second)).sum()
+
+
+@parts(w="unused", v="gradient")
 def a_training_takes_the_statistics_of_its_batch(m):
     mean, var = m.w.detach().mean(0), m.w.detach().var(0)
     return (F.batch_norm(x() @ m.v, mean, var, training=True) * x()).sum()
