@@ -413,6 +413,15 @@ def activation_given_other_memory_that_is_written(m, write):
     return y
 
 
+@conflict("wrong gradient", "MulBackward0")
+def argument_of_kron(m, write):
+    h = x() @ m.w
+    y = torch.kron(h, m.v).sum()  # SAVED
+    if write:
+        h.detach().mul_(2)  # WROTE
+    return y
+
+
 def _normalised():
     model = nn.Sequential(nn.Linear(4, 4, dtype=torch.float64), nn.BatchNorm1d(4, dtype=torch.float64))
     model[1].eval()

@@ -16,6 +16,8 @@ from graphvis.live.recorder.raw import RawCall
 
 ALIASING = frozenset({"Tensor.data", "Tensor.data.__set__", "Tensor.set_"})
 """What gives a tensor memory of another and a version counter of its own; views share that counter."""
+APART = frozenset({"torch.kron", "Tensor.kron"})
+"""What saves its arguments reshaped, as aliases that have version counters of their own."""
 _IN_A_FORWARD = 4  # of RawCall.modes
 _OUTPUTS, _RESULTS, _MODES, _WRITES = map(RawCall._fields.index, ("outputs", "results", "modes", "writes"))
 _MOST_OPEN = 5_000  # calls that no backward has come to that are followed, the latest
@@ -25,7 +27,7 @@ class Stakes:
     """What is at stake until the next backward.
 
     Attributes:
-        aliasing: whether a call of :data:`ALIASING` has been made.
+        aliasing: whether a call of :data:`ALIASING` or of :data:`APART` has been made.
         evaluated: whether a normalisation has read its running statistics, which its training updates uncounted.
     """
 
@@ -35,6 +37,7 @@ class Stakes:
         self.aliasing = self.evaluated = False
         self._aliases: set[int] = set()
         self._storages: set[int] = set()
+        self._apart: set[int] = set()  # memory of which aliases with counters of their own were saved
         self._looked = 0  # so many calls were looked at
         self._since = 0  # the first call after the last backward
         # Backwards that were not looked at: before which call, from where, how far.
@@ -65,7 +68,12 @@ class Stakes:
             return False
         number = self._identities.see(tensor)
         storage = self._identities.tensors[number][3]
-        return function.writes == "all" or number in self._aliases or storage in self._identities.windows
+        return (
+            function.writes == "all"
+            or number in self._aliases
+            or storage in self._identities.windows
+            or self._memory(number) in self._apart
+        )
 
     def needs(self, tensor: Any) -> bool:
         """Whether a backward may need the memory that a tensor lies in."""
@@ -95,12 +103,15 @@ class Stakes:
             if index >= self._since and (modes & _IN_A_FORWARD or _has_history(results)):
                 self._storages.update(self._needed_by(index))
             if self.aliasing:
+                if self._functions[function].name in APART:
+                    self._apart.update(map(self._memory, inputs))
                 aliasing = self._functions[function].name in ALIASING
                 if aliasing and inputs and self._memory(inputs[0]) in self._storages:  # whatever it lies in now
                     self._storages.update(map(self._memory, outputs))
                 self._follow(aliasing, inputs, outputs)
         self._looked = len(self._calls)
         self._storages.discard(-1)
+        self._apart &= self._storages
 
     def _needed_by(self, index: int) -> set[int]:
         """The memory of what a call may have saved."""

@@ -22,7 +22,7 @@ from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping
 from graphvis.live.recorder.raw import EXCHANGE, RawCall, RawTensor, RawWrite
-from graphvis.live.recorder.stakes import ALIASING
+from graphvis.live.recorder.stakes import ALIASING, APART
 from graphvis.live.recorder.unseen import Unseen
 
 _Tensor = torch.Tensor
@@ -75,7 +75,7 @@ class Tape:
         index = self.described[func] = len(self.functions)
         function = describe(func)
         self.functions.append(function)
-        self.keeping.stakes.aliasing |= function.name in ALIASING
+        self.keeping.stakes.aliasing |= function.name in ALIASING | APART
         self.plain.append(function.plain and not self.exposures.shared)
         return index
 
@@ -85,7 +85,7 @@ class Tape:
         if index is None:
             index = self.described[name] = len(self.functions)
             self.functions.append(Function(name))
-            self.keeping.stakes.aliasing |= name in ALIASING
+            self.keeping.stakes.aliasing |= name in ALIASING | APART
             self.plain.append(False)
         return index
 
