@@ -13,7 +13,7 @@ import torch
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
 from graphvis.picture.report import write
-from tests.causes import apart, kept, outside  # noqa: F401 - they add their programs to the lists
+from tests.causes import apart, called, kept, outside  # noqa: F401 - they add their programs to the lists
 from tests.causes.asking import ask
 from tests.causes.case import Case, measure
 from tests.causes.leaving import ASIDE, BACK, STEERING, UNSEEN

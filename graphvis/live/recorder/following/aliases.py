@@ -12,6 +12,7 @@ from graphvis.live.recorder.following.source import (
     Def,
     Scope,
     called,
+    defaults_of,
     functions_of,
     outside,
     parameters_of,
@@ -220,8 +221,4 @@ def has_default(scope: Scope, name: str) -> bool:
     """Whether a name is a parameter of a function that need not be given: its object outlives the call."""
     if isinstance(scope, ast.Module):
         return False
-    arguments = scope.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    named = [one for one, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value is not None]
-    after = len(positional) - len(arguments.defaults)
-    return name in {one.arg for one in [*positional[after:], *named]}
+    return name in {parameter for parameter, _ in defaults_of(scope)}

@@ -77,7 +77,7 @@ def places_to(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     yield from places(node)
 
 
-def parameters_at(function: Def, place: str) -> list[str]:
+def parameters_at(function: Def | ast.Lambda, place: str) -> list[str]:
     """The parameters of a function that hold what it is given at a place."""
     arguments = function.args
     positional = [one.arg for one in (*arguments.posonlyargs, *arguments.args)]
@@ -89,7 +89,7 @@ def parameters_at(function: Def, place: str) -> list[str]:
         return [name for name in parameters_of(function) if name not in ("self", "cls")]
     if place == EVERY:
         return parameters_of(function)
-    if place == REST or (place == SET and sets_a_property(function)):
+    if place == REST or (place == SET and isinstance(function, Def) and sets_a_property(function)):
         return parameters_of(function)[1:]
     if place == SET:
         return []
@@ -105,13 +105,13 @@ def parameters_at(function: Def, place: str) -> list[str]:
     return [*found, *([arguments.vararg.arg] if arguments.vararg is not None else [])]
 
 
-def _named(function: Def, name: str, known: set[str]) -> list[str]:
+def _named(function: Def | ast.Lambda, name: str, known: set[str]) -> list[str]:
     if name in known:
         return [name]
     return [function.args.kwarg.arg] if function.args.kwarg is not None else []
 
 
-def given_to(function: Def, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+def given_to(function: Def | ast.Lambda, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     """The arguments of a call of a function, its object too, with the names of the parameters that hold them."""
     for place, argument in places_to(node):
         yield from ((name, argument) for name in parameters_at(function, place))

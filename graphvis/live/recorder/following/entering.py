@@ -18,6 +18,7 @@ class Entering:
 
     Attributes:
         entered: by scope, what went into it, and was not left by return.
+        from_inside: of that what functions put into its variables that it defines.
 
     Args:
         program: the files.
@@ -27,6 +28,7 @@ class Entering:
     def __init__(self, program: Program, holding: Holding) -> None:
         self._program, self._holding = program, holding
         self.entered: dict[int, int] = {}
+        self.from_inside: dict[int, int] = {}
         self._watched: set[tuple[int, str]] = set()
         self._shown: set[tuple[object, ...]] = set()
 
@@ -41,7 +43,7 @@ class Entering:
         """A parameter of a function holds what it is given."""
         if values:
             self.look_into(function, file, values)
-            self.bind(function, name, file, values)
+            self.bind(function, name, file, values, function)
 
     def enter_all(self, callees: Callees, place: str, values: int, rename: Callable[[str], str] = str) -> None:
         """Functions are given values at a place: each is entered once for all that is given there meanwhile.
@@ -70,8 +72,19 @@ class Entering:
             self._holding.watch(key, Task(run))
         self._holding.add(key, values)
 
-    def bind(self, owner: Scope, name: str, file: str, values: int) -> None:
-        """Have a variable of a scope hold values; the scopes that read it take them in."""
+    def bind(self, owner: Scope, name: str, file: str, values: int, scope: Scope | None = None) -> None:
+        """Have a variable of a scope hold values; the scopes that read it take them in.
+
+        Args:
+            owner: the scope whose variable it is.
+            name: it has there.
+            file: of the owner.
+            values: that it holds.
+            scope: that puts them there.
+        """
+        if owner is not scope:  # which need not have been called by it
+            self.from_inside[id(owner)] = self.from_inside.get(id(owner), 0) | values
+            self.look_into(owner, file, values)
         key = (id(owner), name)
         if key not in self._watched:
             self._watched.add(key)

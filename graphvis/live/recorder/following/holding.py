@@ -14,7 +14,7 @@ from graphvis.live.recorder.following.callees import Callees
 from graphvis.live.recorder.following.classes import class_attributes
 from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.reading import RETURNED, Key, Read, contents_of, given_to_object, read
-from graphvis.live.recorder.following.source import Scope, statements, text_of
+from graphvis.live.recorder.following.source import Scope, definitions_with_values, statements, text_of
 
 _HAND_ON = (
     ast.Return, ast.Yield, ast.YieldFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For,
@@ -121,6 +121,7 @@ class Holding:
             nodes = [*statements(scope), *class_attributes(scope)]
             self.dropped.update(id(node.value) for node in nodes if isinstance(node, ast.Expr))
             steps = [Step(scope, file, node) for node in nodes if isinstance(node, _HAND_ON)]
+            steps += [Step(scope, file, node) for node in definitions_with_values(scope)]
             if isinstance(scope, ast.Lambda):  # it returns its body
                 steps.append(Step(scope, file, scope))
             self._steps[id(scope)] = steps

@@ -12,7 +12,7 @@ from graphvis.live.recorder.following.entering import Entering
 from graphvis.live.recorder.following.holding import Holding
 from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.reading import GIVEN, Key, given_to_object
-from graphvis.live.recorder.following.source import Def, Scope, free_names_of, outside, parameters_of
+from graphvis.live.recorder.following.source import Def, Function, Scope, free_names_of, outside, parameters_of
 
 
 class Putting:
@@ -21,6 +21,7 @@ class Putting:
     Attributes:
         put_in: by function and parameter, the attributes that it sets of what it is given; of functions that are called
             by one name also by all of them together.
+        filled_through: by function, what it puts into parts of what it is given.
         untold: the values that went where the source cannot be followed.
 
     Args:
@@ -36,6 +37,7 @@ class Putting:
     ) -> None:
         self._program, self._holding, self._entering = program, holding, entering
         self._numbers, self._count = numbers, count
+        self.filled_through: dict[int, int] = {}
         self.put_in: dict[tuple[int, str], dict[str, int]] = {}
         self._put_too: dict[tuple[int, str], list[tuple[int, str]]] = {}
         self._set_to_parameters: set[Key] = set()
@@ -48,6 +50,18 @@ class Putting:
     def lose(self, values: int) -> None:
         """Nobody can tell where values went."""
         self.untold |= self.any_way(values)
+
+    def fill_by_call(self, scope: Scope, file: str, node: ast.AST, values: int) -> None:
+        """What an expression names may have been given to a function that puts values into it."""
+        self.fill(scope, file, node, values)
+        for name in names_in(node, scope, self._program.imported(file), self._numbers):
+            self._fill_through(scope, name, values)
+
+    def _fill_through(self, scope: Scope, node: ast.AST, values: int) -> None:
+        """What is put into a part of what a function was given, its caller may have."""
+        if isinstance(node, ast.Name) and isinstance(scope, Function) and node.id in parameters_of(scope):
+            known = self.filled_through.get(id(scope), 0)
+            self.filled_through[id(scope)] = known | values & self._holding.certain
 
     def fill(self, scope: Scope, file: str, node: ast.AST, values: int) -> None:
         """What an expression names may keep values, and so may what it was made of."""
@@ -63,14 +77,21 @@ class Putting:
                 self._entering.show_attribute(name.attr, file)
                 self._fill_parameters(name.attr, values)
             self._give(scope, file, name, values)
-            if isinstance(name, ast.Name) and isinstance(scope, Def) and name.id in parameters_of(scope):
-                self._holding.bind(scope, filled(name.id), self._holding.may(values))
+
+    def _fill_parameter(self, function: Scope, file: str, name: str, values: int) -> None:
+        """Who called a function with an object finds in it what it puts there."""
+        if isinstance(function, ast.AsyncFunctionDef):  # whoever runs it, another made the call
+            values |= self._holding.may(values)
+            self._entering.show_name(function.name, file)
+        self._holding.bind(function, filled(name), values)
 
     def _give(self, scope: Scope, file: str, keeper: ast.Name | ast.Attribute, values: int) -> None:
         """An object may keep values; the scopes that read the variable that it is may find them there."""
         if self._holding.give(scope, file, keeper, values):
             self._entering.show_object(scope, file, keeper)
             self.give_to_class(scope, file, keeper, values)
+            if isinstance(keeper, ast.Name) and isinstance(scope, Function) and keeper.id in parameters_of(scope):
+                self._fill_parameter(scope, file, keeper.id, self._holding.may(values))
 
     def give_to_class(self, scope: Scope, file: str, node: ast.AST, values: int) -> None:
         """What an object keeps that is a list, a dict, ..., the methods of its own class find in it."""
@@ -161,8 +182,8 @@ class Putting:
             return
         for known in (target.id, *memory_of(scope).get(target.id, ())):
             owner, name, home = self._program.owner(known, scope, file)
-            self._entering.bind(owner, name, home, values)
-            self._holding.bind(owner, filled(name), values)
+            self._entering.bind(owner, name, home, values, scope)
+            self._fill_parameter(owner, home, name, values)
             if has_default(owner, name):
                 self._holding.bind(owner, name, self._holding.may(values))
         for one in names_in(target, scope, self._program.imported(file), self._numbers):
@@ -170,6 +191,7 @@ class Putting:
                 self._give_outside(one, values)
             elif one is not target:
                 self._give(scope, file, one, values)
+                self._fill_through(scope, one, values)
             else:
                 self.give_to_class(scope, file, one, values)
 
@@ -218,4 +240,4 @@ class Putting:
     def bind_variable(self, scope: Scope, file: str, name: str, values: int) -> None:
         """Have a variable hold values that a scope calls so; the scopes that read it take them in."""
         owner, known, home = self._program.owner(name, scope, file)
-        self._entering.bind(owner, known, home, values)
+        self._entering.bind(owner, known, home, values, scope)

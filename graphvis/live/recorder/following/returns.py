@@ -8,7 +8,9 @@ call's expression holds such a name. What is found so is inferred, never certain
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import reduce
+from operator import or_
 
 from graphvis.live.recorder.following.aliases import parts_of
 from graphvis.live.recorder.following.arguing import (
@@ -32,8 +34,12 @@ from graphvis.live.recorder.following.reading import Key
 from graphvis.live.recorder.following.source import (
     COMPREHENSIONS,
     Def,
+    Definition,
+    Function,
     Scope,
     called,
+    defaults_of,
+    is_generator,
     parameters_of,
 )
 from graphvis.live.recorder.instructions import Place
@@ -104,7 +110,7 @@ class Returns:
         """Follow values in the frames of one level until nothing new comes; those that these hand on to the next."""
         seeds: dict[int, int] = {}
         scopes: dict[int, tuple[Scope, str]] = {}
-        put: list[tuple[Scope, str, ast.expr, int, bool]] = []
+        put: list[tuple[Scope, str, ast.expr, int, bool | None]] = []
         self._running = {}
         for value in values_in(going):
             place = chains[value][level] if level < len(chains[value]) else None
@@ -120,47 +126,51 @@ class Returns:
                 if level == 0 and called(node) in CONSTRUCTORS:
                     self.constructed |= 1 << value
                 inner = scope_of(chains[value][level - 1][0]) if level else None
-                put += [
-                    (scope, place[0].co_filename, one, 1 << value, into)
-                    for one, into in self._put_by(node, inner, value)
-                ]
+                put += [(scope, place[0].co_filename, *one) for one in self._put_by(node, inner, value)]
         self._holding.put(seeds)
         for seed, values in seeds.items():
             self._seeds[seed] = self._seeds.get(seed, 0) | values
         for scope, file, target, values, into in put:
-            self._putting.bind(scope, file, target, values, into)
+            if into is None:
+                self._putting.fill_by_call(scope, file, target, values)
+            else:
+                self._putting.bind(scope, file, target, values, into)
         for scope, file in scopes.values():
             self._holding.enter(scope, file)
         self._returned = 0
         for step in self._holding.due():
             self._returned |= self._step(step)
-        return self._returned | self._filled_by(scopes.values())
+        return self._returned | reduce(
+            or_, [self._fills(scope) & self._running[id(scope)] for scope, _ in scopes.values()], 0
+        )
 
-    def _put_by(self, node: ast.Call, inner: Scope | None, value: int) -> Iterator[tuple[ast.expr, bool]]:
+    def _put_by(self, node: ast.Call, inner: Scope | None, value: int) -> Iterator[tuple[ast.expr, int, bool | None]]:
         """The arguments into which a call puts a value that left in it, in the function `inner` if that is known.
 
-        Each with whether it is put into it: else it is set.
+        Each with the value, as it is there, and whether it is put into it: else it is set; None where it may be.
         """
+        one, both = 1 << value, 1 << value | self._holding.may(1 << value)
         if called(node) in SAVING:
-            yield from ((argument, True) for argument in node.args[1:])
-        if isinstance(inner, Def):
-            for name, argument in given_to(inner, node):
-                if self._holding.of(inner, filled(name)) >> value & 1 and can_be_filled(argument):
-                    yield argument, True
-                for attribute, values in self._putting.put_in.get((id(inner), name), {}).items():
-                    if values >> value & 1:
-                        yield ast.Attribute(argument, attribute, ast.Store()), False
+            yield from ((argument, one, True) for argument in node.args[1:])
+        if not isinstance(inner, Function):
+            return
+        if self._fills(inner) & one and not _calls(node, inner):  # somebody else did, with whatever he was given
+            for argument in (node.func, *node.args, *(word.value for word in node.keywords)):
+                yield argument, one, None
+        for name, argument in given_to(inner, node):
+            if (values := self._holding.of(inner, filled(name)) & both) and can_be_filled(argument):
+                yield argument, values & one or values, True
+            for attribute, some in self._putting.put_in.get((id(inner), name), {}).items():
+                if values := some & both:
+                    yield ast.Attribute(argument, attribute, ast.Store()), values & one or values, False
 
-    def _filled_by(self, scopes: Iterable[tuple[Scope, str]]) -> int:
-        """What functions put into the objects that they were given."""
-        found = 0
-        for scope, _ in scopes:
-            for name in parameters_of(scope) if isinstance(scope, Def) else ():
-                for values in (
-                    self._holding.of(scope, filled(name)),
-                    *self._putting.put_in.get((id(scope), name), {}).values(),
-                ):
-                    found |= values & self._running[id(scope)]
+    def _fills(self, scope: Scope) -> int:
+        """What a function puts into the objects that it was given."""
+        found = self._putting.filled_through.get(id(scope), 0)
+        for name in parameters_of(scope) if isinstance(scope, Function) else ():
+            found |= self._holding.of(scope, filled(name))
+            for values in self._putting.put_in.get((id(scope), name), {}).values():
+                found |= values
         return found
 
     def _step(self, step: Step) -> int:
@@ -168,6 +178,8 @@ class Returns:
         node = step.node
         if isinstance(node, ast.Call):
             self._giving.give(step, node)
+        elif isinstance(node, Definition) and node is not step.scope:
+            self._define(step, node)
         elif (handed := returned_by(node)) is not None:
             return self._return(step, self._read(step, handed))
         elif isinstance(node, ast.Raise):
@@ -176,18 +188,28 @@ class Returns:
             if node.name and (values := self._holding.caught(step)):
                 self._putting.bind_variable(step.scope, step.file, node.name, values)
         else:
-            value, targets = assigned_by(node)
-            if value is None:
-                return 0
-            special = [self._program.special(name, step.file) for name in methods_of(node)]
-            handed_out = self._holding.read_out_of(step, special)
-            for target in targets:
-                if isinstance(target, ast.Attribute) and target.attr in STREAMS:
-                    self._putting.fill(step.scope, step.file, value, self._holding.shown(step))
-                for one, part in parts_of(target, value):
-                    if values := self._read(step, part) | handed_out:
-                        self._putting.bind(step.scope, step.file, one, values)
+            self._assign(step, *assigned_by(node))
         return 0
+
+    def _assign(self, step: Step, value: ast.AST | None, targets: list[ast.AST]) -> None:
+        if value is None:
+            return
+        special = [self._program.special(name, step.file) for name in methods_of(step.node)]
+        handed_out = self._holding.read_out_of(step, special)
+        for target in targets:
+            if isinstance(target, ast.Attribute) and target.attr in STREAMS:
+                self._putting.fill(step.scope, step.file, value, self._holding.shown(step))
+            for one, part in parts_of(target, value):
+                if values := self._read(step, part) | handed_out:
+                    self._putting.bind(step.scope, step.file, one, values)
+
+    def _define(self, step: Step, node: Definition) -> None:
+        """What a function is given by nobody it has from where it is defined; a class hands words to its bases."""
+        if isinstance(node, ast.ClassDef):
+            self._putting.lose(reduce(or_, [self._read(step, word.value) for word in node.keywords], 0))
+            return
+        for name, default in defaults_of(node):
+            self._entering.enter(node, step.file, name, self._holding.may(self._read(step, default)))
 
     def _read(self, step: Step, node: ast.AST, without: Collection[Key] = ()) -> int:
         """What an expression holds of what is followed in its scope."""
@@ -198,6 +220,17 @@ class Returns:
 
     def _return(self, step: Step, values: int) -> int:
         """Hand on what a function returns: to the frame that the value leaves next, and what it may hold to any."""
-        kept = isinstance(step.scope, Def) and bool(step.scope.decorator_list)  # and perhaps returned again
+        # What is kept may be returned again, and what is awaited goes to whoever awaits it.
+        kept = isinstance(step.scope, Def) and bool(
+            step.scope.decorator_list or isinstance(step.scope, ast.AsyncFunctionDef)
+        )
+        if isinstance(step.node, ast.Return) and is_generator(step.scope):
+            self._holding.throw(values)
+        values |= self._holding.may(values & self._entering.from_inside.get(id(step.scope), 0))
         self._putting.hand_out(step.scope, step.file, self._holding.may(values) if kept else values)
         return values & self._running.get(id(step.scope), 0)
+
+
+def _calls(node: ast.Call, function: Function) -> bool:
+    """Whether a call is one of a function by its name."""
+    return isinstance(function, Def) and called(node) == function.name

@@ -11,7 +11,9 @@ from functools import lru_cache
 from graphvis.live.recorder.following.files import of_file, parse
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
-Scope = Def | ast.Lambda | ast.Module
+Function = Def | ast.Lambda
+Scope = Function | ast.Module
+Definition = Function | ast.ClassDef
 _A_PATH = re.compile(r"(?=.*(\w\.\w|[/\\]\w))[^\s%{}]+")  # no format, and no sentence
 COMPREHENSIONS = (ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
 """Expressions that are no tensor, whatever call is made where they stand."""
@@ -41,17 +43,55 @@ def text_of(node: ast.Name | ast.Attribute) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def statements(scope: Scope) -> Sequence[ast.AST]:
-    """What runs in a scope, without the functions that it only defines."""
+    """What runs in a scope: of the functions that it only defines what they are made with."""
     body = scope.body if isinstance(scope.body, list) else [scope.body]
     stack: list[ast.AST] = list(reversed(body))
     found: list[ast.AST] = []
     while stack:
         node = stack.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node is not scope:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            stack.extend(reversed(_made_with(node)))
             continue
         found.append(node)
         stack.extend(reversed(list(ast.iter_child_nodes(node))))
     return found
+
+
+def _made_with(node: Def | ast.ClassDef) -> list[ast.AST]:
+    """What is computed where a function or a class is defined, and not when it is called."""
+    if isinstance(node, ast.ClassDef):
+        inner = [one for one in node.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
+        made = [part for one in inner for part in _made_with(one)]
+        return [*node.decorator_list, *node.bases, *(word.value for word in node.keywords), *made]
+    return [*node.decorator_list, *(default for _, default in defaults_of(node))]
+
+
+def defaults_of(function: Def | ast.Lambda) -> list[tuple[str, ast.expr]]:
+    """The parameters of a function that need not be given, and what they then are."""
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    after = len(positional) - len(arguments.defaults)
+    pairs = [
+        *zip(positional[after:], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return [(one.arg, default) for one, default in pairs if default is not None]
+
+
+def is_generator(scope: Scope) -> bool:
+    """Whether a call of a function hands out what it yields."""
+    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in statements(scope))
+
+
+def definitions_with_values(scope: Scope) -> Iterable[Definition]:
+    """The functions that a scope defines and that need not be given all, and the classes with words for their bases."""
+    stack: list[ast.AST] = [*scope.body] if isinstance(scope.body, list) else [scope.body]
+    while stack:
+        node = stack.pop()
+        if (isinstance(node, ast.ClassDef) and node.keywords) or (isinstance(node, Function) and defaults_of(node)):
+            yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            stack.extend(ast.iter_child_nodes(node))
 
 
 def _registered_for(function: Def) -> Iterable[str]:
