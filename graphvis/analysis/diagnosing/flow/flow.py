@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from graphvis.analysis.cutting import NORMALISING, cut_by_name, flowing, short
+from graphvis.analysis.cutting import cut_by_name, short
 from graphvis.analysis.diagnosing.flow.blaming import Blaming
 from graphvis.analysis.diagnosing.flow.forwards import Forwards
 from graphvis.analysis.diagnosing.flow.memory import Memory, Piece
 from graphvis.analysis.diagnosing.flow.patterns import Patterns
+from graphvis.analysis.diagnosing.flow.results import places_of, rows_of
 from graphvis.analysis.diagnosing.flow.spots import Spots, written_by
 from graphvis.analysis.diagnosing.flow.ways import Blame, Edge, Result, Ways
 from graphvis.analysis.diagnosing.regions import Runs, within
 from graphvis.model import Call, Entry, Trace
 
 _MARKING = frozenset({"detach_", "requires_grad_"})  # these change what a tensor is and not what it holds
-_EACH_ITS_OWN = frozenset({"broadcast_tensors", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d"})
 _UNSEEN = "alias"  # a tensor on known memory that no call was seen to make: what cut it lies somewhere before
 _MOST_PARTS = 256  # of one result that are told apart
 _SHARING = frozenset({"numpy", "__array__", "__dlpack__"})
@@ -119,12 +119,24 @@ class Flow:
 
     def _made(self, result: Result, call: Call, name: str) -> list[Piece]:
         """What a result is made of: of a view the parts that it shows, else one node."""
-        places = _flowing(call, name, result)
+        tensors = self.trace.tensors
+        if rows := list(rows_of(call, name, result, tensors)):
+            return [(self._row(result, call, places), runs) for runs, places in rows]
+        places = places_of(call, name, result, tensors)
         if call.forwarded:
             places = self._forwards.flowing(result, call, places)
         places = self._patterns.of_values(call, result.number, places)
         shown = None if result.written else self._shown(result, call, name, places)
         return self._computed(result, call, name, places) if shown is None else shown
+
+    def _row(self, result: Result, call: Call, places: Sequence[int]) -> Edge:
+        """A node for a part of a result, made of what the inputs at `places` hold."""
+        found: dict[Edge, None] = {}
+        for at in places:
+            blame = self._blaming.of(result, at)
+            for edge, _ in self._memory.pieces(call.inputs[at]):
+                found[self.ways.behind(edge, blame)] = None
+        return Edge(self.ways.add(result.call, list(found)), None)
 
     def _shown(self, result: Result, call: Call, name: str, places: Sequence[int]) -> list[Piece] | None:
         """What a view shows: each part of it what that part of its base holds, having passed this call.
@@ -164,8 +176,9 @@ class Flow:
             pattern, alone = self._patterns.taken(result.call, call, name, at, blame)
             if pattern:
                 found.setdefault(spots.whole, {}).update(dict.fromkeys(pattern))
+            known = blame is None or name != _UNSEEN
             for edge, lies in () if alone else pieces(call.inputs[at]):
-                found.setdefault(spots.of(at, lies), {})[behind(edge, blame)] = None
+                found.setdefault(spots.of(at, lies), {})[behind(edge, blame, known)] = None
         if name == "grad":
             self._gradient(result, call, found.setdefault(spots.whole, {}))
         for entry in call.entries:
@@ -218,29 +231,3 @@ class Flow:
                 if part or not whole or not rest:
                     found.append((self.ways.behind(edge, blame, entry.certain), part))
         return found
-
-
-def _flowing(call: Call, name: str, result: Result) -> Sequence[int]:
-    """The places among a call's inputs from which a value flows into a result."""
-    places, place = flowing(call), result.place
-    if call.writes and name in NORMALISING:
-        return _of_batch(call, places, result)
-    if name.startswith("_foreach_") or name in _EACH_ITS_OWN:
-        count = len(call.outputs)
-    elif name.startswith("_fused_"):
-        count = next((at for at, on in enumerate(call.connected) if not on), 0)  # the parameters come first
-    else:
-        return places
-    if count < 2:
-        return places
-    # Lists of the same length, and at the end perhaps a number for all.
-    lists = len(call.inputs) // count * count
-    return [at for at in places if at >= lists or at % count == place % count]
-
-
-def _of_batch(call: Call, places: Sequence[int], result: Result) -> Sequence[int]:
-    """What flows in a normalisation that trains: it takes the batch's statistics, and only notes the running ones."""
-    if result.written:
-        return [at for at in places if at == 0 or call.inputs[at] == result.number]
-    running = {write.tensor for write in call.writes}
-    return [at for at in places if call.inputs[at] not in running]
