@@ -198,7 +198,7 @@ def _subject(name: str, graph: Graph, trace: Trace | None, node: int) -> Subject
     return Subject(
         name=name,
         numbers=tuple(reversed(numbers)),
-        reached=node in graph.reached,
+        reached=graph.is_reached(node),
         requires_grad=info.requires_grad,
         shape=info.shape,
     )

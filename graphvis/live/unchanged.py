@@ -20,7 +20,8 @@ def undisturbed(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
     Args:
         leaves: those that it may give a gradient.
     """
-    kept = [(leaf, leaf.grad) for leaf in {id(leaf): leaf for leaf in leaves}.values()]
+    holding = {id(leaf): leaf for leaf in leaves if leaf.is_leaf or leaf.retains_grad}
+    kept = [(leaf, leaf.grad) for leaf in holding.values()]
     devices = list({leaf.device.index for leaf, _ in kept if leaf.device.type == "cuda"})
     with torch.random.fork_rng(devices=devices), torch.enable_grad(), _retaining(), _unconsumed():
         for leaf, _ in kept:

@@ -155,6 +155,18 @@ class Graph(Drawable, frozen=True, kw_only=True, tag="graphvis/graph/1", weakref
         ends = {i for i, name in enumerate(self.names) if name == _NO_DERIVATIVE and self.kinds[i] == "function"}
         return frozenset(self.behind(self.roots, ends))
 
+    def is_reached(self, node: int) -> bool:
+        """Whether a gradient reaches a node; an intermediate tensor by any of those that were computed from it."""
+        if node in self.reached or self.kinds[node] != "tensor":
+            return node in self.reached
+        return any((self.targets[edge], self.output_nrs[edge]) in self._passed for edge in self.slots_of(node))
+
+    @cached_property
+    def _passed(self) -> frozenset[tuple[int, int]]:
+        """Which outputs of which nodes a gradient reaches."""
+        columns = zip(self.sources, self.targets, self.output_nrs, strict=True)
+        return frozenset((target, output) for source, target, output in columns if source in self.reached)
+
     def behind(self, nodes: Iterable[int], ends: Container[int]) -> set[int]:
         """The nodes to which gradient edges lead from some, and these themselves; none behind one of the ends."""
         stack = list(nodes)

@@ -75,19 +75,12 @@ def _settled(moment: Moment) -> Moment:
 
 
 def _state(before: Graph, index: int, after: Graph, other: int | None) -> State:
-    was = _is_reached(before, index)
-    if other is not None and (not was or _is_reached(after, other)):
+    was = before.is_reached(index)
+    if other is not None and (not was or after.is_reached(other)):
         return "kept"
     if other is None and not was:
         return "unreachable"
     return "unreachable" if before.kinds[index] == "function" else "severed"
-
-
-def _is_reached(graph: Graph, node: int) -> bool:
-    """Whether the gradient comes to a node; to a named intermediate, where it comes to the function that made it."""
-    if graph.kinds[node] != "tensor" or node in graph.reached:
-        return node in graph.reached
-    return any(graph.targets[edge] in graph.reached for edge in graph.slots_of(node))
 
 
 def _edges(before: Graph, after: Graph, nodes: list[Pair]) -> Iterable[PairEdge]:

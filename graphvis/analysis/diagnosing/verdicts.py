@@ -110,6 +110,8 @@ class Judgement:
 
     def _verdict(self, subject: Subject) -> tuple[Finding, Blames]:
         trace = self._trace
+        if not subject.requires_grad:  # also where an edge leads to it: it was frozen since, and takes no gradient
+            return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         if subject.withdrawn is not None:
             number = trace.calls[subject.withdrawn].inputs[0]
             return _finding(subject, "cut"), {Blame("detach_", subject.withdrawn, number): True}
@@ -122,10 +124,8 @@ class Judgement:
         if subject.reached and not self._stops_in_checkpoints(subject):
             return _finding(subject, "gradient"), {}
         nodes = self._arrival.nodes_of((*subject.numbers, *subject.shown))
-        if subject.requires_grad and self._arrival.by_checkpoint(nodes):
+        if self._arrival.by_checkpoint(nodes):
             return _finding(subject, "gradient"), {}
-        if not subject.requires_grad:
-            return _finding(subject, "frozen", at=self._frozen_at(subject)), {}
         if not self._arrival.arrives(nodes):
             return self._of_unused(subject, nodes)
         blames = self._arrival.cuts(nodes)
@@ -247,13 +247,15 @@ def after_the_fact(subjects: Sequence[Subject]) -> tuple[Finding, ...]:
 
 
 def _untraced(subject: Subject) -> Finding:
+    if not subject.requires_grad:
+        return _finding(subject, "frozen")
     if subject.missing is not None:
         return _finding(subject, "unreached", node=subject.missing.node)
     if subject.zero is not None:
         return _finding(subject, "zero", node=subject.zero.node)
     if subject.reached:
         return _finding(subject, "gradient")
-    return _finding(subject, "unreached" if subject.requires_grad else "frozen")
+    return _finding(subject, "unreached")
 
 
 def _finding(

@@ -87,3 +87,40 @@ def test_what_is_shown_of_a_recording_and_a_diagnosis() -> None:
     found = graphvis.diagnose(loss, trace, parameters={"weight": weight, "bias": bias})
     assert repr(trace) == "<graphvis.Recording: 3 calls>"
     assert repr(found) == "<graphvis.Diagnosis: 1 cut, 1 gradient; 1 cut, 0 conflicts>"
+
+
+def test_an_intermediate_tensor_may_be_asked_about() -> None:
+    """As PyTorch tells it: what it gives a tensor that retains its gradient."""
+    weight, other = torch.ones(4, requires_grad=True), torch.ones(2, requires_grad=True)
+    with graphvis.record() as trace:
+        hidden = weight * 2
+        first, second = hidden.split(2)
+        left = second.exp()
+        loss = (first * 3 + left.detach() + other).sum()
+    asked = {"hidden": hidden, "first": first, "second": second, "left": left, "other": other}
+    for tensor in asked.values():
+        tensor.retain_grad()
+    for probe in (False, True):
+        found = graphvis.diagnose(loss, trace, parameters=asked, probe=probe)
+        statuses = {name: verdict.status for name, verdict in found.verdicts.items()}
+        assert statuses == {
+            "hidden": "gradient", "first": "gradient", "second": "cut", "left": "cut", "other": "gradient",
+        }  # fmt: skip
+    loss.backward()
+    assert [name for name, tensor in asked.items() if tensor.grad is not None] == ["hidden", "first", "other"]
+
+
+@pytest.mark.parametrize("traced", [True, False])
+@pytest.mark.parametrize("probe", [True, False])
+def test_what_is_frozen_between_forward_and_backward_takes_no_gradient(traced: bool, probe: bool) -> None:
+    frozen, weight = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    with graphvis.record() as trace:
+        loss = (frozen * weight).sum()
+        frozen.requires_grad_(False)
+    given = {"frozen": frozen, "weight": weight}
+    found = graphvis.diagnose(loss, trace if traced else None, parameters=given, probe=probe)
+    assert [verdict.status for verdict in found.verdicts.values()] == ["frozen", "gradient"]
+    at = found.verdicts["frozen"].at
+    assert (at is not None and at.text == "frozen.requires_grad_(False)") == traced
+    loss.backward()
+    assert frozen.grad is None
