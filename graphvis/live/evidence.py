@@ -16,7 +16,7 @@ from graphvis.analysis.diagnosing import Overwritten, Subject
 from graphvis.analysis.joining import join
 from graphvis.live import effects, walker
 from graphvis.live import probe as probing
-from graphvis.live.recorder import Recording
+from graphvis.live.recorder import Recording, arrays
 from graphvis.live.unwatched import uncollected
 from graphvis.live.walker.outputs import find_outputs
 from graphvis.model import Diagnosis, Graph, Location, Trace
@@ -44,6 +44,8 @@ class Evidence:
     ) -> None:
         self._parameters = parameters
         self._memory = None if recording is None else recording.memory
+        self._known = None if recording is None else recording.tape.exposures.arrays
+        self._in_arrays: set[str] | None = None
         self._graph = walker.walk(
             outputs,
             names,
@@ -66,7 +68,7 @@ class Evidence:
         """
         with uncollected():
             subjects = subjects_of(self._graph, self._trace, self._calls, self._parameters, measured)
-            subjects = self._with_shown(subjects)
+            subjects = self._with_arrays(self._with_shown(subjects))
             found = diagnosing.diagnose(
                 self._graph,
                 self._trace,
@@ -85,6 +87,22 @@ class Evidence:
             return subjects
         unmade = find_unmade(self._trace)
         return [_with_those_shown(one, self._memory(self._parameters[one.name]), unmade) for one in subjects]
+
+    def _with_arrays(self, subjects: list[Subject]) -> list[Subject]:
+        """The subjects, with whether an array lies in their memory that nobody was seen to make."""
+        if self._known is None or self._trace is None or self._parameters is None:
+            return subjects
+        made = made_in(self._trace)
+        asked = {
+            one.name: tensor
+            for one in subjects
+            if not one.reached and one.requires_grad and made.isdisjoint(one.numbers)
+            if arrays.may_lie_in_one(tensor := self._parameters[one.name])
+        }
+        if self._in_arrays is None:
+            places = arrays.find_living(list(map(arrays.span_of, asked.values())), self._known()) if asked else ()
+            self._in_arrays = {name for place, name in enumerate(asked) if place in places}
+        return [msgspec.structs.replace(one, shared=True) if one.name in self._in_arrays else one for one in subjects]
 
     @cached_property
     def _overwritten(self) -> tuple[Overwritten, ...]:
@@ -166,9 +184,14 @@ def subjects_of(
     ]
 
 
+def made_in(trace: Trace) -> set[int]:
+    """The tensors that some call made."""
+    return {number for call in trace.calls for number in call.outputs if number not in call.inputs}
+
+
 def find_unmade(trace: Trace) -> dict[int, list[tuple[int, int, int]]]:
     """By storage the tensors that lie there and that no call made, each with its first byte and one past its last."""
-    made = {number for call in trace.calls for number in call.outputs if number not in call.inputs}
+    made = made_in(trace)
     found: dict[int, list[tuple[int, int, int]]] = {}
     for number, tensor in enumerate(trace.tensors):
         if tensor.storage is not None and number not in made:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from graphvis.analysis.cutting import short
-from graphvis.analysis.diagnosing.flow import Blame, Flow, Ways
+from graphvis.analysis.diagnosing.flow import Blame, Edge, Flow, Ways
 from graphvis.analysis.diagnosing.paths import Paths
 from graphvis.model import Trace
 
@@ -219,10 +219,15 @@ class Arrival:
         """By the calls by which values left to who knows where, the nodes whose value did."""
         last = max((call for paths in self._all for call in paths.reached_calls()), default=-1)
         return {
-            call: self._behind(edge.maker for edge in edges)
+            call: self._behind(edge.maker for edge in (*edges, *self._written_since(call)))
             for call, edges in self._flow.exits.items()
             if call < last and self._calls[call].untold and self._calls[call].function not in _STEERING
         }
+
+    def _written_since(self, call: int) -> list[Edge]:
+        """What lies now in the memory that an exit handed out, if it did."""
+        numbers = self._calls[call].inputs if self._flow.shares(call) else ()
+        return [edge for number in numbers for edge in self._flow.makers(number)]
 
     def _behind(self, nodes: Iterable[int]) -> set[int]:
         """These nodes and all that they were made of."""

@@ -20,6 +20,8 @@ _UNTRACED = (
     "`with graphvis.record() as trace:` and pass the trace, or run the script with `graphvis run`."
 )
 
+_ARRAY = "numpy.ndarray"  # the call that stands for an array which a recording found when it began
+
 
 def diagnose(
     graph: Graph,
@@ -59,6 +61,7 @@ def diagnose(
         notes += dict.fromkeys(_left(trace, call) for call in sorted(judgement.lost))
         notes += dict.fromkeys(_partly(trace, call) for call in sorted(judgement.partly))
         notes += dict.fromkeys(_before(trace, call) for call in sorted(judgement.before))
+        notes += [_shared(name) for name in judgement.shared]
         notes += [_constant(trace, call) for call in without_gradient(trace, seen, stop) if call not in known]
     else:
         findings = after_the_fact(subjects)
@@ -84,7 +87,10 @@ def _checkpoints(graph: Graph, calls: Mapping[int, int]) -> set[int]:
 
 
 def _left(trace: Trace, index: int) -> str:
-    where = trace.locations[trace.calls[index].location]
+    call = trace.calls[index]
+    where = trace.locations[call.location]
+    if call.function == _ARRAY:
+        return _shared("a tensor")
     return (
         f"A value leaves PyTorch by `{where.text}` at {where.short}, and where it goes "
         "from there was not seen: it may come back."
@@ -93,9 +99,18 @@ def _left(trace: Trace, index: int) -> str:
 
 def _before(trace: Trace, index: int) -> str:
     where = trace.locations[trace.calls[index].location]
+    if trace.calls[index].function == _ARRAY:
+        return _shared("a tensor")
     return (
         f"What `{where.text}` takes at {where.short} was computed before the recording, or where it could not be "
         "seen: what it was computed from, and what was cut off there, is not known."
+    )
+
+
+def _shared(name: str) -> str:
+    return (
+        f"A NumPy array that was there before the recording lies in the memory of {name}: what is computed from it is "
+        "not seen."
     )
 
 

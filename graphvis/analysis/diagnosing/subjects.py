@@ -29,6 +29,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         numbers: its numbers in the trace, oldest first; empty if the trace did not see it.
         shown: the numbers of others that lie in its memory, that no call made, and that were seen before it: they were
             there before the recording.
+        shared: whether an array of another library lies in its memory that nobody was seen to make: what is computed
+            from that is not known.
         reached: whether a gradient edge leads from the outputs to it.
         requires_grad: whether it requires grad now.
         shape: its sizes.
@@ -42,6 +44,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     numbers: tuple[int, ...] = ()
     shown: tuple[int, ...] = ()
+    shared: bool = False
     reached: bool = False
     requires_grad: bool = True
     shape: tuple[int, ...] = ()

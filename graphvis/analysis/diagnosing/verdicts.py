@@ -25,6 +25,7 @@ class Judgement:
         cuts: each cut once, in the order of their calls.
         lost: the calls by which values left that may have come back unseen.
         partly: the calls of Functions that gave no gradient, perhaps because one of their outputs is not used.
+        shared: the parameters in whose memory arrays lie, by name, that may have come back by them.
         before: the first calls that took what was computed before the recording, or where nobody saw it.
     """
 
@@ -52,6 +53,7 @@ class Judgement:
         self.lost: dict[int, None] = {}
         self.partly: dict[int, None] = {}
         self.before: dict[int, None] = {}
+        self.shared: list[str] = []
         self._subjects = subjects
         self._trace = trace
         self._roots = roots
@@ -154,7 +156,10 @@ class Judgement:
         lost = self._arrival.lost(nodes)
         self.lost.update(dict.fromkeys(lost))
         self.before.update(dict.fromkeys(self._arrival.before))
-        if lost or self._arrival.before or self._trace.unseen:  # it may have come back by a way that nobody saw
+        if subject.shared:
+            self.shared.append(subject.name)
+        # It may have come back by a way that nobody saw.
+        if lost or self._arrival.before or self._trace.unseen or subject.shared:
             return _finding(subject, "unreached", certain=False), {}
         return _finding(subject, "unused"), {}
 

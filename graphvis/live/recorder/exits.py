@@ -22,6 +22,7 @@ class Exits:
 
     Attributes:
         chains: by call, the places of the frames in which the value left, innermost first.
+        variables: by such places, where the recording began there, the names of those that had such a value then.
         addresses: the calls that told where a tensor lies, and not what.
         elsewhere: the calls by which values went where nobody looks: to another process, into others' memory.
         scalars: by id, each float that left and the call it left by; kept so that its id stays its own.
@@ -30,6 +31,7 @@ class Exits:
     def __init__(self, identities: Identities, frames: Frames) -> None:
         self._identities, self._frames = identities, frames
         self.chains: dict[int, tuple[int, ...]] = {}
+        self.variables: dict[tuple[int, ...], set[str]] = {}
         self.addresses: set[int] = set()
         self.elsewhere: set[int] = set()
         self.scalars: dict[int, tuple[float, int]] = {}
@@ -52,6 +54,15 @@ class Exits:
                     self.scalars[id(item)] = (item, call)
         if not function.steers:
             self.chains[call] = self._frames.chain(frame)
+
+    def leave_before(self, call: int, names: tuple[str, ...], frame: FrameType) -> None:
+        """Note that a value had left when the recording began, and which variables had it; none if others had, too."""
+        chain = self._frames.chain(frame)
+        if names and chain:
+            self.chains[call] = chain
+            self.variables.setdefault(chain, set()).update(names)
+        else:
+            self.elsewhere.add(call)
 
     def may_come_back(self, args: Any, kwargs: Any) -> bool:
         """Whether the arguments of a call may hold a float that left, by their types alone: asked of every call."""

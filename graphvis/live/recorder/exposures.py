@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import sys
 import weakref
 import zlib
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import torch
 
 from graphvis.analysis.diagnosing.regions import Region, Runs, is_exact, runs
 from graphvis.live.recorder.arguments import REQUIRES_GRAD
+from graphvis.live.recorder.arrays import OF_ONE, references
 from graphvis.live.recorder.functions import Function
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import bytes_of
@@ -99,7 +99,12 @@ class Exposures:
         if storage not in self.shared:
             return False
         held = self._arrays.get(storage, [None])
-        return any(known is None or _references(known) > _OF_ONE for known in held)
+        return any(known is None or references(known) > OF_ONE for known in held)
+
+    def arrays(self) -> set[int]:
+        """The arrays that were seen to be given a tensor's memory, or to give it theirs, by ``id``."""
+        held = (known() for several in self._arrays.values() for known in several if known is not None)
+        return {id(array) for array in held if array is not None}
 
     def hand_out(self, tensor: Any, array: Any) -> None:
         """Note that the call that is being written down gave `tensor`'s memory to `array`."""
@@ -223,16 +228,6 @@ class Exposures:
             if value != now:
                 yield Change(tensor=number, after=after, until=call, shared=shared)
             after = call
-
-
-def _references(known: weakref.ref[Any]) -> int:
-    """To what is left of an array, with those that asking makes; 0 if it has died."""
-    array = known()
-    return 0 if array is None else sys.getrefcount(array)
-
-
-_KEPT_BY_ONE = {1}
-_OF_ONE = _references(weakref.ref(_KEPT_BY_ONE))  # what a tensor that lies in an array has of it
 
 
 def _is_array(source: Any) -> bool:

@@ -185,12 +185,17 @@ def names_in(frame: FrameType) -> dict[str, Any]:
     """The tensors among a frame's variables by name, and the parameters of its modules by dotted path."""
     from graphvis.live.moments.names import tensors_of  # that package builds on this one
 
+    return dict(tensors_of(variables_of(frame)))
+
+
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """A frame's variables, in a dict that nobody else has."""
     variables = frame.f_locals
-    found = tensors_of(variables)
+    found = dict(variables)
     # Before Python 3.13 a function's frame keeps this copy of its variables, and with it tensors that die later.
     if sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED and sys.getrefcount(variables) <= 3:
         variables.clear()
-    return dict(found)
+    return found
 
 
 def locate(place: Place) -> Location:

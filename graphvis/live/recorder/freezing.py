@@ -94,7 +94,8 @@ def _infer(
     lefts = list(chains.values())
     addresses = sum(1 << value for value, exits in enumerate(lefts) if exits[0] in tape.exits.addresses)
     program = _program(tape, [places[place][0] for place in made])
-    returns = Returns(program, [[places[place] for place in chain] for chain in chains], traced, addresses)
+    variables = [sorted(tape.exits.variables.get(chain, ())) for chain in chains]
+    returns = Returns(program, [[places[place] for place in chain] for chain in chains], traced, addresses, variables)
     latest: list[tuple[int, int]] = []
     for place, calls in made.items():
         held, maybe = returns.reach(places[place])

@@ -63,6 +63,7 @@ class Recording(TorchFunctionMode):
             if torch._C._is_torch_function_all_disabled():
                 self.tape.unseen.note(TURNED_OFF, sys._getframe(1))
             hooks.install(self)
+            self.tape.note_arrays(sys._getframe(1))
             self.tape.identities.births.start()
         self._entered += 1
         try:

@@ -13,6 +13,7 @@ import torch
 from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 
+from graphvis.live.recorder import arrays
 from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, flag_within, tensors_of
 from graphvis.live.recorder.exits import Exits, may_be_known
 from graphvis.live.recorder.exposures import Exposures, region_of
@@ -181,6 +182,18 @@ class Tape:
         self.exits.chains[len(self.calls) - 1] = self.frames.chain(frame)
         if elsewhere:
             self.exits.elsewhere.add(len(self.calls) - 1)
+
+    def note_arrays(self, frame: FrameType) -> None:
+        """Write down that arrays are there already that lie in the memory of tensors: whoever has one may read it."""
+        users = self.frames.users(frame)
+        for array, tensor, names in arrays.shared_with(users) if users is not None else ():
+            with DisableTorchFunction():
+                if self.identities.storage_of(tensor.untyped_storage()) in self.exposures.shared:
+                    continue
+                self.note_call("numpy.ndarray", [tensor], (), _get_sequence_nr(), frame)
+                self.exits.leave_before(len(self.calls) - 1, names, frame)
+                self.identities.export(tensor, len(self.calls) - 1)
+                self.exposures.hand_out(tensor, array)
 
     def note_address(self, name: str, numbers: tuple[int, ...], frame: FrameType) -> None:
         """Write down that code other than PyTorch's was told where tensors lie: it may read and write there unseen."""

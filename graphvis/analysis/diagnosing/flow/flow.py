@@ -18,7 +18,7 @@ from graphvis.model import Call, Entry, Trace
 _MARKING = frozenset({"detach_", "requires_grad_"})  # these change what a tensor is and not what it holds
 _UNSEEN = "alias"  # a tensor on known memory that no call was seen to make: what cut it lies somewhere before
 _MOST_PARTS = 256  # of one result that are told apart
-_SHARING = frozenset({"numpy", "__array__", "__dlpack__"})
+_SHARING = frozenset({"numpy", "__array__", "__dlpack__", "ndarray"})
 
 
 class Flow:
@@ -58,6 +58,10 @@ class Flow:
         self._left: dict[int, list[list[Piece]]] = {}  # for each exit what its inputs were made of then
         for index in range(len(trace.calls) if stop is None else stop):
             self._take(index, trace.calls[index])
+
+    def shares(self, call: int) -> bool:
+        """Whether a call handed out the memory of what it took, which others see from then on."""
+        return short(self.trace.calls[call]) in _SHARING
 
     def makers(self, number: int) -> list[Edge]:
         """The nodes that the value of a tensor is made of at the end."""
@@ -224,9 +228,11 @@ class Flow:
         found: list[Piece] = []
         for at, number in enumerate(left.inputs):
             blame = Blame(kind, entry.exit, number) if kind and left.connected[at] else None
-            # Memory that is shared shows what is in it now; anything else is what it was when it left.
-            now = entry.certain and short(left) in _SHARING
-            for edge, rest in self._memory.pieces(number) if now else then[at] if then is not None else ():
+            # Memory that is shared shows what is in it now; anything else is what it was when it left. Of what was
+            # made of shared memory nobody knows when.
+            now = self._memory.pieces(number) if self.shares(entry.exit) else []
+            before = then[at] if then is not None and not (now and entry.certain) else []
+            for edge, rest in (*before, *(piece for piece in now if piece not in before)):
                 part = within(rest, whole) if self._memory.storages[number] == storage else whole
                 if part or not whole or not rest:
                     found.append((self.ways.behind(edge, blame, entry.certain), part))

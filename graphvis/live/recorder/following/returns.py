@@ -53,7 +53,12 @@ class Returns:
     """
 
     def __init__(
-        self, program: Program, chains: Sequence[Sequence[Place]], traced: Collection[int], addresses: int = 0
+        self,
+        program: Program,
+        chains: Sequence[Sequence[Place]],
+        traced: Collection[int],
+        addresses: int = 0,
+        variables: Sequence[Collection[str]] = (),
     ) -> None:
         """Follow them.
 
@@ -64,11 +69,13 @@ class Returns:
                 from there on the recording knows more than the source.
             addresses: the values that are no values of tensors but tell where they lie: whoever is given one may read
                 there, and write.
+            variables: for each value the names of those that already had it when the innermost frame was where it is
+                in its chain, and nobody else; it left then only if there are none.
         """
         seeds = {id(expression_at(*place)) for chain in chains for place in chain}
         self._program = program
         self._holding = Holding(program, seeds, traced, len(chains), addresses)
-        self._addresses = addresses
+        self._addresses, self._variables = addresses, variables
         self._count = len(chains)
         self._all = (1 << len(chains)) - 1
         self._entering = Entering(program, self._holding)
@@ -118,11 +125,13 @@ class Returns:
             if place is None or scope is None or node is None:
                 self._putting.lose(1 << value)
                 continue
-            if self._returned >> value & 1:
+            held = self._variables[value] if level == 0 and self._variables else ()
+            put += [(scope, place[0].co_filename, ast.Name(name, ast.Store()), 1 << value, False) for name in held]
+            if self._returned >> value & 1 and not held:
                 seeds[id(node)] = seeds.get(id(node), 0) | 1 << value
             scopes[id(scope)] = (scope, place[0].co_filename)
             self._running[id(scope)] = self._running.get(id(scope), 0) | 1 << value
-            if isinstance(node, ast.Call):
+            if isinstance(node, ast.Call) and not held:
                 if level == 0 and called(node) in CONSTRUCTORS:
                     self.constructed |= 1 << value
                 inner = scope_of(chains[value][level - 1][0]) if level else None
