@@ -17,6 +17,7 @@ from graphvis.analysis.joining import join
 from graphvis.live import effects, walker
 from graphvis.live import probe as probing
 from graphvis.live.recorder import Recording, arrays
+from graphvis.live.sharding import gathered
 from graphvis.live.unwatched import uncollected
 from graphvis.live.walker.outputs import find_outputs
 from graphvis.model import Diagnosis, Graph, Location, Trace
@@ -42,6 +43,10 @@ class Evidence:
         *,
         values: bool = True,
     ) -> None:
+        if recording is not None:
+            ran = [module for known in recording.tape.modules if (module := known()) is not None]
+            names = gathered(names, ran)
+            parameters = None if parameters is None else gathered(parameters, ran)
         self._parameters = parameters
         self._memory = None if recording is None else recording.memory
         self._known = None if recording is None else recording.tape.exposures.arrays

@@ -32,7 +32,8 @@ def format_value(tensor: torch.Tensor) -> str | None:
         None for what is not shown: more than 8 numbers or two dimensions, a device other than the
         CPU (reading would synchronise it), and tensors whose numbers are not plainly in memory:
         sparse, quantized, nested, meta, lazily conjugated, subclasses that answer for themselves,
-        and those that a functorch transform wraps.
+        those that a functorch transform wraps, and those whose memory was given back
+        (``untyped_storage().resize_(0)``).
     """
     with torch._C.DisableTorchFunction():
         if tensor.dtype not in _WRITERS or not _is_plain(tensor):
@@ -72,6 +73,7 @@ def _is_plain(tensor: torch.Tensor) -> bool:
         and not tensor.is_conj()
         and not tensor.is_neg()
         and not tensor._is_zerotensor()
+        and bool(not tensor.numel() or tensor.untyped_storage().nbytes())
     )
 
 

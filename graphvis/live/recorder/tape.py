@@ -262,8 +262,8 @@ class Tape:
                 if first <= start and stop <= last:
                     found = [other]
                     break
-        holder = self.identities.holders.get(base)
-        return found if found or holder is None else [holder]
+        holder = self.identities.holders.get(base, -1)
+        return [holder] if holder > max(found, default=-1) else found
 
     def _base(self, number: int) -> tuple[int, int]:
         storage = int(self.identities.tensors[number][3])

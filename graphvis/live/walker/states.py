@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import compress, repeat
 from operator import attrgetter, eq, is_
 from typing import Any
@@ -172,7 +173,8 @@ def _values(
     small = list(compress(tensors, shown))
     # What has a storage is neither sparse nor wrapped, and what has no such bit can be read as it lies there.
     if stored and not any(any(map(bit, small)) for bit in _LAZY):
-        return _Written(list(map(torch.Tensor.tolist, small)), shown, likes, written)
+        with suppress(RuntimeError):  # the memory of one may be given back: then they are read one by one
+            return _Written(list(map(torch.Tensor.tolist, small)), shown, likes, written)
     return [
         format_value(tensor) if show else like.value for tensor, like, show in zip(tensors, likes, shown, strict=True)
     ]

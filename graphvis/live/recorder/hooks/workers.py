@@ -39,6 +39,9 @@ def wrap() -> None:
     for owner, name in ((multiprocessing.queues.Queue, "put"), (multiprocessing.queues.SimpleQueue, "put"),
                         (multiprocessing.connection.Connection, "send")):  # fmt: skip
         replace(owner, name, _noting_exits(getattr(owner, name), lambda args: args[1:2]))
+    if torch.distributed.is_available():  # all_gather_object and its kin
+        sending = torch.distributed.distributed_c10d
+        replace(sending, "_object_to_tensor", _noting_exits(sending._object_to_tensor, lambda args: args[:1]))
     process = multiprocessing.process.BaseProcess
     replace(process, "start", _noting_exits(process.start, lambda args: (args[0]._args, args[0]._kwargs)))
 
@@ -100,7 +103,8 @@ def _noting_exits(original: Any, handed: Callable[[Any], Any]) -> Any:
         for tensor in _tensors_within(handed(args)) if told else ():
             for recording in told:
                 if recording.tape.identities.find(tensor) is not None:
-                    name = f"{type(args[0]).__name__}.{original.__name__}"
+                    name = original.__qualname__.rpartition(".")[0] or "torch.distributed"
+                    name = f"{name}.{original.__name__}"
                     recording.tape.note_exit(name, tensor, sys._getframe(1), elsewhere=True)
         return original(*args, **kwargs)
 
