@@ -21,7 +21,7 @@ def _words(text: str) -> frozenset[str]:
 
 # Reads of a tensor's description: no value flows and nothing changes.
 _DESCRIPTIONS = _words(
-    """__len__ size dim numel nelement ndimension stride storage_offset data_ptr element_size is_contiguous
+    """__len__ size dim numel nelement ndimension stride storage_offset element_size is_contiguous
     is_floating_point is_complex is_signed get_device is_pinned is_shared is_inference is_conj is_neg is_set_to
     is_same_size dense_dim sparse_dim has_names untyped_storage storage storage_type typed_storage
     _typed_storage register_hook register_post_accumulate_grad_hook retain_grad has_torch_function __hash__ __dir__
@@ -68,6 +68,7 @@ class Function(NamedTuple):
         writes: which arguments it writes to: ``first``, ``all`` (the tensors of every list), ``statistics``
             (of BatchNorm), ``marked`` (by its schema), ``checked`` (a composite: whatever moves a version), or nothing.
         special: ``backward``; ``switch`` (of the grad mode); ``exit``, ``memory``, ``entry`` (out of PyTorch and back);
+            ``address`` (where a tensor lies);
             ``join`` (along a dimension); ``deepcopy`` (its other argument is the book of all that has been copied);
             ``exchange`` (a tensor's memory for another); ``item`` (a write that
             returns nothing); or nothing.
@@ -185,6 +186,8 @@ def _special(name: str) -> str:
         return "switch"
     if name in _MEMORY:
         return "memory"
+    if name == "Tensor.data_ptr":
+        return "address"
     if name in _EXITS or name in _STEERING:
         return "exit"
     if name.startswith("torch.") and name.removeprefix("torch.") in _JOINING:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from graphvis.live.recorder import backwards, freezing, hooks, overriding, writing
 from graphvis.live.recorder.arguments import tensors_of
@@ -60,8 +62,7 @@ class Recording(TorchFunctionMode):
             self.thread = threading.get_ident()
             self.tape.frames.start(sys._getframe(1))
             self.tape.unseen.bystanders.start()
-            if torch._C._is_torch_function_all_disabled():
-                self.tape.unseen.note(TURNED_OFF, sys._getframe(1))
+            self._look_at_modes(sys._getframe(1))
             hooks.install(self)
             self.tape.note_arrays(sys._getframe(1))
             self.tape.identities.births.start()
@@ -93,6 +94,15 @@ class Recording(TorchFunctionMode):
             self.tape.identities.births.stop()
             self.tape.unseen.look_around()
             self.tape.frames.stop()
+
+    def _look_at_modes(self, frame: FrameType) -> None:
+        """Note the modes that are on and run inside of each call that is made."""
+        if torch._C._is_torch_function_all_disabled():
+            self.tape.unseen.note(TURNED_OFF, frame)
+        functions = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]  # PyTorch's own
+        for mode in (*functions, *_get_current_dispatch_mode_stack()):
+            if not isinstance(mode, Recording):
+                self.tape.note_mode_inside(mode, frame)
 
     def pause(self) -> None:
         """Stop writing down until as many :meth:`resume` have come."""
@@ -202,6 +212,11 @@ class Recording(TorchFunctionMode):
                 return result
         if function.special == "backward":
             return backwards.run(self.tape, self._tell_backward, index, func, args, kwargs or {})
+        if function.special == "address":
+            result = func(*args, **kwargs) if kwargs else func(*args)
+            with DisableTorchFunction():
+                self.tape.note_address(function.name, (self.tape.identities.see(args[0]),), sys._getframe(2))
+            return result
         if function.special == "switch":
             index = self.tape.named(f"{function.name}{switched_by(sys._getframe(1))} ({bool(args[0])})")
         writes = function.writes or function.special == "exchange" or (kwargs and "out" in kwargs)

@@ -17,14 +17,14 @@ from graphvis.live.recorder import arrays
 from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, flag_within, tensors_of
 from graphvis.live.recorder.exits import Exits, may_be_known
 from graphvis.live.recorder.exposures import Exposures, region_of
-from graphvis.live.recorder.frames import TORCH, Frames
+from graphvis.live.recorder.frames import TORCH, USER, Frames
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping
 from graphvis.live.recorder.raw import EXCHANGE, RawCall, RawTensor, RawWrite
 from graphvis.live.recorder.stakes import ALIASING, APART
-from graphvis.live.recorder.unseen import Unseen
+from graphvis.live.recorder.unseen import INSIDE, Unseen
 
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
@@ -175,6 +175,12 @@ class Tape:
     def note_mode(self, name: str, on: bool, frame: FrameType, given: list[Any] | None = None) -> None:
         """Write down that a mode is entered or left; `given` are the tensors that it keeps."""
         self.note_call(f"{name} ({on})", given or [], (), _get_sequence_nr(), frame)
+
+    def note_mode_inside(self, mode: Any, frame: FrameType) -> None:
+        """Note that a mode runs inside of calls, where nobody is told of others; a library's only passes them on."""
+        file = getattr(sys.modules.get(type(mode).__module__), "__file__", None)
+        if file is None or self.frames.kind(file) == USER:
+            self.unseen.note(INSIDE, frame)
 
     def note_exit(self, name: str, tensor: Any, frame: FrameType, elsewhere: bool = False) -> None:
         """Write down that a value leaves, and whether it goes where nobody looks."""

@@ -10,6 +10,7 @@ from graphvis.live.recorder.frames import Frames, locate
 BYTES = "Bytes of memory were read or copied by {}: whose values came along was not seen."
 TURNED_OFF = "What PyTorch tells of its calls was turned off by {}: what was computed there was not seen."
 TAKEN_OVER = "A class that is no tensor took over {}: what it computed was not seen."
+INSIDE = "A mode of the program runs inside of each call after {}: what it computes there is not seen."
 _BYSTANDER = "A thread that was there before ran on at {}: what it computed was not seen."
 
 

@@ -98,7 +98,9 @@ def test_what_it_was_made_of_is_not_known(make: Callable[[Tensor], Tensor], unti
     assert any("`return (made * v).sum()`" in note and "could not be seen" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("make", HIDDEN, ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [by_its_kernel, by_a_thread_of_the_lowest_kind, by_a_hook_of_a_backward, by_an_integer]
+)
 def test_it_is_nobody_s_doubt_where_it_does_not_reach_the_loss(make: Callable[[Tensor], Tensor]) -> None:
     def step(w: Tensor, v: Tensor) -> Tensor:
         (make(w) * 2).sum()

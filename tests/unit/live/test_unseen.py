@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import socketserver
 import threading
@@ -13,6 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 from torch._C import DisableTorchFunction as Silence
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
@@ -232,3 +235,53 @@ def test_what_stood_there_before_stands_there_again() -> None:
     assert found() == before
     with Silence():
         assert torch._C._is_torch_function_all_disabled()
+
+
+class Adding(TorchDispatchMode):
+    """A mode that adds something to each product."""
+
+    def __init__(self, what: Tensor) -> None:
+        super().__init__()
+        self.what = what
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        return result + self.what.detach() if function is torch.ops.aten.mul.Tensor else result
+
+
+def test_a_mode_of_the_program_that_runs_inside_of_calls() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        with Adding(w):
+            kept = torch.ones(3) * torch.ones(3)
+        return (kept * v).sum()
+
+    found = asked(step)
+    assert said(found) == ("unreached", False)
+    assert "`with Adding(w):`" in found.notes[0]
+
+
+def test_a_mode_of_the_program_that_was_on_before() -> None:
+    w, v = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    with Adding(w), record() as trace:
+        loss = (torch.ones(3) * torch.ones(3) * v).sum()
+    assert said(diagnose(loss, trace, {"w": w, "v": v})) == ("unreached", False)
+
+
+def test_modes_of_pytorch_that_run_inside_of_calls_only_pass_them_on() -> None:
+    def step(w: Tensor, v: Tensor) -> Tensor:
+        with FlopCounterMode(display=False):
+            return (v * 2).sum()
+
+    with torch.device("cpu"):
+        found = asked(step)
+    assert said(found) == ("unused", True)
+    assert not found.notes
+
+
+lies_at = Tensor.data_ptr
+
+
+@pytest.mark.parametrize("ask", [lambda w: w.data_ptr(), lambda w: lies_at(w)])
+def test_whoever_is_told_where_a_tensor_lies_may_read_there(ask: Callable[[Tensor], int]) -> None:
+    found = asked(lambda w, v: (v * (ctypes.c_float * 3).from_address(ask(w))[0]).sum())
+    assert said(found) == ("unreached", False)

@@ -40,15 +40,9 @@ def wrap() -> None:
         replace(torch.UntypedStorage, name, _wrap_storage_write(getattr(torch.UntypedStorage, name), name))
     replace(torch.UntypedStorage, "__getitem__", telling(torch.UntypedStorage.__getitem__, _tell_bytes))
     replace(torch.UntypedStorage, "tolist", telling(torch.UntypedStorage.tolist, _tell_bytes))
-    replace(torch.Tensor, "data_ptr", telling(torch.Tensor.data_ptr, _tell_address))
     for storage in (torch.UntypedStorage, torch.TypedStorage):
         replace(storage, "data_ptr", telling(storage.data_ptr, _tell_address_of_storage))
     _wrap_swap()
-
-
-def _tell_address(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
-    with DisableTorchFunction():
-        tape.note_address("Tensor.data_ptr", (tape.identities.see(args[0]),), frame)
 
 
 def _tell_address_of_storage(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import overrides
 from torch._functorch import eager_transforms, vmap
-from torch.utils import checkpoint
+from torch.utils import _python_dispatch, checkpoint
 
 from graphvis.live.recorder.frames import TORCH
 from graphvis.live.recorder.hooks.places import Listener, listening, noting, recordings, replace, tensors_in
@@ -26,6 +26,7 @@ def wrap() -> None:
     _wrap_inference_mode()
     _wrap_checkpoint()
     _wrap_wrapping()
+    _wrap_dispatch()
     _wrap_silence()
     replace(overrides, "has_torch_function", _only_subclasses(overrides.has_torch_function))
 
@@ -82,6 +83,20 @@ def _wrap_wrapping() -> None:
         original = getattr(module, name, None)
         if original is not None:
             replace(module, name, noting(original, "torch.func", slice(2)))  # beside the tensor stands a level
+
+
+def _wrap_dispatch() -> None:
+    """Modes that are told of operators run inside of the calls that run these."""
+    owner: Any = _python_dispatch.TorchDispatchMode  # of which the types tell less
+    enter = owner.__enter__
+
+    @functools.wraps(enter)
+    def __enter__(self: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in listening():
+            recording.tape.note_mode_inside(self, sys._getframe(1))
+        return enter(self)
+
+    replace(owner, "__enter__", __enter__)
 
 
 def _wrap_silence() -> None:
