@@ -25,6 +25,7 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         layout: PyTorch's word without its prefix, e.g. ``sparse_coo``.
         values: sizes of what lies in its memory, where that is not the tensor itself but its values,
             as of one that is sparse; empty where it is the tensor.
+        wrapped: whether it is a wrapper of ``torch.func``, and its memory that of the tensor inside.
         indices: where those of a sparse tensor lie: storage, first byte, one past the last.
         unmade: whether it came into being during the run and was first seen when it went into a call, so that nobody
             knows of what it was made.
@@ -42,6 +43,7 @@ class TracedTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     layout: str = "strided"
     values: tuple[int, ...] = ()
     indices: tuple[tuple[int, int, int], ...] = ()
+    wrapped: bool = False
     unmade: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Programs with tensors that have no memory of their own: sparse, jagged."""
+"""Programs with tensors that have no memory of their own: sparse, jagged, wrapped by a transform."""
 
 from __future__ import annotations
 
@@ -379,6 +379,50 @@ def jagged_zeroed(m):
     b = m.v.detach().clone()
     torch.nested.nested_tensor_from_jagged(b, torch.tensor([0, 2, 4])).zero_()
     return b.sum() + m.w.sum()
+
+
+# within a transform
+
+
+@sparse("detach", w="unused", v="cut")
+def given_within_vmap(m):
+    def each(a, b):
+        y = a * 1
+        y.detach().copy_(b)
+        return y
+
+    return torch.func.vmap(each)(m.w.detach(), m.v.detach()).sum()  # CUT
+
+
+@sparse("detach", w="cut", v="cut")
+def view_given_within_vmap(m):
+    def each(a, b):
+        y = a * 1
+        y[0].copy_(b[0])
+        return y
+
+    return torch.func.vmap(each)(m.w.detach(), m.v.detach()).sum()  # CUT
+
+
+@sparse("detach", w="unused", v="cut")
+def base_given_within_vmap(m):
+    def each(a, b):
+        y = a * 1
+        z = y.view(2, 2)
+        y.copy_(b)
+        return z
+
+    return torch.func.vmap(each)(m.w.detach(), m.v.detach()).sum()  # CUT
+
+
+@sparse("detach", w="gradient", v="cut")
+def part_given_within_a_gradient(m):
+    def loss(a, b):
+        y = a * 1
+        y.detach()[1:].copy_(b[1:])
+        return (y * y).sum()
+
+    return torch.func.grad(loss)(m.w, m.v.detach()).sum()  # CUT
 
 
 # what was saved

@@ -110,8 +110,8 @@ class Arrival:
         for call in self._calls:
             for number, on in zip(call.inputs, call.connected, strict=False):
                 tensor = self._tensors[number]
-                # What has no memory is the inside of a transform, which stands for what that was given.
-                old = on and not tensor.leaf and tensor.storage is not None
+                # The inside of a transform stands for what that was given.
+                old = on and not tensor.leaf and tensor.storage is not None and not tensor.wrapped
                 if number not in known and (old or tensor.unmade):
                     strange.append(number)
             known.update(call.inputs)

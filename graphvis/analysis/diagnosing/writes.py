@@ -45,7 +45,7 @@ class Writes:
         depth = checkpoint = 0
         for index, call in enumerate(trace.calls[:stop]):
             for write in call.writes:
-                if write.storage is not None:
+                if write.storage is not None and not self._tensors[write.tensor].wrapped:  # these count for themselves
                     self.by_storage.setdefault(write.storage, []).append((index, write))
                 if write.counted and self._sparse and self._counters[write.tensor] in self._sparse:
                     self._of_sparse.append((index, write.tensor))

@@ -8,6 +8,7 @@ import torch
 from torch._C import _AutoDispatchBelowAutograd, _DisableTorchDispatch
 
 _within_transform = torch._C._functorch.maybe_current_level
+_is_wrapped, _unwrap = torch._C._functorch.is_functorch_wrapped_tensor, torch._C._functorch.get_unwrapped
 _ROWS = frozenset({torch.sparse_csr, torch.sparse_bsr})
 _COMPRESSED = frozenset({*_ROWS, torch.sparse_csc, torch.sparse_bsc})
 
@@ -33,6 +34,17 @@ def values_of(tensor: Any) -> Any:
     except (RuntimeError, NotImplementedError):  # a wrapper that only says it is sparse
         pass
     return None
+
+
+def unwrapped(tensor: Any) -> Any:
+    """The tensor that one of ``torch.func`` is wrapped around, however often; any other itself."""
+    inner = tensor
+    try:
+        while _is_wrapped(inner):
+            inner = _unwrap(inner)
+    except RuntimeError:  # the transform has ended
+        return tensor
+    return inner
 
 
 def indices_of(tensor: Any) -> tuple[Any, ...]:

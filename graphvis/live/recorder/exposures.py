@@ -155,7 +155,8 @@ class Exposures:
         """The tensors that lie in a storage."""
         tensors = self._identities.tensors
         for number in range(self._indexed, len(tensors)):
-            self._in_storage.setdefault(tensors[number][3], []).append(number)
+            if not self._identities.is_wrapper(number):
+                self._in_storage.setdefault(tensors[number][3], []).append(number)
         self._indexed = len(tensors)
         return self._in_storage.get(storage, [])
 

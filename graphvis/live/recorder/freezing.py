@@ -309,6 +309,7 @@ def _tensor(tape: Tape, number: int, hollow: set[int], unmade: set[int]) -> Trac
         leaf=seen.flags == REQUIRES_GRAD | LEAF and number not in hollow,
         layout="strided" if known is None else str(known[1]).removeprefix("torch."),
         values=() if known is None or seen.storage < 0 else shape,
+        wrapped=identities.is_wrapper(number),
         indices=identities.patterns.get(number, ()),
         unmade=number in unmade,
     )

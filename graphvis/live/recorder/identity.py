@@ -15,7 +15,7 @@ import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD, flag_of, flag_within
 from graphvis.live.recorder.births import Births
-from graphvis.live.recorder.components import indices_of, values_of
+from graphvis.live.recorder.components import indices_of, unwrapped, values_of
 from graphvis.live.walker.tensors import runs_code
 
 _STRIDED, _Tensor = torch.strided, torch.Tensor
@@ -64,6 +64,9 @@ class Identities:
         if tensor.layout is not _STRIDED:
             if (lying := values_of(tensor)) is None:
                 return number  # it cannot be told whether it is the same
+        elif reference is None:
+            lying = unwrapped(tensor)
+        if reference is None:
             reference, offset = self._elsewhere.get(number, (None, 0))
         try:
             storage = lying.untyped_storage()
@@ -111,9 +114,22 @@ class Identities:
                 except (RuntimeError, NotImplementedError):
                     pass
             numbers.append(number := self.see(tensor))
-            flags |= (flag if self.tensors[number][3] >= 0 else flag_within(tensor)) << shift
+            flags |= self.flag(tensor, number) << shift
             shift += 2
         return tuple(numbers), flags
+
+    def flag(self, tensor: Any, number: int) -> int:
+        """What a tensor of that number says of itself."""
+        lies = self.tensors[number][3] >= 0 and number not in self._elsewhere
+        return flag_of(tensor) if lies else flag_within(tensor)
+
+    def lies_itself(self, number: int) -> bool:
+        """Whether a tensor is what lies in its memory, and not another that it is made of or wrapped around."""
+        return number not in self._elsewhere
+
+    def is_wrapper(self, number: int) -> bool:
+        """Whether a tensor is a wrapper of ``torch.func``."""
+        return number in self._elsewhere and self.layouts[number][1] is _STRIDED
 
     def add(self, tensor: Any) -> int:
         """A new number for `tensor`, whatever stood at its place before."""
@@ -126,8 +142,10 @@ class Identities:
         try:
             storage = lying.untyped_storage()
         except (AttributeError, RuntimeError, NotImplementedError):
-            # Opaque, or a wrapper of torch.func: no memory to speak of.
-            self.tensors.append((tensor.shape, tensor.dtype, flag_within(tensor), -1, 0, None))
+            lying, flags = unwrapped(tensor), flag_within(tensor)
+            storage = None if lying.layout is not _STRIDED or lying is tensor else lying.untyped_storage()
+        if storage is None:  # opaque, or sparse within a transform: no memory to speak of
+            self.tensors.append((tensor.shape, tensor.dtype, flags, -1, 0, None))
             self._entries[id(tensor)] = (number, None, 0)
             if tensor.layout is not _STRIDED:
                 self.layouts[number] = (tensor.shape, tensor.layout)
@@ -149,7 +167,8 @@ class Identities:
         if lying is not tensor:
             self._elsewhere[number] = (known[0], offset)
             self.layouts[number] = (tensor.shape, tensor.layout)
-            self.patterns[number] = tuple(map(self._span_of, indices_of(tensor)))
+            if tensor.layout is not _STRIDED:
+                self.patterns[number] = tuple(map(self._span_of, indices_of(tensor)))
         return number
 
     def _span_of(self, indices: Any) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 
 from graphvis.live.recorder import arrays
-from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, flag_within, tensors_of
+from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, tensors_of
 from graphvis.live.recorder.exits import Exits, may_be_known
 from graphvis.live.recorder.exposures import Exposures, region_of
 from graphvis.live.recorder.frames import TORCH, USER, Frames
@@ -119,7 +119,7 @@ class Tape:
 
     def flag(self, tensor: Any, number: int) -> int:
         """What a tensor of that number says of itself."""
-        return flag_of(tensor) if self.identities.tensors[number][3] >= 0 else flag_within(tensor)
+        return self.identities.flag(tensor, number)
 
     def module(self, module: Any, frame: FrameType) -> int:
         """The index of a module that runs in `frame`, and of those around it."""

@@ -68,8 +68,9 @@ def note(identities: Identities, function: Function, written: list[tuple[Any, in
         moved = version >= 0 and tensor._version != version
         if not moved and function.writes == "checked":
             continue
-        part = part_of(tensor, args[1]) if function.name == "Tensor.__setitem__" else None
-        found.append((identities.see(tensor), moved, part))
+        number = identities.see(tensor)
+        partly = function.name == "Tensor.__setitem__" and identities.lies_itself(number)
+        found.append((number, moved, part_of(tensor, args[1]) if partly else None))
     return tuple(found)
 
 

@@ -23,6 +23,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+PLACES = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]])
+ROWS = torch.tensor([0, 1, 2, 3, 4]), torch.tensor([1, 2, 3, 0])
+
 
 @torch.no_grad()
 def under_no_grad(value):
@@ -342,6 +345,11 @@ class Writer:
                 target.group.live |= source.group.live
                 target.group.parameters |= source.group.parameters
         return line
+
+    def move(self, value: Value) -> None:
+        """Book that a value is given memory of its own."""
+        self._storages += 1
+        value.storage, value.cells = self._storages, list(range(len(value.cells)))
 
     def target(self) -> Value | None:
         """A parameter that no other name shares memory with, to be written to."""

@@ -810,3 +810,110 @@ def straight_through(w: Writer) -> None:
         name = w.name()
         text = f"{name} = {a.name} + ({a.name}.round() - {a.name}).detach()"
         w.call(text, [a], a.shape, name=name, aligned=True)
+
+
+# tensors that have no memory of their own
+
+
+@statement()
+def through_sparse(w: Writer) -> None:
+    if (a := w.find((4, 4))) and (b := w.find((4, 4))):
+        texts = (
+            ("{a}.to_sparse().to_dense()", [a]),
+            ("{a}.to_sparse_csr().to_dense()", [a]),
+            ("torch.atan(torch.sparse.mm({a}.to_sparse(), {b}))", [a, b]),
+            ("torch.sparse.softmax({a}.sin().to_sparse(), 1).coalesce().to_dense().square()", [a]),
+        )
+        text, inputs = texts[w.choose(len(texts))]
+        w.call(text.format(a=a.name, b=b.name), inputs, (4, 4))
+
+
+def sparse_on_a_vector(w: Writer) -> None:
+    """Shares the vector's memory, counts for itself, and autograd knows nothing of what is written to the vector."""
+    how = w.choose(3)
+    a = fresh_vector(w) if how == 0 else w.find((4,), whole=True, plain=True)
+    if a is None or (a.group.live and not w.grad) or len(set(a.cells)) < 4:
+        return
+    kind = ("coo", "rows")[w.choose(2)]
+    name = w.name()
+    text = {
+        "coo": "torch.sparse_coo_tensor(PLACES, {a}, (4, 4), is_coalesced=True)",
+        "rows": "torch.sparse_csr_tensor(*ROWS, {a}, (4, 4))",
+    }[kind]
+    line = w.emit(f"{name} = " + text.format(a=f"{a.name}.detach()" if how == 1 else a.name))
+    made = w.alias(name, a, [0, 1, 2, 3], (4,), line, ("detach",) if how == 1 else (), writable=False)
+    made.group.members.remove(made)
+    live = a.group.live and how != 1
+    made.group = Group(set(a.group.parameters) if live else set(), live, members=[made])
+    made.kind, made.counter = kind, line
+
+
+def fresh_vector(w: Writer) -> Value:
+    name = w.name()
+    w.emit(f"{name} = torch.full((4,), 0.3, dtype=torch.float64)")
+    return w.add(name, (4,), "float", {}, Group())
+
+
+def _sparse(w: Writer, *, writable: bool = False) -> Value | None:
+    among = [value for value in w.values if value.kind in ("coo", "rows") and not (writable and value.group.live)]
+    return w.pick(among)
+
+
+def sparse_values(w: Writer) -> None:
+    s = _sparse(w, writable=True)
+    if s is None:
+        return
+    name = w.name()
+    line = w.emit(f"{name} = {s.name}." + ("values()" if s.kind == "rows" or w.choose(2) else "_values()"))
+    made = w.alias(name, s, [0, 1, 2, 3], (4,), line, ())
+    made.kind, made.writable = "float", w.grad and s.storage > len(PARAMETERS)
+    b = w.find((4,), plain=True)
+    if b is not None and b.group.live:
+        there = w.name()
+        line = w.emit(f"{there} = {b.name}.detach()")
+        b = w.alias(there, b, [0, 1, 2, 3], (4,), line, ("detach",))
+    if b is None or not made.writable or not w.may_write(made, [b]):
+        return
+    text = one_of(w, ("{a}.copy_({b})", "{a}.add_({b})"))
+    w.write(text.format(a=name, b=b.name), made, [0, 1, 2, 3], [b], over="copy_" in text)
+    if not s.patchy and s.uniform:
+        w.call(f"{s.name}.to_dense().sin()", [s], (4, 4)).patchy = True
+
+
+def sparse_detached(w: Writer) -> None:
+    if s := _sparse(w):
+        name = w.name()
+        line = w.emit(f"{name} = {s.name}.detach()")
+        w.alias(name, s, [0, 1, 2, 3], (4,), line, ("detach",), writable=False)
+
+
+def sparse_read(w: Writer) -> None:
+    s, b = _sparse(w), w.find((4, 4))
+    if s is None or b is None or s.patchy or not s.uniform:
+        return
+    texts = (
+        ("{s}.to_dense().sin()", [s]),
+        ("torch.sparse.mm({s}, {b}).atan()", [s, b]),
+        ("({s} * 0.5).to_dense().sin() + {b}", [s, b]),
+    )
+    text, inputs = texts[w.choose(len(texts))]
+    w.call(text.format(s=s.name, b=b.name), inputs, (4, 4)).patchy = True
+
+
+def sparse_written(w: Writer) -> None:
+    s = _sparse(w, writable=True)
+    if s is None or s.patchy or not s.uniform or s.storage <= len(PARAMETERS) or not w.may_write(s, []):
+        return
+    text = one_of(w, ("{s}.mul_(1.5)", "{s}.neg_()", "{s}.sin_()", "{s}.div_(2.0)"))
+    if s.kind == "coo" and "mul_" in text:  # the others share its memory no longer
+        w.move(s)
+    w.write(text.format(s=s.name), s, [0, 1, 2, 3], [], over=False)
+
+
+@statement(5)
+def sparse(w: Writer) -> None:
+    """Makes one if there is none, and then what depends on the memory of its values."""
+    if not any(value.kind in ("coo", "rows") for value in w.values) or w.choose(5) == 0:
+        sparse_on_a_vector(w)
+    for _ in range(1 + w.choose(2)):
+        (sparse_values, sparse_values, sparse_detached, sparse_read, sparse_written)[w.choose(5)](w)

@@ -71,7 +71,8 @@ class Value:
     Attributes:
         name: its name there.
         shape: its sizes.
-        kind: ``float``, ``int``, ``bool`` (tensors) or ``number`` (a Python float).
+        kind: ``float``, ``int``, ``bool`` (tensors), ``coo``, ``rows`` (sparse ones, of which all here is about the
+            values) or ``number`` (a Python float).
         storage: number of its memory.
         cells: for each element, in row-major order, its cell in that memory.
         states: for each element what flows there.

@@ -37,8 +37,8 @@ class Laid(NamedTuple):
 
 
 def laid(tensor: TracedTensor) -> Laid | None:
-    """How the numbers of a tensor lie; None where it has none, or is sparse, say."""
-    count = math.prod(tensor.shape) if tensor.layout == "strided" else 0
+    """How the numbers of a tensor lie; None where it has none, or is sparse or a wrapper, say."""
+    count = 0 if tensor.values else math.prod(tensor.shape)
     if count <= 0 or tensor.start >= tensor.stop:
         return None
     if tensor.strides:
