@@ -217,6 +217,21 @@ def test_a_later_run_says_which_it_is(call: Call, tmp_path: Path) -> None:
     assert told.count("backward at train.py") == 2
 
 
+def test_nothing_beyond_the_script_has_called_its_lines(spawn: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        a, b = Net(), nn.Linear(2, 2)
+        optimizers = [torch.optim.SGD(one.parameters(), 0.1) for one in (a, b)]
+        for i in range(4):
+            loss = F.cross_entropy(a(x), y) if i < 2 else F.cross_entropy(b(a(x).detach()), y)
+            loss.backward()
+            optimizers[i // 2].step()
+        """,
+    )
+    assert "note: this is run 3 of that line\n" in spawn("run", path).out
+
+
 def test_rounds_that_show_nothing_new_are_not_told(call: Call, tmp_path: Path) -> None:
     """The branches change from round to round while the optimizer waits, and what is lost stays lost."""
     path = script(

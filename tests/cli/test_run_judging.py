@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -592,3 +593,91 @@ def test_the_closing_line_says_which_rounds_were_judged(call: Call, tmp_path: Pa
     assert last_line(once) == "graphvis: 0 problems"
     often = call("run", script(tmp_path, body.format(3)))
     assert last_line(often) == "graphvis: 0 problems, judged at the first run of each backward"
+
+
+CRITIC = """
+class Critic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 8), nn.Linear(8, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x).tanh())
+
+    def features(self, x):
+        with torch.no_grad():
+            return self.body(x).tanh()  # here
+
+G, D = nn.Linear(4, 4), Critic()
+g_optimizer, d_optimizer = torch.optim.Adam(G.parameters()), torch.optim.Adam(D.parameters())
+for i in range(3):
+    fake = G(torch.randn(8, 4))
+    FIRST
+    SECOND
+"""
+TURNS = (
+    "d_optimizer.zero_grad(); D.head(D.features(fake.detach()) - D.features(x)).exp().mean().backward(); "
+    "d_optimizer.step()",
+    "g_optimizer.zero_grad(); D(fake).exp().mean().backward(); g_optimizer.step()",
+)
+
+
+@pytest.mark.parametrize("turns", [TURNS, TURNS[::-1]], ids=["critic first", "generator first"])
+def test_a_gradient_that_is_cleared_before_its_turn_teaches_nothing(
+    call: Call, tmp_path: Path, turns: tuple[str, str]
+) -> None:
+    """The generator's loss reaches the critic's body; what it gives there is gone when the critic's turn comes."""
+    first, second = turns
+    if turns is not TURNS:  # the critic's backward would need the weights as they were
+        first = first.replace("backward()", "backward(retain_graph=True)")
+    path = script(tmp_path, CRITIC.replace("FIRST", first).replace("SECOND", second))
+    found = document(call("run", "--json", path))
+    assert problems(found) == {"body.weight": "cut", "body.bias": "cut"}
+    (cut,) = {
+        (cut["kind"], cut["location"]["line"])
+        for problem in found["problems"]
+        for cut in found["diagnoses"][problem["diagnosis"]]["cuts"]
+        if problem["parameter"] in cut["parameters"]
+    }
+    assert cut == ("no_grad", line_of(path, "# here"))
+    place: dict[str, Any] = {}
+    exec(path.read_text().replace("for i", "before = D.body.weight.clone()\nfor i"), place)
+    assert place["D"].body.weight.equal(place["before"])
+
+
+def test_a_gradient_that_is_cleared_before_any_step_is_warned_of(call: Call, tmp_path: Path) -> None:
+    path = script(
+        tmp_path,
+        """
+        net = Net()
+        optimizer = torch.optim.SGD(net.parameters(), 0.1)
+        for i in range(3):
+            F.cross_entropy(net(x), y).backward()
+            optimizer.zero_grad()
+            optimizer.step()
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert problems(found) == {}
+    assert set(warned(found).values()) == {"untaken gradient"}
+    assert len(warned(found)) == 4
+    assert "warning: 4 parameters (encoder.0.weight, " in call("run", path).out
+
+
+@pytest.mark.parametrize("before", ["", "optimizer.step()"])
+def test_a_step_before_any_gradient_is_not_warned_of(call: Call, tmp_path: Path, before: str) -> None:
+    """As people make one to silence a scheduler; and a step may come before the backward of its round."""
+    path = script(
+        tmp_path,
+        f"""
+        net = Net()
+        optimizer = torch.optim.SGD(net.parameters(), 0.1)
+        {before}
+        for i in range(3):
+            optimizer.step()
+            optimizer.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert problems(found) == warned(found) == {}

@@ -19,6 +19,8 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         given: parameters that had a gradient at its first step, whatever the backwards that were diagnosed gave: not
             every execution of a line that starts one is diagnosed.
         without: parameters that had none at its first step: what ``autograd.grad`` gave for them went elsewhere.
+        starved: parameters that had none at any step that was seen, nor when a new round began: what a backward may
+            have given them was cleared before the optimizer took it.
     """
 
     kind: str
@@ -27,6 +29,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     backwards: frozenset[int] = frozenset()
     given: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
+    starved: frozenset[str] = frozenset()
 
 
 class Optimizers(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,11 @@ class Optimizers(msgspec.Struct, frozen=True, kw_only=True):
     asked: frozenset[str] = frozenset()
     by_hand: frozenset[int] = frozenset()
     rounds: int = 0
+
+    def starved(self) -> frozenset[str]:
+        """The parameters whose gradients come to none of those that hold them."""
+        fed = {name for one in self.holders for name in one.parameters - one.starved}
+        return frozenset(name for one in self.holders for name in one.starved) - fed
 
 
 def without_steps(optimizers: Optimizers, order: Sequence[str]) -> Iterator[str]:

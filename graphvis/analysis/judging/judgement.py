@@ -105,6 +105,7 @@ class _Judging:
         self._diagnoses, self._optimizers, self._passed_over = diagnoses, optimizers, passed_over
         self._held = frozenset[str]().union(*(holder.parameters for holder in optimizers.holders))
         self._due = {name for holder in optimizers.holders if holder.stepped for name in holder.parameters}
+        self._starved = optimizers.starved()
         self._given = frozenset[str]().union(*(holder.given for holder in optimizers.holders))
         self._learning_later = learning_later
         self._told: set[tuple[str, int]] = set()
@@ -145,6 +146,10 @@ class _Judging:
                     self.warnings.append(_issue("parameter", finding, where, says, finding.at))
             elif finding.status != "gradient" and name not in self._given:
                 self._judge(name, finding, where)
+            elif name in self._starved and name in self._due:
+                at = self._diagnoses[where].backward
+                says = "a gradient that is cleared before the optimizer steps"
+                self.warnings.append(_issue("untaken", finding, where, says, at))
 
     def _judge(self, name: str, finding: Finding, where: int) -> None:
         issue = _issue("parameter", finding, where)

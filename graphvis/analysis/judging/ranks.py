@@ -24,6 +24,7 @@ def best(diagnoses: Sequence[Diagnosis], optimizers: Optimizers) -> dict[str, tu
     Of those without any use, the last that its own optimizer takes gradients from; else of equals the first.
     """
     own: dict[str, frozenset[int]] = {}
+    starved = optimizers.starved()
     without: set[str] = set()
     for holder in optimizers.holders:
         without |= holder.without
@@ -38,6 +39,8 @@ def best(diagnoses: Sequence[Diagnosis], optimizers: Optimizers) -> dict[str, tu
             its_own = where in own.get(name, ())
             if name in without and where in optimizers.by_hand:
                 rank = len(_ORDER)  # it is no gradient to the optimizer
+            elif name in starved and not its_own:
+                rank = max(rank, _USELESS)  # it was cleared before the optimizer's own turn
             key = min(rank, _USELESS), not its_own, rank, not finding.certain, -where if its_own else where
             if name not in keys or key < keys[name]:
                 chosen[name], keys[name] = (finding, where), key

@@ -76,6 +76,9 @@ class Held:
             first.
         given: names of parameters that had a gradient at its first step, though no backward that was examined gave one.
         without: names of those that had none then; None before.
+        fed: names of those that had a gradient at some step.
+        starved: names of the others, where what gradient a backward may have given them was gone again when the
+            recording ended.
     """
 
     kind: str
@@ -86,6 +89,8 @@ class Held:
     backwards: list[Examination] = field(default_factory=list)
     given: set[str] = field(default_factory=set)
     without: set[str] | None = None
+    fed: set[str] = field(default_factory=set)
+    starved: set[str] = field(default_factory=set)
 
     def parameters(self) -> list[torch.Tensor]:
         """What it holds now; nothing where the script has let it go."""

@@ -104,6 +104,13 @@ class Steps:
         ids = {id(tensor) for tensor in asked}
         return any(id(tensor) in ids for held in waiting for tensor in held.parameters())
 
+    def rest(self) -> None:
+        """Note, as a round ends, what the optimizers never got, and what gradient is not left for a step to come."""
+        for held in self.optimizers:
+            optimizer = held.optimizer()
+            if optimizer is not None and held.steps:
+                held.starved = held.names - held.fed - self._given(held, optimizer)
+
     def stepped(self) -> set[str]:
         """The names of what those of them hold that have stepped."""
         return {name for one in self.optimizers if one.steps for name in one.names}
@@ -123,8 +130,9 @@ class Steps:
                 stepped=held.steps > 0 or any(held is other for other in stepping),
                 backwards=frozenset(places[id(one)] for one in held.backwards if id(one) in places),
                 # Not every backward that was examined is told: what learns as the model before it did, for one, is not.
-                given=frozenset((held.given | (held.names & self.learning)) - (held.without or set())),
+                given=frozenset((held.given | (held.names & self.learning)) - (held.without or set()) - held.starved),
                 without=frozenset(held.without or ()),
+                starved=frozenset(held.starved),
             )
             for held in self.optimizers
         )
@@ -146,6 +154,8 @@ class Steps:
         held.names.clear()
         if not self.surroundings.known:
             self.surroundings.names = Names()  # what a module is called depends on those beside it, and more may come
+            for one in self.optimizers:
+                one.names.clear()
         return held
 
     def _begin(self, optimizer: Any, *_: Any) -> None:
@@ -153,6 +163,7 @@ class Steps:
         held = self._hold(optimizer)
         if held.steps == 0:
             self._receive(held, optimizer)
+        held.fed |= self._given(held, optimizer)
 
     def _end(self, optimizer: Any, *_: Any) -> None:
         if self._stepping and self._stepping[-1] is optimizer:
@@ -160,6 +171,7 @@ class Steps:
         held = self._hold(optimizer)
         if held.steps == 0:
             self._receive(held, optimizer)  # a closure has run its backward within the step
+            held.fed |= self._given(held, optimizer)
             held.backwards = [examination for _, examination in self._since_step if examination is not None]
         held.steps += 1
         self._stepped = True
@@ -181,6 +193,12 @@ class Steps:
                     held.given.add(name)
         # A closure makes gradients within the step, and some optimizers let them go there.
         held.without = missing if held.without is None else held.without & missing
+
+    def _given(self, held: Held, optimizer: Any) -> set[str]:
+        """The names of those that have a gradient now, if of zeros, of those that had none at any step before."""
+        names = ((self.surroundings.names.given(parameter), parameter) for parameter in parameters_of(optimizer))
+        with torch._C.DisableTorchFunction():
+            return {name for name, one in names if name is not None and name not in held.fed and one.grad is not None}
 
     def _in_progress(self) -> list[Held]:
         return [held for held in self.optimizers if any(held.optimizer() is other for other in self._stepping)]

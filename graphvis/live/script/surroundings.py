@@ -11,6 +11,7 @@ import torch
 from graphvis.live.recorder import Recording
 from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.frames import USER, locate
+from graphvis.live.script import launching
 from graphvis.live.script.examining import Examination
 from graphvis.live.script.naming import Names, parameters_of
 from graphvis.live.script.sites import Held, Site
@@ -91,7 +92,7 @@ class Surroundings:
         """The script's own frames that are running, innermost first."""
         frames: list[FrameType] = []
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
+        while frame is not None and frame.f_code.co_filename != launching.__file__:  # beyond it nothing is the script's
             if self._recording.tape.frames.kind(frame.f_code.co_filename) == USER:
                 frames.append(frame)
             frame = frame.f_back

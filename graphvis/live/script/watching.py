@@ -110,6 +110,7 @@ class Watch:
         if self._ending is None and ((self._has_shown() and not late) or site.rounds >= MOST_ROUNDS):
             # It is stopped after this backward: one that needs what the round before freed or overwrote raises now.
             self._ending = site
+            self.steps.rest()
             examination = site.running or self.steps.surroundings.examine(event, site)
             if examination is not None:
                 site.ended = self._origins(event), examination
