@@ -98,14 +98,15 @@ class Evidence:
         if self._known is None or self._trace is None or self._parameters is None:
             return subjects
         made = made_in(self._trace)
-        asked = {
-            one.name: tensor
-            for one in subjects
-            if not one.reached and one.requires_grad and made.isdisjoint(one.numbers)
-            if arrays.may_lie_in_one(tensor := self._parameters[one.name])
-        }
+        with torch._C.DisableTorchFunction():
+            asked = {
+                one.name: arrays.span_of(tensor)
+                for one in subjects
+                if not one.reached and one.requires_grad and made.isdisjoint(one.numbers)
+                if arrays.may_lie_in_one(tensor := self._parameters[one.name])
+            }
         if self._in_arrays is None:
-            places = arrays.find_living(list(map(arrays.span_of, asked.values())), self._known()) if asked else ()
+            places = arrays.find_living(list(asked.values()), self._known()) if asked else ()
             self._in_arrays = {name for place, name in enumerate(asked) if place in places}
         return [msgspec.structs.replace(one, shared=True) if one.name in self._in_arrays else one for one in subjects]
 

@@ -77,9 +77,9 @@ def may_lie_in_one(tensor: torch.Tensor) -> bool:
     """Whether NumPy may have a tensor's memory: what it was once given, or has given, PyTorch never resizes again."""
     try:
         storage = tensor.untyped_storage()
+        return storage.device.type == "cpu" and not storage.resizable() and storage.data_ptr() != 0
     except (RuntimeError, NotImplementedError):
         return False
-    return storage.device.type == "cpu" and not storage.resizable()
 
 
 def span_of(tensor: torch.Tensor) -> tuple[int, int]:
