@@ -21,7 +21,7 @@ from graphvis.live.recorder.exits import may_be_known
 from graphvis.live.recorder.frames import locate, names_in
 from graphvis.live.recorder.functions import Function, switched_by
 from graphvis.live.recorder.tape import Tape
-from graphvis.live.recorder.unseen import BYTES, TURNED_OFF
+from graphvis.live.recorder.unseen import TURNED_OFF
 
 if TYPE_CHECKING:
     from graphvis.model import Location, Trace
@@ -279,7 +279,7 @@ class Recording(TorchFunctionMode):
                 entries = tape.exits.adopt(result, entries)
                 source = args[0] if args else None
                 if isinstance(source, (torch.UntypedStorage, torch.TypedStorage)):
-                    tape.unseen.note(BYTES, frame)
+                    tape.note_bytes(source, result, frame, outputs)
                 source = None if isinstance(source, str) else source  # the name of a file
                 tape.exposures.take_in(result, source)
                 tape.exposures.come_from(result, source)

@@ -17,6 +17,7 @@ from graphvis.live.recorder import arrays
 from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, tensors_of
 from graphvis.live.recorder.exits import Exits, may_be_known
 from graphvis.live.recorder.exposures import Exposures, region_of
+from graphvis.live.recorder.files import Files
 from graphvis.live.recorder.frames import TORCH, USER, Frames
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
@@ -24,7 +25,7 @@ from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping
 from graphvis.live.recorder.raw import EXCHANGE, RawCall, RawTensor, RawWrite
 from graphvis.live.recorder.stakes import ALIASING, APART
-from graphvis.live.recorder.unseen import INSIDE, Unseen
+from graphvis.live.recorder.unseen import BYTES, INSIDE, Unseen
 
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
@@ -47,6 +48,7 @@ class Tape:
         names: of tensors, by number.
         module_names: of modules, by ``id``, where somebody knows better than the outermost module's paths.
         unseen: what ran that the calls do not show.
+        files: the storages that show one.
         depth: how many ``Function.forward`` are running.
 
     Args:
@@ -66,6 +68,7 @@ class Tape:
         self.names: dict[int, str] = {}
         self.module_names: dict[int, str] = {}
         self.unseen = Unseen(self.frames)
+        self.files = Files()
         self.depth = 0
         self.described: dict[Any, int] = {}
         self._modules: dict[int, int] = {}
@@ -320,6 +323,23 @@ class Tape:
         now = _get_sequence_nr()
         self.append(self.named(EXCHANGE), (former,), flag, (number,), flag, modes, now, now, frame)
         return tuple(number if one == former else one for one in inputs)
+
+    def note_bytes(self, storage: Any, result: Any, frame: FrameType, outputs: tuple[int, ...] = ()) -> None:
+        """Note that bytes of a storage were taken out; not of a file's, as those that weights are loaded from.
+
+        Args:
+            storage: it.
+            result: what they are now: a number, a storage that shows a part, a tensor.
+            frame: where that was done.
+            outputs: the numbers of the tensors that they are now.
+        """
+        if isinstance(storage, torch.TypedStorage):
+            storage = storage._untyped_storage
+        others = set(self.exposures.known_in(self.identities.storage_of(storage))).difference(outputs)
+        if others or not self.files.have(storage):
+            self.unseen.note(BYTES, frame)
+        elif isinstance(result, torch.UntypedStorage):
+            self.files.add(result)
 
     def note_storage_write(self, name: str, storage: Any, start: int, stop: int, old: Any, frame: FrameType) -> None:
         """Write down that bytes of a storage itself were written, which were `old`; None where that is not kept."""

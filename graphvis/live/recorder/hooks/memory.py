@@ -38,6 +38,9 @@ def wrap() -> None:
     replace(torch.Tensor, "set_", _wrap_set(torch.Tensor.set_))
     for name in ("fill_", "copy_", "__setitem__"):
         replace(torch.UntypedStorage, name, _wrap_storage_write(getattr(torch.UntypedStorage, name), name))
+    # Of the class itself, which hands it on to those of typed storages too.
+    opened = telling(torch.UntypedStorage.from_file, _tell_file)
+    replace(torch.UntypedStorage, "from_file", staticmethod(opened))
     replace(torch.UntypedStorage, "__getitem__", telling(torch.UntypedStorage.__getitem__, _tell_bytes))
     replace(torch.UntypedStorage, "tolist", telling(torch.UntypedStorage.tolist, _tell_bytes))
     for storage in (torch.UntypedStorage, torch.TypedStorage):
@@ -51,8 +54,12 @@ def _tell_address_of_storage(tape: Tape, args: Any, result: Any, before: int, fr
     tape.note_address("UntypedStorage.data_ptr", tuple(known[-_MOST_TENSORS:]), frame)
 
 
+def _tell_file(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+    tape.files.add(result)
+
+
 def _tell_bytes(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
-    tape.unseen.note(BYTES, frame)
+    tape.note_bytes(args[0], result, frame)
 
 
 def _wrap_storage_write(original: Any, name: str) -> Any:

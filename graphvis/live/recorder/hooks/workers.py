@@ -20,8 +20,12 @@ import torch
 from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.hooks.places import listening, replace
 
-# Threads that only move batches or draw progress bars.
-_QUIET_THREADS = ("tqdm", "torch.utils.data", "multiprocessing", "concurrent.futures.process", "queue")
+# Threads that only move batches, draw progress bars or load weights; those of an executor are told of when it is given
+# work.
+_QUIET_THREADS = (
+    "tqdm", "torch.utils.data", "multiprocessing", "concurrent.futures", "queue", "huggingface_hub",
+    "transformers.core_model_loading",
+)  # fmt: skip
 
 _MOST_THINGS = 10_000  # of what a process is given that are looked at for tensors
 
