@@ -213,3 +213,21 @@ def test_bytes_that_are_copied_leave_nothing_certain() -> None:
 
     verdict = diagnosed(step)[0].verdicts["w"]
     assert (verdict.status, verdict.certain) == ("unreached", False)
+
+
+def test_a_tensor_that_is_given_another_class_is_followed() -> None:
+    """PyTorch reports no such call, and the new tensor may take the place of one that has died."""
+
+    class Own(torch.Tensor):
+        pass
+
+    weight, other = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    with record() as trace:
+        loss = ((weight * 1).as_subclass(Own).exp().detach().as_subclass(torch.Tensor) * other).sum()
+    assert [call.function for call in trace.freeze().calls] == [
+        "Tensor.mul", "Tensor.as_subclass", "Tensor.exp", "Tensor.detach", "Tensor.as_subclass", "Tensor.mul",
+        "Tensor.sum",
+    ]  # fmt: skip
+    found = diagnose(loss, trace, parameters={"weight": weight, "other": other})
+    assert [verdict.status for verdict in found.verdicts.values()] == ["cut", "gradient"]
+    assert [cut.kind for cut in found.cuts] == ["detach"]

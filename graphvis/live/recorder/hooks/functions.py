@@ -1,16 +1,20 @@
-"""Custom Functions, scripted code, and tensors made into parameters: what runs without a call that a mode sees."""
+"""Custom Functions, scripted code, tensors made parameters or of another class: what runs without a call to be seen."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 
-from graphvis.live.recorder.hooks.places import listening, noting, replace, tensors_in
+from graphvis.live.recorder.hooks.places import listening, noting, replace, telling, tensors_in
+
+if TYPE_CHECKING:
+    from graphvis.live.recorder.tape import Tape
 
 
 def wrap() -> None:
@@ -19,7 +23,16 @@ def wrap() -> None:
     replace(
         torch.Tensor, "_make_subclass", staticmethod(noting(torch.Tensor._make_subclass, "nn.Parameter", slice(1, 2)))
     )
+    replace(torch.Tensor, "as_subclass", telling(torch.Tensor.as_subclass, _tell_of_class))
     _wrap_scripted()
+
+
+_CONVERT = torch._tensor._convert.__code__  # a result to the class of its arguments, within a call that is seen
+
+
+def _tell_of_class(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+    if frame.f_code is not _CONVERT:
+        tape.note_call("Tensor.as_subclass", [args[0]], result, before, frame)
 
 
 def _wrap_functions() -> None:
