@@ -327,6 +327,30 @@ def given_beside_a_function(m):
     return scale(m.v)
 
 
+class _Weight:
+    number = 1.0
+
+    def weigh(self, values):
+        number = self.number
+        return (values * number).sum()
+
+
+@unseen
+def kept_by_an_object_that_becomes_one_of_another_class(m):
+    last = _Last()
+    last.number = h(m).norm().item() + 1  # LEFT
+    last.__class__ = _Weight
+    return last.weigh(m.v)
+
+
+@unseen
+def kept_by_an_object_that_shares_what_another_has(m):
+    last, weight = _Last(), _Weight()
+    weight.__dict__ = last.__dict__
+    last.number = h(m).norm().item() + 1  # LEFT
+    return weight.weigh(m.v)
+
+
 @aside
 def averaged_for_the_log(m):
     meter, others = _Average(), {"count": _Average()}

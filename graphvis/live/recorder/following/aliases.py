@@ -14,8 +14,10 @@ from graphvis.live.recorder.following.source import (
     called,
     defaults_of,
     functions_of,
+    names_of,
     outside,
     parameters_of,
+    scopes_in,
     statements,
     text_of,
 )
@@ -55,6 +57,8 @@ def _made_of(scope: Scope) -> dict[str, list[ast.AST]]:
         targets: list[ast.expr] = []
         if isinstance(node, ast.Assign):
             value, targets = node.value, node.targets
+        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
+            value, targets = node.value, [node.target]
         elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
             element = ast.Subscript(node.iter, ast.Constant(None), ast.Load())
             value, targets = element, [node.target]
@@ -222,3 +226,39 @@ def has_default(scope: Scope, name: str) -> bool:
     if isinstance(scope, ast.Module):
         return False
     return name in {parameter for parameter, _ in defaults_of(scope)}
+
+
+@lru_cache(maxsize=1 << 14)
+def _bound_otherwise(scope: Scope) -> frozenset[str]:
+    """The variables of a scope that are bound in other ways than to what :func:`made_of` tells."""
+    nodes = statements(scope)
+    stored = [node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+    told = [
+        one.id
+        for node in nodes
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        for one in ast.walk(target)
+        if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
+    ]
+    found = {name for name in set(stored) if stored.count(name) != told.count(name)}
+    for node in nodes:
+        if isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+        elif isinstance(node, ast.Match):
+            found.update(names_of(node))
+    return frozenset(found)
+
+
+@of_file
+def _bound_from_inside(file: str) -> frozenset[str]:
+    """The variables that functions of a file bind for others."""
+    nodes = (node for scope in scopes_in(file) for node in statements(scope))
+    return frozenset(name for node in nodes if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names)
+
+
+def all_that_makes(name: str, scope: Scope, file: str) -> list[ast.AST]:
+    """What an object so called may be, if that is all told; else nothing."""
+    if name in _bound_otherwise(scope) or name in _bound_from_inside(file):
+        return []
+    return _made_of(scope).get(name, [])

@@ -64,6 +64,10 @@ def can_be_filled(node: ast.expr) -> bool:
     return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript))
 
 
+class SetByFunction(ast.Attribute):
+    """An attribute of what a function was given that it sets: what it is of any object is told there."""
+
+
 def attributes_set(name: str) -> str:
     """What the attributes hold that a function sets of the parameter of that name: no name of a variable."""
     return f"{name}.="

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterable
 from functools import lru_cache
 
+from graphvis.live.recorder.following.aliases import parts_of
 from graphvis.live.recorder.following.arguing import returned_by
 from graphvis.live.recorder.following.files import of_file, parse
-from graphvis.live.recorder.following.source import Def, Scope, functions_of, statements
+from graphvis.live.recorder.following.source import Def, Scope, functions_of, scopes_in, statements
 
 
 def sets_a_property(function: Def) -> bool:
@@ -103,3 +104,39 @@ def attributes_of(function: Def, file: str) -> frozenset[str]:
                 seen.update(map(id, inner))
                 functions += inner
     return frozenset(found)
+
+
+@of_file
+def method_owners_in(file: str) -> dict[int, ast.ClassDef]:
+    """By method of a file, as ``id``, the class whose object it is given first."""
+    return {
+        id(one): kind
+        for some in classes_in(file).values()
+        for kind in some
+        for one in kind.body
+        if isinstance(one, Def) and "staticmethod" not in {getattr(word, "id", None) for word in one.decorator_list}
+    }
+
+
+@of_file
+def attribute_makers_in(file: str) -> dict[str, list[tuple[ast.expr, Scope, ast.AST | None]]]:
+    """By attribute, what a file sets it to, None where that is not one expression, with the object and the scope."""
+    found: dict[str, list[tuple[ast.expr, Scope, ast.AST | None]]] = {}
+    for scope in scopes_in(file):
+        known: set[int] = set()
+        nodes = [*statements(scope), *class_attributes(scope)]
+        for node in nodes:
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                    for one, part in parts_of(target, node.value):
+                        if isinstance(one, ast.Attribute):
+                            known.add(id(one))
+                            found.setdefault(one.attr, []).append((one.value, scope, part))
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load) and id(node) not in known:
+                found.setdefault(node.attr, []).append((node.value, scope, None))
+    if (tree := parse(file)) is not None:
+        for kind in (one for some in classes_in(file).values() for one in some):
+            for field in fields_of(kind):
+                found.setdefault(field, []).append((ast.Name(kind.name, ast.Load()), tree, None))
+    return found

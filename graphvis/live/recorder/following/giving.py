@@ -81,17 +81,19 @@ class Giving:
         return self._program.functions(node, step.file), self._methods(node, step.file)
 
     def _methods_of_its_class(self, step: Step, node: ast.Call) -> Callees:
-        """What a call runs of a class of the program, where all that makes its object are calls of classes."""
+        """What a call runs of a class of the program, where it is known what class its object is of."""
         owner, method = (
             (node.func.value, node.func.attr) if isinstance(node.func, ast.Attribute) else (node.func, "__call__")
         )
-        if not isinstance(owner, ast.Name):
-            return NOBODY
-        scope, name, file = self._program.owner(owner.id, step.scope, step.file)
-        key = id(scope), name, method
-        if key not in self._of_class:
-            self._of_class[key] = self._methods_of(scope, name, file, method)
-        return self._of_class[key]
+        if isinstance(owner, ast.Name):
+            scope, name, file = self._program.owner(owner.id, step.scope, step.file)
+            key = id(scope), name, method
+            if key not in self._of_class:
+                self._of_class[key] = self._methods_of(scope, name, file, method)
+            if found := self._of_class[key]:
+                return found
+        kin = self._program.kin(owner, step.scope, step.file)
+        return NOBODY if kin is None else self._program.methods_of_family(kin, method)
 
     def _methods_of(self, scope: Scope, name: str, file: str, method: str) -> Callees:
         """The methods so called of the classes that make the object of a variable, where nothing else makes it."""
@@ -151,7 +153,8 @@ class Giving:
             self._putting.lose(values & self._addresses)
         if not known or self._is_of_others(step, node):
             self._give_away(step, node, values, known=known)
-        if known and isinstance(node.func, ast.Attribute) and self._program.is_stored(node.func.attr):
+        method = node.func
+        if known and isinstance(method, ast.Attribute) and self._program.is_replaced(method, step.scope, step.file):
             self._putting.lose(values)  # to what was put in the place of the method
 
     def _hand(self, step: Step, node: ast.Call, callees: Callees) -> None:
@@ -171,6 +174,8 @@ class Giving:
     def _is_of_others(self, step: Step, node: ast.Call) -> bool:
         """Whether a method may be another's than the function of that name: a list's, a file's."""
         if not isinstance(node.func, ast.Attribute) or self._is_of_module(node, step.file):
+            return False
+        if self._methods_of_its_class(step, node):
             return False
         imported = self._program.imported(step.file)
         return node.func.attr in GATHERING or any(made_elsewhere(node.func.value, step.scope, imported))

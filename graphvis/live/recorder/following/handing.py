@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from graphvis.live.recorder.following.arguing import attributes_set, can_be_filled, filled
+from graphvis.live.recorder.following.arguing import SetByFunction, attributes_set, can_be_filled, filled
 from graphvis.live.recorder.following.callees import EVERY, Callees, parameters_at, places, places_to
 from graphvis.live.recorder.following.entering import Entering
 from graphvis.live.recorder.following.holding import Holding, Step, Task
@@ -70,7 +70,7 @@ class Handing:
         self._gather(callees, place)
         put_by = (id(callees), f"@{place}")
         put, set_ = (id(callees), filled(put_by[1])), (id(callees), attributes_set(put_by[1]))
-        targets: dict[str, ast.Attribute] = {}
+        targets: dict[str, SetByFunction] = {}
 
         def run() -> None:
             certain, values = self._holding.certain, self._holding.at(given)
@@ -82,7 +82,7 @@ class Handing:
             for attribute, some in list(self._putting.put_in.get(put_by, {}).items()):
                 if found := some & (values | ~certain):
                     if attribute not in targets:
-                        targets[attribute] = ast.Attribute(argument, attribute, ast.Store())
+                        targets[attribute] = SetByFunction(argument, attribute, ast.Store())
                     self._putting.bind(step.scope, step.file, targets[attribute], found)
 
         task = Task(run)

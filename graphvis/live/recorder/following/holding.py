@@ -10,11 +10,23 @@ import ast
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from graphvis.live.recorder.following.arguing import SetByFunction
 from graphvis.live.recorder.following.callees import Callees
 from graphvis.live.recorder.following.classes import class_attributes
 from graphvis.live.recorder.following.program import Program
-from graphvis.live.recorder.following.reading import RETURNED, Key, Read, contents_of, given_to_object, read
-from graphvis.live.recorder.following.source import Scope, definitions_with_values, statements, text_of
+from graphvis.live.recorder.following.protocols import operated_on
+from graphvis.live.recorder.following.reading import (
+    ANY,
+    RETURNED,
+    Key,
+    Read,
+    Text,
+    contents_of,
+    given_to_object,
+    read,
+    text_of_object,
+)
+from graphvis.live.recorder.following.source import Scope, definitions_with_values, statements
 
 _HAND_ON = (
     ast.Return, ast.Yield, ast.YieldFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For,
@@ -76,7 +88,7 @@ class Holding:
         self.certain = (1 << count) - 1
         self._comparable = ~(addresses | addresses << count)
         self._held: dict[Key, int] = {}
-        self._texts: dict[tuple[str, str], dict[str, int]] = {}  # attributes by file and the text of their object
+        self._texts: dict[Text, dict[str, int]] = {}  # attributes by their object
         self._reads: dict[tuple[int, int, bool], Read] = {}  # by scope and expression
         self._readers: dict[Key, dict[Step | Task, None]] = {}
         self._onto: dict[Key, dict[Key, None]] = {}  # what holds all that a key holds
@@ -121,11 +133,16 @@ class Holding:
             nodes = [*statements(scope), *class_attributes(scope)]
             self.dropped.update(id(node.value) for node in nodes if isinstance(node, ast.Expr))
             steps = [Step(scope, file, node) for node in nodes if isinstance(node, _HAND_ON)]
+            steps += [Step(scope, file, node) for node in nodes if self._operates(node, file)]
             steps += [Step(scope, file, node) for node in definitions_with_values(scope)]
             if isinstance(scope, ast.Lambda):  # it returns its body
                 steps.append(Step(scope, file, scope))
             self._steps[id(scope)] = steps
         self._wake(steps)
+
+    def _operates(self, node: ast.AST, file: str) -> bool:
+        """Whether an operator may be a function of the program."""
+        return any(self._program.special(name, file) for name in operated_on(node)[0])
 
     def put(self, seeds: dict[int, int]) -> None:
         """Have expressions, by ``id``, be what values come out of, and no other."""
@@ -166,14 +183,17 @@ class Holding:
         Returns:
             Those that it did not yet hold.
         """
-        text = text_of(target).removesuffix(f".{target.attr}")
-        known = self._texts.setdefault((file, text), {})
+        text = text_of_object(target, scope, file, self._program)
+        known = self._texts.setdefault(text, {})
         new = values & ~known.get(target.attr, 0)
         if new:
             known[target.attr] = known.get(target.attr, 0) | values
-            self.add(("", target.attr), values)
-            self._stir((file, f"{text}.{target.attr}="))
-            self._stir((file, f"{text}="))
+            kin = self._program.kin(target.value, scope, file)
+            for key in (("" if kin is None else kin, target.attr), (ANY, target.attr)):
+                if not isinstance(target, SetByFunction):
+                    self.add(key, values)
+            self._stir((text[0], f"{text[1]}.{target.attr}="))
+            self._stir((text[0], f"{text[1]}="))
             if not alone and isinstance(target.value, (ast.Name, ast.Attribute)):
                 self.add(contents_of(target.value, scope, file, self._program), self.may(values))
         return new
@@ -193,6 +213,7 @@ class Holding:
 
     def set(self, name: str, values: int) -> int:
         """Any attribute so called, or file, may hold values; those that it did not yet hold."""
+        self.add((ANY, name), self.may(values))
         return self.add(("", name), self.may(values))
 
     def read_out_of(self, step: Step, callees: Iterable[Callees]) -> int:
@@ -225,12 +246,13 @@ class Holding:
             self._reads[key] = found
             for one in (*found.keys, *found.outer, *found.handed, *found.compared):
                 self._readers.setdefault(one, {})[step] = None
-            for word, text, attribute in found.attributes:
-                self._readers.setdefault(("", word), {})[step] = None
-                self._readers.setdefault((step.file, f"{text}.{attribute}="), {})[step] = None
+            for loose, text, attribute in found.attributes:
+                for one in loose:
+                    self._readers.setdefault(one, {})[step] = None
+                self._readers.setdefault((text[0], f"{text[1]}.{attribute}="), {})[step] = None
             for text, _ in found.methods:
-                self._readers.setdefault((step.file, f"{text}="), {})[step] = None
-        return self._sum(step.file, found)
+                self._readers.setdefault((text[0], f"{text[1]}="), {})[step] = None
+        return self._sum(found)
 
     def read_attributes(self, step: Step, keys: Collection[Key]) -> int:
         """What the attributes of an object hold that has them by these keys."""
@@ -251,9 +273,9 @@ class Holding:
 
     def hold(self, scope: Scope, file: str, nodes: list[ast.AST]) -> int:
         """The values that expressions hold."""
-        return self._sum(file, self._look(scope, file, nodes))
+        return self._sum(self._look(scope, file, nodes))
 
-    def _sum(self, file: str, found: Read) -> int:
+    def _sum(self, found: Read) -> int:
         held, values, loose = self._held, 0, 0
         for key in found.keys:
             values |= held.get(key, 0)
@@ -264,11 +286,12 @@ class Holding:
             values |= held.get(key, 0) & self.certain
         for key in found.compared:
             values |= held.get(key, 0) & self._comparable
-        for word, text, attribute in found.attributes:
-            loose |= held.get(("", word), 0)
-            values |= self._texts.get((file, text), _NOTHING).get(attribute, 0)
+        for any_of, text, attribute in found.attributes:
+            for key in any_of:
+                loose |= held.get(key, 0)
+            values |= self._texts.get(text, _NOTHING).get(attribute, 0)
         for text, callees in found.methods:
-            known = self._texts.get((file, text), _NOTHING)
+            known = self._texts.get(text, _NOTHING)
             for attribute in known.keys() & callees.handed_on:
                 values |= known[attribute]
         return values | self.may(loose)

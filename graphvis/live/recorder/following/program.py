@@ -1,4 +1,4 @@
-"""The functions and classes of a program by name, and the scopes that read what is so called."""
+"""The program whose source is followed, and what is known there of the objects that a name or an attribute may be."""
 
 from __future__ import annotations
 
@@ -7,188 +7,163 @@ from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from types import CodeType
 
-from graphvis.live.recorder.following.callees import NOBODY, Callees
-from graphvis.live.recorder.following.classes import (
-    attributes_defined_in,
-    attributes_set_in,
-    attributes_stored_in,
-    classes_in,
-)
-from graphvis.live.recorder.following.codes import scope_of
-from graphvis.live.recorder.following.files import words_of
-from graphvis.live.recorder.following.names import Names
-from graphvis.live.recorder.following.source import (
-    Scope,
-    called,
-    functions_of,
-    owner_of,
-    readers_in,
-    readers_of_attribute,
-    scopes_in,
-    texts_in,
-)
+from graphvis.live.recorder.following.aliases import all_that_makes, made_of
+from graphvis.live.recorder.following.arguing import BUILTINS
+from graphvis.live.recorder.following.callees import Callees, Function
+from graphvis.live.recorder.following.classes import attribute_makers_in, classes_in, method_owners_in
+from graphvis.live.recorder.following.definitions import Definitions
+from graphvis.live.recorder.following.source import Def, Scope, parameters_of
+
+# With such a method a class may hand out what another has.
+_OPENING = frozenset({"__getattr__", "__getattribute__", "__setattr__", "__new__"})
 
 
-class Program(Names):
-    """What is found in the files of a program by the names that it has there.
+class Program(Definitions):
+    """Which of its classes an object is of.
+
+    Classes that inherit from each other are one family: what a method of one sets, one of another may read.
 
     Args:
         recorded: as :class:`Names` has it.
         is_users: as :class:`Names` has it.
-        computing: the code that made recorded calls.
+        computing: as :class:`Definitions` has it.
     """
 
     def __init__(
         self, recorded: Collection[str], is_users: Callable[[str], bool], computing: Collection[CodeType]
     ) -> None:
-        super().__init__(recorded, is_users)
-        self._computing = {id(scope_of(code)) for code in computing}
-        self._named: dict[tuple[str, str], Callees] = {}
-        self._defined: dict[tuple[str, str], Callees] = {}
-        self._methods: dict[str, Callees] = {}
-        self._special: dict[tuple[str, str], Callees] = {}
-        self._set: dict[str, bool] = {}
-        self._stored: dict[str, bool] = {}
+        super().__init__(recorded, is_users, computing)
+        self._kin: dict[tuple[int, str, str], int | None] = {}
+        self._kin_by_attribute: dict[tuple[int, str], int | None] = {}
+        self._replaced: dict[tuple[int | None, str], bool] = {}
+        self._family_methods: dict[tuple[int, str], Callees] = {}
 
     @cached_property
-    def _by_word(self) -> dict[str, list[str]]:
-        """The files in which a word stands."""
-        found: dict[str, list[str]] = {}
-        for file in self.files:
-            for word in words_of(file):
-                found.setdefault(word, []).append(file)
-        return found
+    def _families(self) -> dict[int, int]:
+        """By class, as ``id``, a class that stands for its family; none of a class of which a base is not known."""
+        found: dict[int, int] = {}
+        open_: set[int] = set()
 
-    def files_with(self, name: str) -> list[str]:
-        """The files in which a word stands."""
-        return self._by_word.get(name, [])
+        def root(one: int) -> int:
+            while found[one] != one:
+                one = found[one]
+            return one
 
-    def _users_with(self, name: str) -> Iterator[str]:
-        return (file for file in self.files_with(name) if file in self.users)
+        classes = [(one, file) for file in self.files for some in classes_in(file).values() for one in some]
+        found.update((id(one), id(one)) for one, _ in classes)
+        for one, file in classes:
+            for base in one.bases:
+                bases = list(self.classes(ast.Call(base, [], []), file))
+                for other, _ in bases:
+                    found[root(id(other))] = root(id(one))
+                if not bases and not self._is_of_others(base, file):
+                    open_.add(id(one))
+            if one.keywords or any(isinstance(inner, Def) and inner.name in _OPENING for inner in one.body):
+                open_.add(id(one))
+        roots = {one: root(one) for one in found}
+        unknown = {roots[one] for one in open_}
+        return {one: kin for one, kin in roots.items() if kin not in unknown}
 
-    def _beside(self, name: str, file: str) -> Iterator[str]:
-        """The files that are followed together with a file, and in which a word stands."""
-        return self._users_with(name) if self.is_users(file) else iter((file,))
+    @cached_property
+    def _swapped(self) -> set[int | None]:
+        """The families of which an object is made one of another, or shares what another has; None for any."""
+        return {
+            self._kin_of(one, scope, file)
+            for name in ("__dict__", "__class__")
+            for file in self.files_with(name)
+            for owner, scope, part in attribute_makers_in(file).get(name, ())
+            for one in (owner, part.value if isinstance(part, ast.Attribute) else part)
+        }
 
-    # -- functions
+    def _is_of_others(self, base: ast.AST, file: str) -> bool:
+        """Whether a base of a class is imported from what is not followed, or one of Python's own."""
+        while isinstance(base, (ast.Attribute, ast.Subscript)):
+            base = base.value
+        return isinstance(base, ast.Name) and base.id in self.imported(file) | BUILTINS - {"type"}
 
-    def functions(self, node: ast.Call, file: str) -> Callees | None:
-        """The functions that a call may run, as far as its file tells; None if it does not tell what is called."""
-        name = called(node) or ""
-        if isinstance(node.func, ast.Attribute):
-            if (module := self.module(node.func.value, file)) is not None:
-                file = module
-            elif isinstance(node.func.value, ast.Name) and node.func.value.id in self.imported(file):
+    def kin(self, node: ast.AST, scope: Scope, file: str) -> int | None:
+        """The family of classes that an object surely is of, or is itself one of; None where nobody can tell."""
+        found = self._kin_of(node, scope, file)
+        return found if found is not None and self._swapped.isdisjoint((found, None)) else None
+
+    def _kin_of(self, node: ast.AST | None, scope: Scope, file: str) -> int | None:
+        if isinstance(node, ast.Call):
+            return self._kin_of_makers([(node, file)])
+        if isinstance(node, ast.Name):
+            owner, name, home = self.owner(node.id, scope, file)
+            key = (id(owner), name, home)
+            if key not in self._kin:
+                self._kin[key] = None  # while it is looked for
+                self._kin[key] = self._kin_of_variable(owner, name, home)
+            return self._kin[key]
+        if isinstance(node, ast.Attribute) and self.module(node.value, file) is None:
+            return self._kin_of_attribute(self._kin_of(node.value, scope, file), node.attr)
+        return None
+
+    def _kin_of_variable(self, owner: Scope, name: str, file: str) -> int | None:
+        if isinstance(owner, Def) and name in (parameters := parameters_of(owner)):
+            kind = method_owners_in(file).get(id(owner))
+            is_own = kind is not None and name == parameters[0] and not made_of(ast.Name(name, ast.Load()), owner)
+            return self._families.get(id(kind)) if is_own else None
+        if made_of(ast.Name(name, ast.Load()), owner):
+            is_set = isinstance(owner, ast.Module) and self.is_stored(name)
+            return None if is_set else self._kin_of_makers([(one, file) for one in all_that_makes(name, owner, file)])
+        kinds = classes_in(file).get(name, [])
+        return self._families.get(id(kinds[0])) if len(kinds) == 1 else None
+
+    def _kin_of_attribute(self, kin: int | None, attribute: str) -> int | None:
+        """The same of an attribute so called of the objects of a family."""
+        if kin is None:
+            return None
+        key = (kin, attribute)
+        if key not in self._kin_by_attribute:
+            self._kin_by_attribute[key] = None  # while it is looked for
+            makers = [
+                (part, file)
+                for file in self.files_with(attribute)
+                for owner, scope, part in attribute_makers_in(file).get(attribute, ())
+                if self._kin_of(owner, scope, file) in (kin, None)
+            ]
+            self._kin_by_attribute[key] = self._kin_of_makers(makers)
+        return self._kin_by_attribute[key]
+
+    def _kin_of_makers(self, makers: Collection[tuple[ast.AST | None, str]]) -> int | None:
+        found: set[int | None] = set()
+        for maker, file in makers:
+            kinds = [] if maker is None else list(self.classes(maker, file))
+            found.update(self._families.get(id(kind)) for kind, _ in kinds)
+            if not kinds:
                 return None
-        return self.named(name, file) if self._is_defined(name, file) else None
+        return found.pop() if len(found) == 1 else None
 
-    def _is_defined(self, name: str, file: str) -> bool:
-        """Whether a file has a function or a class so called, itself or from another: a class may have no function."""
-        if name in functions_of(file):
-            return True
-        other, original = self.origin(name, file)
-        return original in functions_of(other)
-
-    def named(self, name: str, file: str) -> Callees:
-        """The functions that a file knows by a name: its own, or those that it imports."""
-        found = self._named.get((file, name))
-        if found is None:
-            home = (file, name) if functions_of(file).get(name) else self.origin(name, file)
-            functions = functions_of(home[0]).get(home[1])
-            if functions and home not in self._defined:
-                self._defined[home] = Callees((one, home[0]) for one in functions)
-            found = self._named[file, name] = self._defined[home] if functions else NOBODY
-        return found
-
-    def methods(self, name: str, file: str) -> Callees:
-        """The functions of the user's files that a method so called may be."""
-        if not self.is_users(file):
-            return NOBODY
-        found = self._methods.get(name)
-        if found is None:
-            found = self._methods[name] = Callees(
-                (one, other)
-                for other in self._users_with(name)
-                for one in functions_of(other).get(name, ())
-                if id(one) in attributes_defined_in(other)
+    def is_replaced(self, node: ast.Attribute, scope: Scope, file: str) -> bool:
+        """Whether something may have been put in the place of a method."""
+        kin = self.kin(node.value, scope, file)
+        key = (kin, node.attr)
+        if key not in self._replaced:
+            self._replaced[key] = any(
+                kin is None or self.kin(owner, where, other) in (kin, None)
+                for other in self.files_with(node.attr)
+                for owner, where, _ in attribute_makers_in(other).get(node.attr, ())
             )
-        return found
+        return self._replaced[key]
 
-    def special(self, name: str, file: str) -> Callees:
-        """The special methods so called that an object may have which a file holds."""
-        home = "" if self.is_users(file) else file
-        found = self._special.get((home, name))
-        if found is None:
-            found = self._special[home, name] = Callees(
-                (one, other) for other in self._beside(name, file) for one in functions_of(other).get(name, ())
-            )
-        return found
+    def methods_of_family(self, kin: int, name: str) -> Callees:
+        """The methods so called of the classes of a family."""
+        key = (kin, name)
+        if key not in self._family_methods:
+            self._family_methods[key] = Callees(self._defined_by(kin, name))
+        return self._family_methods[key]
 
-    def is_set(self, attribute: str) -> bool:
-        """Whether some file sets an attribute so called, or has its classes have it."""
-        if attribute not in self._set:
-            self._set[attribute] = any(attribute in attributes_set_in(file) for file in self.files_with(attribute))
-        return self._set[attribute]
-
-    def is_stored(self, attribute: str) -> bool:
-        """Whether some file assigns to an attribute so called."""
-        if attribute not in self._stored:
-            files = self.files_with(attribute)
-            self._stored[attribute] = any(attribute in attributes_stored_in(file) for file in files)
-        return self._stored[attribute]
-
-    def classes(self, node: ast.AST, file: str) -> Iterator[tuple[ast.ClassDef, str]]:
-        """The classes of which a call makes an object, with their files."""
-        if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
-            home = self.module(node.func.value, file) if isinstance(node.func, ast.Attribute) else file
-            if home is not None:
-                other, name = self.origin(called(node) or "", home)
-                yield from ((one, other) for one in classes_in(other).get(name, ()))
-
-    # -- readers
+    def _defined_by(self, kin: int, name: str) -> Iterator[Function]:
+        for kind, file in self._members.get(kin, ()):
+            yield from ((one, file) for one in kind.body if isinstance(one, Def) and one.name == name)
 
     @cached_property
-    def _importers(self) -> dict[tuple[str, str | None], list[tuple[str, str]]]:
-        """By file and name there, None for the file itself, who of the user's files calls it how."""
-        found: dict[tuple[str, str | None], list[tuple[str, str]]] = {}
-        for other in self.users:
-            for word, (source, original) in self.links_of(other).items():
-                known = (source, None) if original is None else self.origin(word, other)
-                if known[0] != other:
-                    found.setdefault(known, []).append((other, word))
+    def _members(self) -> dict[int, list[tuple[ast.ClassDef, str]]]:
+        found: dict[int, list[tuple[ast.ClassDef, str]]] = {}
+        for file in self.files:
+            for one in (kind for some in classes_in(file).values() for kind in some):
+                if (kin := self._families.get(id(one))) is not None:
+                    found.setdefault(kin, []).append((one, file))
         return found
-
-    def readers(self, name: str, owner: Scope, file: str) -> Iterator[tuple[Scope, str]]:
-        """The scopes that read another scope's variable, with their files."""
-        for function in readers_in(file).get(name, ()):
-            if owner_of(name, function, file) is owner:
-                yield function, file
-        if isinstance(owner, ast.Module):
-            for other, word in self._importers.get((file, name), ()):
-                if word in words_of(other):  # and not merely among all that is imported
-                    yield from ((one, other) for one in readers_in(other).get(word, ()))
-            for other, _ in self._importers.get((file, None), ()):
-                yield from ((one, other) for one in readers_of_attribute(name, other))
-
-    def namers(self, name: str, file: str) -> Iterator[tuple[Scope, str]]:
-        """The scopes that name a function of a file, with their files."""
-        for other in self._beside(name, file):
-            for scope in (*readers_in(other).get(name, ()), *readers_of_attribute(name, other)):
-                yield scope, other
-
-    def text_readers(self, text: str) -> Iterator[tuple[Scope, str]]:
-        """The scopes of the user's files in which a text stands that may name a file."""
-        for file in self.users:
-            yield from ((scope, file) for scope in texts_in(file).get(text, ()))
-
-    def scopes(self, file: str) -> Iterator[tuple[Scope, str]]:
-        """All scopes of the files that are followed together with a file."""
-        for other in self.users if self.is_users(file) else (file,):
-            yield from ((scope, other) for scope in scopes_in(other))
-
-    def attribute_readers(self, name: str, file: str) -> Iterator[tuple[Scope, str]]:
-        """The scopes that name an attribute that a file sets: of a library's those that made recorded calls."""
-        for other in self.files_with(name):
-            for scope in readers_of_attribute(name, other):
-                if other == file or self.is_users(other) or id(scope) in self._computing:
-                    yield scope, other

@@ -97,7 +97,7 @@ class Putting:
         """What an object keeps that is a list, a dict, ..., the methods of its own class find in it."""
         makers = [node] if isinstance(node, ast.Call) else made_of(node, scope)
         for made, home in (one for maker in makers for one in self._program.classes(maker, file)):
-            for function in made.body if made.bases else ():
+            for function in made.body:
                 if isinstance(function, Def) and (parameters := parameters_of(function)):
                     own = given_to_object(ast.Name(parameters[0], ast.Load()), function, home, self._program)
                     self._holding.hold_too(own, (id(made), GIVEN))

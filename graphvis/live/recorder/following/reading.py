@@ -11,19 +11,21 @@ from graphvis.live.recorder.following.callees import Callees
 from graphvis.live.recorder.following.classes import attributes_set_in
 from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.protocols import DESCRIBED, MISSING, methods_of
-from graphvis.live.recorder.following.source import Scope, statements, text_of
+from graphvis.live.recorder.following.source import Function, Scope, parameters_of, statements, text_of
 
 # A variable: the ``id`` of its scope, and its name. Any attribute so called: no text, and the name. An attribute by its
 # text: its file, and the text. An expression that a value came out of: its ``id``, and no name. A file that is written
 # and read: no text, and its path.
 Key = tuple[int | str, str]
+Text = tuple[int | str, str]
+"""How an object is called, and where."""
 RETURNED = "()"
 """No name of a variable: what a function hands out that its caller did not give it."""
 
 GIVEN = ".*"
 """No name of a variable: what the objects of a class were given."""
-CALLED = "()"
-"""No name of an attribute: a method's, which no number is."""
+ANY = "*"
+"""What the attributes of any objects hold, instead of a family's."""
 
 
 class Read(NamedTuple):
@@ -34,8 +36,8 @@ class Read(NamedTuple):
         outer: variables of other scopes.
         handed: what is only given to a function of the file.
         compared: what is only compared.
-        attributes: by name, as it is known anywhere, and by the text of the object and the name as the file has them.
-        methods: what any of some functions hands on of the attributes of an object, by the text of it.
+        attributes: by how they are known of any object that it may be, and by :func:`space_of`, text and name.
+        methods: what any of some functions hands on of the attributes of an object, by its :func:`space_of` and text.
         callees: functions of which what they hand out is read.
     """
 
@@ -43,15 +45,40 @@ class Read(NamedTuple):
     outer: tuple[Key, ...]
     handed: tuple[Key, ...]
     compared: tuple[Key, ...]
-    attributes: tuple[tuple[str, str, str], ...]
-    methods: tuple[tuple[str, Callees], ...]
+    attributes: tuple[tuple[tuple[Key, ...], Text, str], ...]
+    methods: tuple[tuple[Text, Callees], ...]
     callees: tuple[Callees, ...]
+
+
+def space_of(node: ast.AST, scope: Scope, file: str, program: Program) -> int | str:
+    """Where a text means one object, or one attribute: in a class, or in a scope; in a file where neither is known."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return file
+    owner, name, _ = program.owner(node.id, scope, file)
+    if isinstance(owner, Function) and name in parameters_of(owner):
+        return program.kin(node, scope, file) or file
+    return id(owner)
 
 
 def contents_of(node: ast.Name | ast.Attribute, scope: Scope, file: str, program: Program) -> Key:
     """What an object holds that is called so: attributes of it, and what it was given."""
     variable = program.variable(node, scope, file)
-    return (file, f"{text_of(node)}.*") if variable is None else (id(variable[0]), f"{variable[1]}.*")
+    if variable is None:
+        return space_of(node, scope, file, program), f"{text_of(node)}.*"
+    return id(variable[0]), f"{variable[1]}.*"
+
+
+def text_of_object(node: ast.Attribute, scope: Scope, file: str, program: Program) -> Text:
+    """How the object is called that has an attribute."""
+    return space_of(node, scope, file, program), text_of(node).removesuffix(f".{node.attr}")
+
+
+def any_attribute(node: ast.Attribute, scope: Scope, file: str, program: Program) -> tuple[Key, ...]:
+    """What an attribute holds that is called so, of whatever object it may be."""
+    kin = program.kin(node.value, scope, file)
+    return ((ANY, node.attr),) if kin is None else ((kin, node.attr), ("", node.attr))
 
 
 def attributes_given(name: str) -> str:
@@ -108,8 +135,8 @@ class _Reading:
         self._scope, self._file, self._possible, self._traced = scope, file, possible, traced
         self._program = program
         self.found: dict[str, dict[Key, None]] = {"keys": {}, "outer": {}, "handed": {}, "compared": {}}
-        self.attributes: dict[tuple[str, str, str], None] = {}
-        self.methods: dict[tuple[str, Callees], None] = {}
+        self.attributes: dict[tuple[tuple[Key, ...], Text, str], None] = {}
+        self.methods: dict[tuple[Text, Callees], None] = {}
         self.callees: dict[Callees, None] = {}
 
     def look(self, node: ast.AST, way: str) -> list[tuple[ast.AST, str]]:
@@ -162,8 +189,9 @@ class _Reading:
             self.found["keys"][id(callees), RETURNED] = None
 
     def _attribute(self, node: ast.Attribute, way: str, called: bool = False) -> list[tuple[ast.AST, str]]:
-        owner, text = node.value, text_of(node).removesuffix(f".{node.attr}")
-        self.attributes[CALLED if called else node.attr, text, node.attr] = None
+        owner, text = node.value, text_of_object(node, self._scope, self._file, self._program)
+        loose = () if called else any_attribute(node, self._scope, self._file, self._program)
+        self.attributes[loose, text, node.attr] = None
         if way != "handed":
             self._contents(node)
             if (variable := self._program.variable(node, self._scope, self._file)) is not None:
@@ -188,6 +216,9 @@ class _Reading:
         module = self._program.module(node.value, self._file)
         if module is not None:
             return [self._program.named(node.attr, module)]
+        kin = self._program.kin(node.value, self._scope, self._file)
+        if kin is not None and (callees := self._program.methods_of_family(kin, node.attr)):
+            return [callees]
         return [self._program.named(node.attr, self._file), self._program.methods(node.attr, self._file)]
 
     def _call(self, node: ast.Call, way: str) -> list[tuple[ast.AST, str]]:

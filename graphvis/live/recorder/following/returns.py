@@ -17,18 +17,19 @@ from graphvis.live.recorder.following.arguing import (
     CONSTRUCTORS,
     SAVING,
     STREAMS,
+    SetByFunction,
     assigned_by,
     can_be_filled,
     filled,
     returned_by,
 )
-from graphvis.live.recorder.following.callees import given_to
+from graphvis.live.recorder.following.callees import REST, given_to
 from graphvis.live.recorder.following.codes import expression_at, scope_of
 from graphvis.live.recorder.following.entering import Entering
 from graphvis.live.recorder.following.giving import Giving
 from graphvis.live.recorder.following.holding import Holding, Step, values_in
 from graphvis.live.recorder.following.program import Program
-from graphvis.live.recorder.following.protocols import methods_of
+from graphvis.live.recorder.following.protocols import methods_of, operated_on
 from graphvis.live.recorder.following.putting import Putting
 from graphvis.live.recorder.following.reading import Key
 from graphvis.live.recorder.following.source import (
@@ -171,7 +172,7 @@ class Returns:
                 yield argument, values & one or values, True
             for attribute, some in self._putting.put_in.get((id(inner), name), {}).items():
                 if values := some & both:
-                    yield ast.Attribute(argument, attribute, ast.Store()), values & one or values, False
+                    yield SetByFunction(argument, attribute, ast.Store()), values & one or values, False
 
     def _fills(self, scope: Scope) -> int:
         """What a function puts into the objects that it was given."""
@@ -198,7 +199,16 @@ class Returns:
                 self._putting.bind_variable(step.scope, step.file, node.name, values)
         else:
             self._assign(step, *assigned_by(node))
+            self._operate(step)
         return 0
+
+    def _operate(self, step: Step) -> None:
+        """What stands beside an operator is given to the function that it may be."""
+        names, operands = operated_on(step.node)
+        for callees in (self._program.special(name, step.file) for name in names):
+            if callees:
+                values = reduce(or_, [self._read(step, operand) for operand in operands], 0)
+                self._entering.enter_all(callees, REST, self._holding.may(values))
 
     def _assign(self, step: Step, value: ast.AST | None, targets: list[ast.AST]) -> None:
         if value is None:
