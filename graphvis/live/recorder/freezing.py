@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
-from graphvis.live.recorder.following import (
-    COMPREHENSIONS,
-    Program,
-    Returns,
-    constructed_in,
-    expression_at,
-    operand_of,
-    values_in,
-)
-from graphvis.live.recorder.frames import USER, locate
+from graphvis.live.recorder.entries import entries, program_of
+from graphvis.live.recorder.following import constructed_in, expression_at, operand_of
+from graphvis.live.recorder.frames import locate
 from graphvis.live.recorder.functions import Function
 from graphvis.live.recorder.raw import EXCHANGE, Part, RawCall, RawTensor
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
@@ -26,7 +18,6 @@ from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 if TYPE_CHECKING:
     from graphvis.live.recorder.tape import Tape
 
-_MOST_EXITS = 64  # of one line, looked at for each line that its value may come back at
 # These hand out leaves that require grad, whatever the grad mode.
 _MAKE_LEAVES = frozenset({"nn.Parameter", "Tensor.requires_grad_", "Tensor.__deepcopy__", "Tensor.grad", EXCHANGE})
 
@@ -40,9 +31,9 @@ def freeze(tape: Tape) -> Trace:
     _name_what_is_cut(tape, raws)
     unmade = _unmade(tape)
     tensors = tuple(_tensor(tape, number, hollow, unmade) for number in range(len(tape.identities.tensors)))
-    entries, untold = _entries(tape, raws)
+    returned, untold = entries(tape, raws)
     calls = tuple(
-        _call(tape, raw, tensors, places, paths, hollow, entries.get(i, ()), i in untold) for i, raw in enumerate(raws)
+        _call(tape, raw, tensors, places, paths, hollow, returned.get(i, ()), i in untold) for i, raw in enumerate(raws)
     )
     return Trace(
         torch=str(torch.__version__),
@@ -56,88 +47,11 @@ def freeze(tape: Tape) -> Trace:
     )
 
 
-def _entries(tape: Tape, raws: list[RawCall]) -> tuple[dict[int, tuple[Entry, ...]], set[int]]:
-    """The values that came back with each call, known or told by the source; and the calls by which others left."""
-    adopted = tape.identities.adopted
-    found: dict[int, dict[int, bool]] = {}
-    for call, raw in enumerate(raws):
-        for left, certain in raw.entries:
-            found.setdefault(call, {})[left] = certain
-        if adopted:
-            for number in raw.inputs:
-                if number in adopted:
-                    found.setdefault(call, {})[adopted[number]] = True
-    chains: dict[tuple[int, ...], list[int]] = {}
-    for call, chain in tape.exits.chains.items():
-        if chain:
-            chains.setdefault(chain, []).append(call)
-    untold = _infer(tape, raws, chains, found) if chains else set()
-    return {
-        call: tuple(Entry(exit=left, certain=certain) for left, certain in sorted(lefts.items()))
-        for call, lefts in found.items()
-    }, untold | tape.exits.elsewhere
-
-
-def _infer(
-    tape: Tape, raws: list[RawCall], chains: dict[tuple[int, ...], list[int]], found: dict[int, dict[int, bool]]
-) -> set[int]:
-    """Add what the source tells of the values that left by each chain of frames; those that it does not tell all of."""
-    untold: set[int] = set()
-    first_seen = _first_seen(raws)
-    places = tape.frames.places
-    made: dict[int, list[int]] = {}
-    for call, raw in enumerate(raws):
-        if (raw.outputs or raw.writes) and raw.place >= 0:
-            made.setdefault(raw.place, []).append(call)
-    expressions = [expression_at(*places[place]) for place in made]
-    traced = {id(node) for node in expressions if node is not None and not isinstance(node, COMPREHENSIONS)}
-    lefts = list(chains.values())
-    addresses = sum(1 << value for value, exits in enumerate(lefts) if exits[0] in tape.exits.addresses)
-    program = _program(tape, [places[place][0] for place in made])
-    variables = [sorted(tape.exits.variables.get(chain, ())) for chain in chains]
-    returns = Returns(program, [[places[place] for place in chain] for chain in chains], traced, addresses, variables)
-    latest: list[tuple[int, int]] = []
-    for place, calls in made.items():
-        held, maybe = returns.reach(places[place])
-        latest.append((calls[-1], maybe))
-        for value in values_in(held):
-            for call in calls:
-                certain = bool(returns.constructed >> value & 1) and call in first_seen
-                for left in lefts[value][-_MOST_EXITS:]:
-                    if left < call:
-                        found.setdefault(call, {}).setdefault(left, certain)
-    told = returns.untold
-    for call, maybe in sorted(latest, reverse=True):
-        for value in values_in(maybe & ~told):
-            untold.update(left for left in lefts[value] if left < call)
-        told |= maybe
-    for value in values_in(returns.untold):
-        untold.update(lefts[value])
-    return untold
-
-
-def _program(tape: Tape, computing: list[CodeType]) -> Program:
-    files = {code.co_filename for code, _ in tape.frames.places}
-    return Program(files, lambda file: tape.frames.kind(file) == USER, computing)
-
-
 def _unmade(tape: Tape) -> set[int]:
     """The tensors that nobody saw being made, but for those that the program may have made of numbers."""
     unmade, tensors = tape.identities.unmade, tape.identities.tensors
-    made = constructed_in(_program(tape, []).files) if unmade else ()
+    made = constructed_in(program_of(tape, []).files) if unmade else ()
     return {number for number in unmade if RawTensor._make(tensors[number]).dtype not in made}
-
-
-def _first_seen(raws: list[RawCall]) -> set[int]:
-    """The calls that take a tensor which no call made."""
-    known: set[int] = set()
-    found = set()
-    for call, raw in enumerate(raws):
-        if not known.issuperset(raw.inputs):
-            found.add(call)
-            known.update(raw.inputs)
-        known.update(raw.outputs)
-    return found
 
 
 def _name_what_is_cut(tape: Tape, raws: list[RawCall]) -> None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch.overrides import _pop_mode, _push_mode
+from torch.overrides import TorchFunctionMode, _pop_mode, _push_mode
 
-from graphvis.live.recorder.unseen import TAKEN_OVER
-
-if TYPE_CHECKING:
-    from graphvis.live.recorder.recording import Recording
+from graphvis.live.recorder.unseen import TAKEN_OVER, Unseen
 
 
-def run(recording: Recording, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+def run(recording: TorchFunctionMode, unseen: Unseen, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """Have the class run a call that takes its objects, recorded: for the call itself PyTorch took the recording off.
 
     Args:
-        recording: is told where that cannot be.
+        recording: is to see what it runs.
+        unseen: is told where that cannot be.
         func: what was called.
         types: the classes that PyTorch asks about it.
         args: of the call.
@@ -40,5 +38,5 @@ def run(recording: Recording, func: Any, types: Any, args: Any, kwargs: Any) -> 
         finally:
             _pop_mode()  # type: ignore[no-untyped-call]
     if result is NotImplemented:
-        recording.tape.unseen.note(TAKEN_OVER, sys._getframe(3))
+        unseen.note(TAKEN_OVER, sys._getframe(3))
     return result

@@ -207,7 +207,7 @@ class Recording(TorchFunctionMode):
     def _run(self, index: int, function: Function, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Run and write down any call."""
         if types:
-            result = overriding.run(self, func, types, args, kwargs)
+            result = overriding.run(self, self.tape.unseen, func, types, args, kwargs)
             if result is not NotImplemented:
                 return result
         if function.special == "backward":
@@ -266,7 +266,7 @@ class Recording(TorchFunctionMode):
         existing = function.existing or bool(written and not function.writes)
         outputs, results = tape.number(result, tensors, inputs, existing)
         writes = writing.note(tape.identities, function, written, args) if written else ()
-        writes += tape.through(writes) if writes and tape.identities.held else ()
+        writes += tape.showing.through(writes) if writes and tape.identities.held else ()
         special = function.special
         if special:
             if special in ("exchange", "item"):
@@ -284,7 +284,7 @@ class Recording(TorchFunctionMode):
                 tape.exposures.take_in(result, source)
                 tape.exposures.come_from(result, source)
                 if not entries and may_be_known(source) and tape.identities.claim(result):
-                    more, said = tape.under(outputs[0])
+                    more, said = tape.showing.under(outputs[0])
                     inputs, flags = (*inputs, *more), flags | said << 2 * len(inputs)
         if outputs or writes or special in ("exit", "memory", "switch"):
             forwarded = _dim_of(args, kwargs) if special == "join" else 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Iterable
-from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -16,14 +15,15 @@ from torch._C._autograd import _get_sequence_nr
 from graphvis.live.recorder import arrays
 from graphvis.live.recorder.arguments import REQUIRES_GRAD, flag_of, tensors_of
 from graphvis.live.recorder.exits import Exits, may_be_known
-from graphvis.live.recorder.exposures import Exposures, region_of
+from graphvis.live.recorder.exposures import Exposures
 from graphvis.live.recorder.files import Files
 from graphvis.live.recorder.frames import TORCH, USER, Frames
 from graphvis.live.recorder.functions import Function, describe
 from graphvis.live.recorder.identity import Identities
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.keeping import Keeping
-from graphvis.live.recorder.raw import EXCHANGE, RawCall, RawTensor, RawWrite
+from graphvis.live.recorder.raw import EXCHANGE, RawCall
+from graphvis.live.recorder.showing import Showing
 from graphvis.live.recorder.stakes import ALIASING, APART
 from graphvis.live.recorder.unseen import BYTES, INSIDE, Unseen
 
@@ -31,8 +31,6 @@ _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
 _WRITES = RawCall._fields.index("writes")
-_MOST_TENSORS = 256  # of one memory that are looked at, the newest, and the first
-_MOST_CALLS = 10_000  # that are looked at for the last that handed out a tensor
 
 
 class Tape:
@@ -43,6 +41,7 @@ class Tape:
         functions: what was called.
         plain: of each, whether its calls only take tensors and hand out new ones.
         exposures: of memory to other libraries.
+        showing: of memory by others, where no call shows how they came to.
         keeping: of what is overwritten.
         modules: what ran them, seen from 1 on.
         names: of tensors, by number.
@@ -63,6 +62,7 @@ class Tape:
         self.functions: list[Function] = []
         self.plain: list[bool] = []
         self.exposures = Exposures(self.identities, self.calls, self.functions, self.plain)
+        self.showing = Showing(self.identities, self.exposures, self.calls)
         self.keeping = Keeping(values, self.identities, self.exposures, self.calls, self.functions)
         self.modules: list[weakref.ref[Any]] = []
         self.names: dict[int, str] = {}
@@ -220,7 +220,15 @@ class Tape:
             if self.exposures.read_by_others(self.identities.tensors[number][3]):
                 self.exits.elsewhere.add(len(self.calls))
                 self.append(
-                    self.named("memory.write"), (number,), self._said(number), (), 0, self.modes(), now, now, frame
+                    self.named("memory.write"),
+                    (number,),
+                    self.showing.said(number),
+                    (),
+                    0,
+                    self.modes(),
+                    now,
+                    now,
+                    frame,
                 )
 
     def note_entry(self, name: str, tensor: Any, source: Any, before: int, frame: FrameType) -> None:
@@ -231,7 +239,7 @@ class Tape:
             self.exposures.come_from(tensor, source)
             if not entries and may_be_known(source) and self.identities.claim(tensor):
                 number = self.identities.add(tensor)
-                inputs, flags = self.under(number)
+                inputs, flags = self.showing.under(number)
                 self.append(
                     self.named(name), inputs, flags, (number,), flag_of(tensor), self.modes(), before,
                     _get_sequence_nr(), frame,
@@ -239,63 +247,9 @@ class Tape:
                 return
         self.note_call(name, [], tensor, before, frame, (), entries)
 
-    def under(self, number: int) -> tuple[tuple[int, ...], int]:
-        """The tensors that show the memory of one, the newest, and several only where none shows all; their flags."""
-        found = self._held(number) if number in self.identities.held else self._showing(number)
-        flags = 0
-        for place, other in enumerate(found):
-            flags |= self._said(other) << 2 * place
-        return tuple(found), flags
-
-    def through(self, writes: tuple[RawWrite, ...]) -> tuple[RawWrite, ...]:
-        """What was written, by these writes, to the tensors that those written to compute with."""
-        held = self.identities.held
-        return tuple((inner, False, None) for number, *_ in writes if number in held for inner in self._held(number))
-
-    def _held(self, number: int) -> list[int]:
-        """The newest tensors in the memory that one without any computes with."""
-        windows, known_in = self.identities.windows, self.exposures.known_in
-        known = [known_in(windows.get(storage, (storage, 0))[0]) for storage in self.identities.held[number]]
-        return [numbers[-1] for numbers in known if numbers]
-
-    def _showing(self, number: int) -> list[int]:
-        start, stop = self._span(number)
-        base = self._base(number)[0]
-        known = self.exposures.known_in(base)
-        found: list[int] = []
-        first_of_many = known[:1] if len(known) > _MOST_TENSORS else []
-        for other in [*first_of_many, *known[-_MOST_TENSORS:]][::-1]:
-            first, last = self._span(other)
-            if other != number and max(start, first) < min(stop, last):
-                found.append(other)
-                if first <= start and stop <= last:
-                    found = [other]
-                    break
-        holder = self.identities.holders.get(base, -1)
-        return [holder] if holder > max(found, default=-1) else found
-
-    def _base(self, number: int) -> tuple[int, int]:
-        storage = int(self.identities.tensors[number][3])
-        return self.identities.windows.get(storage, (storage, 0))
-
-    def _span(self, number: int) -> tuple[int, int]:
-        """The first byte of a tensor in the memory that it lies in, and one past the last."""
-        raw = RawTensor._make(self.identities.tensors[number])
-        region = region_of(raw)
-        shift = self._base(number)[1]
-        return region.start + shift, region.stop + shift
-
-    def _said(self, number: int) -> int:
-        """The flags of a tensor after the last call that handed it out."""
-        for raw in islice(reversed(self.calls), _MOST_CALLS):
-            _, _, _, outputs, results, *_ = raw
-            if number in outputs:
-                return int(results >> 2 * outputs.index(number) & 3)
-        return int(self.identities.tensors[number][2])
-
     def _note_alias(self, number: int) -> None:
         """Write down that a tensor shows known memory, which was made where nobody was told."""
-        inputs, flags = self.under(number)
+        inputs, flags = self.showing.under(number)
         if inputs:
             said = self.identities.tensors[number][2]
             name = "Tensor.view" if said == REQUIRES_GRAD else "Tensor.alias"
@@ -319,7 +273,7 @@ class Tape:
             What goes into the call, the tensor by its new number.
         """
         number = self.identities.renew(tensor)
-        flag = flags >> 2 * inputs.index(former) & 3 if former in inputs else self._said(former)
+        flag = flags >> 2 * inputs.index(former) & 3 if former in inputs else self.showing.said(former)
         now = _get_sequence_nr()
         self.append(self.named(EXCHANGE), (former,), flag, (number,), flag, modes, now, now, frame)
         return tuple(number if one == former else one for one in inputs)
@@ -366,7 +320,7 @@ class Tape:
         call = RawCall._make(self.calls[-1])
         self.identities.formers[call.outputs[0]] = old
         # It was given a tensor, or a bare storage: then what others show of that.
-        taken, flags = (call.inputs, call.flags) if inputs else self.under(call.outputs[0])
+        taken, flags = (call.inputs, call.flags) if inputs else self.showing.under(call.outputs[0])
         if not taken and tensor.untyped_storage().nbytes():  # whoever lies there and comes later was there before
             taken, flags = (self._bytes_of(tensor.untyped_storage()),), 0
         self.calls[-1] = tuple(call._replace(inputs=(old, *taken), flags=flags << 2 | flag))
