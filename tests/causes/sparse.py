@@ -381,6 +381,25 @@ def jagged_zeroed(m):
     return b.sum() + m.w.sum()
 
 
+# opaque
+
+
+@sparse("detach", w="unused", v="cut")
+def opaque_alias_given(m):
+    a = m.w.detach().float().to_mkldnn()
+    b = a.detach()
+    a.copy_(m.v.detach().float().to_mkldnn())  # CUT
+    return b.to_dense().sum()
+
+
+@sparse("detach", w="cut", v="cut")
+def opaque_alias_added_to(m):
+    a = m.w.detach().float().to_mkldnn()  # CUT
+    b = a.reshape(16)
+    a.add_(m.v.detach().float().to_mkldnn())  # CUT
+    return b.to_dense().sum()
+
+
 # within a transform
 
 
@@ -515,6 +534,25 @@ def indices_of_a_saved_one_overwritten(m, write):
     loss = (s @ counted()).sum()
     if write:
         i[1].zero_()  # WROTE
+    return loss
+
+
+@overwritten("wrong gradient")
+def vector_of_a_saved_jagged_one_scaled(m, write):
+    b = m.w.detach().clone()
+    n = torch.nested.nested_tensor_from_jagged(b, torch.tensor([0, 2, 4]))
+    loss = (n * torch.nested.nested_tensor_from_jagged(m.v, n.offsets())).values().sum()  # SAVED
+    if write:
+        b.data.mul_(2)  # WROTE
+    return loss
+
+
+@overwritten("raises")
+def opaque_scaled(m, write):
+    a = m.w.detach().float().to_mkldnn()
+    loss = (m.v.float().to_mkldnn() * a).to_dense().sum()  # SAVED
+    if write:
+        a.mul_(2)  # WROTE
     return loss
 
 

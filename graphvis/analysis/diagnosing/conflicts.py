@@ -115,7 +115,11 @@ class _Search:
                 return None
             saved = msgspec.structs.replace(saved, memory=None)
         wrote = self._counted(call, saved)
-        return None if wrote is None else self._raises(node, saved, call, wrote)
+        if wrote is not None:
+            return self._raises(node, saved, call, wrote)
+        places = () if call is None or saved.memory is None else self._places(call, saved)
+        found = (self._uncounted(node, saved, call, place) for place in places if call is not None)
+        return next((one for one in found if one is not None), None)
 
     def _is_left_alone(self, saved: Saved) -> bool:
         """Whether nothing can have become of what was saved: no memory was exchanged, and nobody wrote to its own."""

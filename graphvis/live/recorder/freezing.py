@@ -12,6 +12,7 @@ from graphvis.live.recorder.entries import entries, program_of
 from graphvis.live.recorder.following import constructed_in, expression_at, operand_of
 from graphvis.live.recorder.frames import locate
 from graphvis.live.recorder.functions import Function
+from graphvis.live.recorder.opaque import memories
 from graphvis.live.recorder.raw import EXCHANGE, Part, RawCall, RawTensor
 from graphvis.model import Call, Entry, Location, Trace, TracedTensor, Write
 
@@ -30,7 +31,10 @@ def freeze(tape: Tape) -> Trace:
     hollow = _hollow_views(tape, raws)
     _name_what_is_cut(tape, raws)
     unmade = _unmade(tape)
-    tensors = tuple(_tensor(tape, number, hollow, unmade) for number in range(len(tape.identities.tensors)))
+    opaque = memories(tape, raws)
+    tensors = tuple(
+        _tensor(tape, number, hollow, unmade, opaque.get(number)) for number in range(len(tape.identities.tensors))
+    )
     returned, untold = entries(tape, raws)
     calls = tuple(
         _call(tape, raw, tensors, places, paths, hollow, returned.get(i, ()), i in untold) for i, raw in enumerate(raws)
@@ -189,7 +193,7 @@ def _connected(flags: int, numbers: tuple[int, ...], hollow: set[int]) -> tuple[
     )
 
 
-def _tensor(tape: Tape, number: int, hollow: set[int], unmade: set[int]) -> TracedTensor:
+def _tensor(tape: Tape, number: int, hollow: set[int], unmade: set[int], opaque: int | None) -> TracedTensor:
     identities = tape.identities
     seen = RawTensor._make(identities.tensors[number])
     shape = _sizes(seen.shape)
@@ -215,7 +219,7 @@ def _tensor(tape: Tape, number: int, hollow: set[int], unmade: set[int]) -> Trac
         name=tape.names.get(number),
         shape=shape if known is None else _sizes(known[0]),
         dtype=str(dtype).removeprefix("torch."),
-        storage=None if storage is not None and storage < 0 else storage,
+        storage=opaque if storage is not None and storage < 0 else storage,
         start=start,
         stop=stop,
         strides=() if 0 in shape or _is_contiguous(shape, steps, dtype.itemsize) else steps,
