@@ -261,6 +261,7 @@ def _new_copy(args: Any, kwargs: Any) -> tuple[bool, Any]:
 _INSTEAD: dict[str, tuple[CutKind, Callable[[Any, Any], tuple[bool, Any]]]] = {
     "Tensor.detach": ("detach", _detach),
     "torch.detach": ("detach", _detach),
+    "torch.ops.aten.detach": ("detach", _detach),
     "Tensor.detach_": ("detach_", _detach_in_place),
     "torch.detach_": ("detach_", _detach_in_place),
     "Tensor.data": ("data", _data),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import torch
 
+from graphvis.analysis.diagnosing.withdrawn import CHECKPOINT
 from graphvis.live import walker
 from graphvis.live.counterfactual import NEUTRALISED, without_cuts
 from graphvis.live.evidence import Evidence
@@ -42,16 +43,21 @@ def verify(diagnosis: Diagnosis, run: Callable[[], Any], parameters: Mapping[str
             advice.append(Advice(cut=place, neutralised=False))
             continue
         try:
-            with torch.random.fork_rng(devices=devices), without_cuts(cut):
+            with torch.random.fork_rng(devices=devices), without_cuts(cut) as mode:
                 loss = run()
-        except RuntimeError as error:  # autograd forbids some writes to what has a history, and had none with the cut
+        except Exception as error:  # autograd forbids some writes to what has a history now
             notes.append(f"Without the cut at {cut.location.short} the program raises: {error}")
+            continue
+        if not mode.met:  # it stands where none is taken out, as a write into a tensor does
+            advice.append(Advice(cut=place, neutralised=False))
             continue
         graph = walker.walk(loss, parameters, also=parameters, states=False, saved=False)
         names = {graph.names[node] for node in graph.reached if graph.kinds[node] != "function"}
         reached_ids = {id(parameters[name]) for name in names & parameters.keys()}
         reached = {name for name, parameter in parameters.items() if id(parameter) in reached_ids}  # tied ones too
-        advice.append(Advice(cut=place, gained=tuple(n for n in parameters if n in reached and n not in had)))
+        gained = tuple(name for name in parameters if name in reached and name not in had)
+        if gained or CHECKPOINT not in graph.names:  # what a reentrant checkpoint reads is not seen before its backward
+            advice.append(Advice(cut=place, gained=gained))
     conflicts = diagnosis.conflicts
     if any(conflict.effect != "raises" and not conflict.certain for conflict in conflicts):
         conflicts = _judged(conflicts, run, parameters, devices)

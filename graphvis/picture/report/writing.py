@@ -202,6 +202,11 @@ def _tried(page: Page, diagnosis: Diagnosis, group: Severed, command: str) -> li
         if measured and measured[0].neutralised:
             gained = len(measured[0].gained)
             told += prose(page, "tried", f"without it, at {place}, {gained} more parameters get a gradient")
+        elif measured and cut.kind in NEUTRALISABLE:
+            says = (
+                f"the {cut.kind} at {place} cannot be taken out alone: writes and what steps parameters are left alone"
+            )
+            told += prose(page, "tried", says)
         elif measured:
             told += prose(page, "tried", f"{cut.kind} cannot be taken out: the value leaves PyTorch")
         elif cut.kind in NEUTRALISABLE and cut.certain:  # what left PyTorch has no graph with or without it

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from graphvis.live.counterfactual import NEUTRALISED, NeutraliseError, without_cuts
 from graphvis.live.diagnosis import diagnose
@@ -299,3 +301,67 @@ def test_a_program_that_pytorch_refuses_without_its_cut_gets_no_advice_but_a_not
     (note,) = diagnosis.notes
     assert note.startswith("Without the cut at test_counterfactual.py:")
     assert "modified inplace" in note
+
+
+def _adds_under_no_grad(w: Tensor, v: Tensor) -> Tensor:
+    total = v * 1
+    with torch.no_grad():
+        total.add_(w)
+    return total.sum()
+
+
+def _uses_its_data(w: Tensor, v: Tensor) -> Tensor:
+    return (w.data * v).sum()
+
+
+@pytest.mark.parametrize("function", [_adds_under_no_grad, _uses_its_data])
+def test_what_was_not_taken_out_is_not_said_to_have_been_tried(function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    w, v = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    with record() as trace:
+        loss = function(w, v)
+    found = diagnose(loss, trace, {"w": w, "v": v}, verify=lambda: function(w, v))
+    assert [(advice.neutralised, advice.gained) for advice in found.advice] == [(False, ())]
+    told = " ".join(str(found).split())
+    assert "cannot be taken out alone" in told
+    assert "more parameters get a gradient" not in told
+
+
+def test_a_detach_that_is_called_as_an_operator_is_taken_out() -> None:
+    w, v = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+
+    def step() -> Tensor:
+        return (torch.ops.aten.detach(w * 2) * v).sum()
+
+    with record() as trace:
+        loss = step()
+    assert [advice.gained for advice in diagnose(loss, trace, {"w": w, "v": v}, verify=step).advice] == [("w",)]
+
+
+def test_what_a_reentrant_checkpoint_would_give_is_not_said() -> None:
+    w, v, x = (torch.ones(2, requires_grad=True) for _ in range(3))
+
+    def step(cut: bool = True) -> Tensor:
+        given: Any = checkpoint(lambda x: x * w, x, use_reentrant=True)
+        return cast(Tensor, (given.detach() if cut else given) * v).sum()
+
+    with record() as trace:
+        loss = step()
+    found = diagnose(loss, trace, {"w": w, "v": v}, verify=step)
+    assert found.verdicts["w"].status == "cut"
+    assert not found.advice  # that it gains nothing would be wrong: no walk shows what the checkpoint reads
+    step(cut=False).backward()
+    assert w.grad is not None
+
+
+def test_a_program_that_refuses_to_run_without_a_cut_is_noted_whatever_it_raises() -> None:
+    w = torch.ones(2, requires_grad=True)
+
+    def step() -> Tensor:
+        fast = w.clone().detach().requires_grad_()
+        torch.optim.SGD([fast], lr=0.1)
+        return fast.sum()
+
+    with record() as trace:
+        loss = step()
+    found = diagnose(loss, trace, {"w": w}, verify=step)
+    assert any("can't optimize a non-leaf Tensor" in note for note in found.notes)
