@@ -47,6 +47,7 @@ def test_effect_and_both_lines_of_a_conflict(case: Overwritten) -> None:
 
 
 @pytest.mark.parametrize("case", [c for c in OVERWRITTEN if c.effect == "wrong gradient"], ids=lambda case: case.name)
-def test_a_wrong_gradient_is_certain_where_values_are_kept(case: Overwritten) -> None:
-    diagnosis = ask(lambda model: case.step(model, True), case.build, probe=True, values=True)
-    assert [conflict.certain for conflict in diagnosis.conflicts] == [True]
+def test_a_wrong_gradient_is_certain_after_a_probe(case: Overwritten) -> None:
+    for values in (False, True):
+        diagnosis = ask(lambda model: case.step(model, True), case.build, probe=True, values=values)
+        assert [conflict.certain for conflict in diagnosis.conflicts] == [True]

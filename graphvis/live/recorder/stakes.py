@@ -16,8 +16,11 @@ from graphvis.live.recorder.raw import RawCall
 
 ALIASING = frozenset({"Tensor.data", "Tensor.data.__set__", "Tensor.set_"})
 """What gives a tensor memory of another and a version counter of its own; views share that counter."""
-APART = frozenset({"torch.kron", "Tensor.kron"})
-"""What saves its arguments reshaped, as aliases that have version counters of their own."""
+APART = frozenset(
+    {"torch.kron", "Tensor.kron", *(f"torch.sparse_{kind}_tensor" for kind in "coo csr csc bsr bsc compressed".split())}
+)
+"""What saves its arguments reshaped, or makes a sparse tensor of them: aliases with version counters of their own."""
+_MOST_APART = 1024  # memories that are kept in mind, be they dead
 _IN_A_FORWARD = 4  # of RawCall.modes
 _OUTPUTS, _RESULTS, _MODES, _WRITES = map(RawCall._fields.index, ("outputs", "results", "modes", "writes"))
 _MOST_OPEN = 5_000  # calls that no backward has come to that are followed, the latest
@@ -37,7 +40,7 @@ class Stakes:
         self.aliasing = self.evaluated = False
         self._aliases: set[int] = set()
         self._storages: set[int] = set()
-        self._apart: set[int] = set()  # memory of which aliases with counters of their own were saved
+        self._apart: set[int] = set()  # memory that aliases with counters of their own lie in
         self._looked = 0  # so many calls were looked at
         self._since = 0  # the first call after the last backward
         # Backwards that were not looked at: before which call, from where, how far.
@@ -111,7 +114,8 @@ class Stakes:
                 self._follow(aliasing, inputs, outputs)
         self._looked = len(self._calls)
         self._storages.discard(-1)
-        self._apart &= self._storages
+        if len(self._apart) > _MOST_APART:
+            self._apart &= self._identities.living()
 
     def _needed_by(self, index: int) -> set[int]:
         """The memory of what a call may have saved."""
