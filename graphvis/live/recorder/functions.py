@@ -52,6 +52,8 @@ _STEERING = _words(
     torch.allclose Tensor.__repr__"""
 )
 _MEMORY = _words("Tensor.numpy Tensor.__array__ Tensor.__dlpack__")
+_TAKING_FUNCTIONS = _words("apply_ map_ map2_")
+_OWN_OPERATORS = tuple(f"torch.ops.{name}." for name in ("aten", "prim", "prims", "c10d", "_c10d_functional"))
 _JOINING = _words("cat concat concatenate stack")
 _ENTRIES = _words(
     """torch.as_tensor torch.asarray torch.tensor torch.frombuffer torch.from_file Tensor.new_tensor
@@ -68,15 +70,15 @@ class Function(NamedTuple):
         writes: which arguments it writes to: ``first``, ``all`` (the tensors of every list), ``statistics``
             (of BatchNorm), ``marked`` (by its schema), ``checked`` (a composite: whatever moves a version), or nothing.
         special: ``backward``; ``switch`` (of the grad mode); ``exit``, ``memory``, ``entry`` (out of PyTorch and back);
-            ``address`` (where a tensor lies);
-            ``join`` (along a dimension); ``deepcopy`` (its other argument is the book of all that has been copied);
-            ``exchange`` (a tensor's memory for another); ``item`` (a write that
+            ``address`` (where a tensor lies); ``join`` (along a dimension); ``deepcopy`` (its other argument is the
+            book of all that has been copied); ``exchange`` (a tensor's memory for another); ``item`` (a write that
             returns nothing); or nothing.
         steers: whether its Python value only steers the program or is printed.
         existing: whether it may hand out a tensor that was there before and is not among its arguments.
         marked: the arguments that its schema marks as written to.
         inplace: the place of the argument that has it write to its first one; -1 where it has none.
         aligned: which of its tensors it reads place by place.
+        inside: whether the program's own code may run inside of it.
     """
 
     name: str
@@ -88,11 +90,12 @@ class Function(NamedTuple):
     marked: tuple[Mark, ...] = ()
     inplace: int = -1
     aligned: Aligned = ""
+    inside: bool = False
 
     @property
     def plain(self) -> bool:
         """Whether its calls only take tensors and hand out new ones."""
-        return not (self.writes or self.existing or self.special)
+        return not (self.writes or self.existing or self.special or self.inside)
 
 
 def describe(function: Any) -> Function:
@@ -123,7 +126,7 @@ def _describe(function: Any, short: str) -> Function:
     if short.startswith(("_fused_", "fused_")) and short.endswith("_"):
         return Function(name, writes="all")
     if short.endswith("_") and not short.endswith("__"):
-        return Function(name, writes="" if short in _NO_WRITE else "first")
+        return Function(name, writes="" if short in _NO_WRITE else "first", inside=short in _TAKING_FUNCTIONS)
     if isinstance(function, types.FunctionType):
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
         return Function(name, writes="checked", inplace=names.index("inplace") if "inplace" in names else -1)
@@ -137,7 +140,7 @@ def _describe_operator(function: OpOverload | OpOverloadPacket) -> Function:
     short = packet.__name__
     marked = () if short in _NO_WRITE else _marked(function, short)
     name = f"torch.ops.{packet._qualified_op_name.replace('::', '.')}"
-    return Function(name, writes="marked" if marked else "", marked=marked)
+    return Function(name, writes="marked" if marked else "", marked=marked, inside=not name.startswith(_OWN_OPERATORS))
 
 
 def _marked(function: Any, short: str) -> tuple[Mark, ...]:

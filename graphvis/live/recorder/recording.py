@@ -14,7 +14,7 @@ from torch._C._autograd import _get_sequence_nr
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
-from graphvis.live.recorder import backwards, freezing, hooks, overriding, writing
+from graphvis.live.recorder import backwards, freezing, hooks, insides, overriding, writing
 from graphvis.live.recorder.arguments import tensors_of
 from graphvis.live.recorder.events import BackwardEvent
 from graphvis.live.recorder.exits import may_be_known
@@ -228,7 +228,13 @@ class Recording(TorchFunctionMode):
                 looked = self._before(function, args, kwargs)
         else:
             looked = self._before(function, args, kwargs)
-        result = func(*args, **kwargs) if kwargs else func(*args)
+        asks = bool(types) and insides.have_code(types, self.tape.frames)
+        if (asks or function.inside) and not _other_modes():
+            inside = insides.Inside(self.tape, asks)
+            result = inside.run(func, types, args, kwargs)
+            self.tape.note_read([number for number in inside.read if number not in looked[1]], sys._getframe(2))
+        else:
+            result = func(*args, **kwargs) if kwargs else func(*args)
         if guarded or type(result) is not _Tensor:
             with DisableTorchFunction():
                 self._after(index, function, args, looked, result)

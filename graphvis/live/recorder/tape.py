@@ -213,6 +213,13 @@ class Tape:
         self.exits.chains[call] = self.frames.chain(frame)
         self.exits.addresses.add(call)
 
+    def note_read(self, numbers: list[int], frame: FrameType) -> None:
+        """Write down that the program's code read tensors inside of a call, of which nothing else is known."""
+        if numbers:
+            now = _get_sequence_nr()
+            self.exits.elsewhere.add(len(self.calls))
+            self.append(self.named("Tensor.read"), tuple(numbers), 0, (), 0, self.modes(), now, now, frame)
+
     def note_shared_writes(self, frame: FrameType) -> None:
         """Write down that what the last call has written others see too, by whose memory it lies in."""
         now = _get_sequence_nr()

@@ -15,6 +15,7 @@ from torch.utils import _python_dispatch, checkpoint
 
 from graphvis.live.recorder.frames import TORCH
 from graphvis.live.recorder.hooks.places import Listener, listening, noting, recordings, replace, tensors_in
+from graphvis.live.recorder.insides import Inside
 from graphvis.live.recorder.unseen import TURNED_OFF
 
 _TELLING = overrides.handle_torch_function.__code__
@@ -131,7 +132,8 @@ def _wrap_silence() -> None:
 
 
 def _tell_of_silence(frame: FrameType) -> None:
-    if torch._C._len_torch_function_stack() >= len(recordings):
+    modes = torch._C._len_torch_function_stack()
+    if modes >= len(recordings) and not isinstance(torch._C._get_function_stack_at(modes - 1), Inside):
         for recording in listening():
             _tell(recording, frame)
 
