@@ -231,3 +231,20 @@ def test_a_tensor_that_is_given_another_class_is_followed() -> None:
     found = diagnose(loss, trace, parameters={"weight": weight, "other": other})
     assert [verdict.status for verdict in found.verdicts.values()] == ["cut", "gradient"]
     assert [cut.kind for cut in found.cuts] == ["detach"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_write_that_the_program_itself_counts_is_told_with_its_line(several: bool) -> None:
+    weight, other = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    with record() as trace:
+        result = weight.exp()
+        torch.autograd.graph.increment_version([result, other * 1] if several else result)
+        loss = (result * other).sum()
+    found = diagnose(loss, trace, parameters={"weight": weight, "other": other})
+    assert [verdict.status for verdict in found.verdicts.values()] == ["gradient", "gradient"]
+    (conflict,) = found.conflicts
+    assert conflict.effect == "raises"
+    assert conflict.modified_at is not None
+    assert conflict.modified_at.text.startswith("torch.autograd.graph.increment_version(")
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()

@@ -12,6 +12,7 @@ import torch.utils.dlpack
 from torch._C import DisableTorchFunction
 from torch._C._autograd import _get_sequence_nr
 
+from graphvis.live.recorder.frames import TORCH
 from graphvis.live.recorder.hooks.places import listening, noting, replace, telling, tensors_in
 from graphvis.live.recorder.images import bytes_of
 from graphvis.live.recorder.tape import Tape
@@ -46,6 +47,14 @@ def wrap() -> None:
     for storage in (torch.UntypedStorage, torch.TypedStorage):
         replace(storage, "data_ptr", telling(storage.data_ptr, _tell_address_of_storage))
     _wrap_swap()
+    replace(torch.autograd.graph, "increment_version", telling(torch.autograd.graph.increment_version, _tell_increment))
+
+
+def _tell_increment(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
+    """That of the program's own: it says that a kernel that PyTorch does not know has written."""
+    if tape.frames.kind(frame.f_code.co_filename) != TORCH:
+        tensors = tensors_in(args[:1] if isinstance(args[0], torch.Tensor) else list(args[0]))
+        tape.note_call("torch.autograd.graph.increment_version", tensors, tensors, before, frame, written=tensors)
 
 
 def _tell_address_of_storage(tape: Tape, args: Any, result: Any, before: int, frame: FrameType) -> None:
