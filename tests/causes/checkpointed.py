@@ -131,3 +131,35 @@ def parametrized() -> tuple[nn.Module, Tensor]:
     """A layer that gets its parametrization while it is recorded, and its loss."""
     layer = _parametrized()
     return layer, layer(x()).sum()
+
+
+@checkpointed("detach", w="cut", v="gradient", u="gradient")
+def in_another_that_saves_by_hooks(m):
+    def within(h):
+        return (h @ m.w.detach()).sin()  # CUT
+
+    def inside(h):
+        return _run(within, h * 1) @ m.u
+
+    return checkpoint(inside, x() @ m.v, use_reentrant=False).sum()
+
+
+@checkpointed("no_grad", w="cut", v="gradient", u="gradient")
+def around_which_what_is_saved_is_moved(m):
+    def inside(h):
+        with torch.no_grad():
+            k = h @ m.w  # CUT
+        return k @ m.u + h
+
+    with torch.autograd.graph.save_on_cpu():
+        return _run(inside, x() @ m.v).sum()
+
+
+@checkpointed(w="gradient", v="gradient", u="gradient")
+def around_which_hooks_compute(m):
+    def pack(saved):
+        with torch.no_grad():
+            return saved * 1
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+        return _run(lambda h: _run(lambda g: g @ m.w, h) @ m.u, x() @ m.v).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from graphvis.analysis.cutting import WRAPPING, is_checkpoint
@@ -66,20 +67,42 @@ def _switch(modes: list[_Mode], index: int, call: Call, passed_over: bool) -> No
 
 
 def _of_checkpoints(trace: Trace) -> set[int]:
-    """The switches of reentrant checkpoints themselves: what they turn off they turn back right before their apply."""
+    """The switches of reentrant checkpoints themselves: what they turn off they turn back right before their apply.
+
+    Between the two the program's own hooks may compute with what is saved. But of the outermost checkpoint it is known
+    where its forward begins, and with what.
+    """
     found: set[int] = set()
     entered: list[int] = []
+    first = 0  # of the calls that run within a Function's forward
     for index, call in enumerate(trace.calls):
+        if not call.inner:
+            if is_checkpoint(call) and first < index and _enters(trace.calls[first]):
+                found.add(first)
+            first = index + 1
         if _enters(call):
             entered.append(index)
         elif _leaves(call) and entered:
             start = entered.pop()
-            after = index + 1
-            while after < len(trace.calls) and _hands_on(trace.calls[after]):
-                after += 1
+            after = _after(trace.calls, index + 1)
             if after < len(trace.calls) and is_checkpoint(trace.calls[after]):
                 found.add(start)
     return found
+
+
+def _after(calls: Sequence[Call], index: int) -> int:
+    """The first call from `index` on that is the program's: not what PyTorch does with what a Function hands over.
+
+    It saves tensors by the hooks of a checkpoint around that one, which turn grad off for a moment.
+    """
+    while index < len(calls):
+        if _hands_on(calls[index]):
+            index += 1
+        elif index + 1 < len(calls) and _enters(calls[index]) and _leaves(calls[index + 1]):
+            index += 2
+        else:
+            break
+    return index
 
 
 def _hands_on(call: Call) -> bool:
