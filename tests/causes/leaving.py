@@ -142,6 +142,12 @@ def text_in_a_variable(m):
 
 
 @back
+def read_in_a_text_that_is_evaluated(m):
+    number = h(m).norm().item()  # noqa: F841  # CUT
+    return (m.v * eval("number + 1")).sum()
+
+
+@back
 def through_json(m):
     text = json.dumps(h(m).tolist())  # CUT
     return (torch.tensor(json.loads(text)) * m.v).sum()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from graphvis.live.recorder.following.aliases import paths_in
@@ -224,8 +225,11 @@ class _Reading:
     def _call(self, node: ast.Call, way: str) -> list[tuple[ast.AST, str]]:
         functions = self._program.functions(node, self._file)
         own = bool(functions) and not (functions and functions.make)
-        if isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals", "vars") and not node.args:
-            for name in {inner.id for inner in statements(self._scope) if isinstance(inner, ast.Name)}:
+        called = node.func.id if isinstance(node.func, ast.Name) else ""
+        if (called in ("locals", "globals", "vars") and not node.args) or called in ("eval", "exec"):
+            for name in {
+                inner.id for inner in (*statements(self._scope), *_said_in(node)) if isinstance(inner, ast.Name)
+            }:
                 self._variable(name, way)
         for argument in self._said_to(node) if functions is None else ():
             for key in outside_of(argument, self._scope, self._file, self._program):
@@ -240,6 +244,14 @@ class _Reading:
         """Where a call is told what file to read."""
         owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
         return [*owner, *node.args, *(word.value for word in node.keywords)]
+
+
+def _said_in(node: ast.Call) -> Iterator[ast.AST]:
+    """What the source says that a call is given as text."""
+    for argument in node.args:
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError):
+                yield from ast.walk(ast.parse(argument.value.strip()))
 
 
 def read(
