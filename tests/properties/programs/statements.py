@@ -917,3 +917,18 @@ def sparse(w: Writer) -> None:
         sparse_on_a_vector(w)
     for _ in range(1 + w.choose(2)):
         (sparse_values, sparse_values, sparse_detached, sparse_read, sparse_written)[w.choose(5)](w)
+
+
+@statement()
+def mapped(w: Writer) -> None:
+    """Within a transform tensors are wrappers, and what is written through a view or an alias of one stays inside."""
+    if (a := w.find((2, 4), (4, 4))) and (b := w.find(a.shape)):
+        texts = (
+            ("{a}", "lambda p: p.sin().mul_(2)", [a]),
+            ("{a}, {b}", "lambda p, q: p * q.cos()", [a, b]),
+            ("{a}", "lambda p: torch.zeros_like(p).add_(p).view(2, 2).sin().view(4)", [a]),
+            ("{a}, {b}", "lambda p, q: torch.stack([p.sin(), q]).copy_(q)[0] + p", [a, b]),
+        )
+        given, function, inputs = texts[w.choose(len(texts))]
+        given = given.format(a=a.name, b=b.name)
+        w.call(f"torch.func.vmap({function})({given})", inputs, a.shape)
