@@ -48,6 +48,7 @@ class Evidence:
             names = gathered(names, ran)
             parameters = None if parameters is None else gathered(parameters, ran)
         self._parameters = parameters
+        self._recording: Recording | None = recording  # until it was asked where values went that left PyTorch
         self._memory = None if recording is None else recording.memory
         self._known = None if recording is None else recording.tape.exposures.arrays
         self._in_arrays: set[str] | None = None
@@ -60,7 +61,7 @@ class Evidence:
             values=values,
         )
         with uncollected():
-            self._trace = None if recording is None else recording.freeze()
+            self._trace = None if recording is None else recording.freeze(following=False)
             self._calls = {} if self._trace is None else calls_of_nodes(self._graph, self._trace)
             self._joined = self._graph if self._trace is None else join(self._graph, self._trace, self._calls)
 
@@ -73,6 +74,8 @@ class Evidence:
         """
         with uncollected():
             subjects = subjects_of(self._graph, self._trace, self._calls, self._parameters, measured)
+            if any(one.hangs_on_values for one in subjects):
+                self._follow()
             subjects = self._with_arrays(self._with_shown(subjects))
             found = diagnosing.diagnose(
                 self._graph,
@@ -83,6 +86,13 @@ class Evidence:
                 backward=backward,
             )
         return msgspec.structs.replace(found, graph=self._joined)
+
+    def _follow(self) -> None:
+        """Look where values went that left PyTorch; only where a verdict hangs on it, for it is read in the source."""
+        if self._recording is not None and self._trace is not None:
+            self._trace = self._recording.follow(self._trace)
+            self._joined = join(self._graph, self._trace, self._calls)
+            self._recording = None
 
     def _with_shown(self, subjects: list[Subject]) -> list[Subject]:
         """The subjects with what was seen of their memory before they were seen themselves."""

@@ -52,3 +52,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     missing: Zeroing | None = None
     withdrawn: int | None = None
     checkpointed: tuple[int, ...] = ()
+
+    @property
+    def hangs_on_values(self) -> bool:
+        """Whether the verdict hangs on where its value went, and not on where the gradient goes alone."""
+        return self.requires_grad and (not self.reached or self.missing is not None or bool(self.checkpointed))

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 _MOST_EXITS = 64  # of one line, looked at for each line that its value may come back at
 
 
-def entries(tape: Tape, raws: list[RawCall]) -> tuple[dict[int, tuple[Entry, ...]], set[int]]:
-    """The values that came back with each call, known or told by the source; and the calls by which others left."""
+def entries(tape: Tape, raws: list[RawCall], *, following: bool) -> tuple[dict[int, tuple[Entry, ...]], set[int]]:
+    """The values that came back with each call, and the calls by which values left to who knows where.
+
+    Args:
+        tape: the recording.
+        raws: its calls, all or the first of them.
+        following: whether to look into the source of the program for those that are not known to be the same objects;
+            else nothing is said of where these went.
+    """
     adopted = tape.identities.adopted
     found: dict[int, dict[int, bool]] = {}
     for call, raw in enumerate(raws):
@@ -29,7 +36,7 @@ def entries(tape: Tape, raws: list[RawCall]) -> tuple[dict[int, tuple[Entry, ...
                     found.setdefault(call, {})[adopted[number]] = True
     chains: dict[tuple[int, ...], list[int]] = {}
     for call, chain in tape.exits.chains.items():
-        if chain:
+        if chain and following and call < len(raws):
             chains.setdefault(chain, []).append(call)
     untold = _infer(tape, raws, chains, found) if chains else set()
     return {

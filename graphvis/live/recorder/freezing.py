@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 _MAKE_LEAVES = frozenset({"nn.Parameter", "Tensor.requires_grad_", "Tensor.__deepcopy__", "Tensor.grad", EXCHANGE})
 
 
-def freeze(tape: Tape) -> Trace:
-    """What `recording` wrote down until now, as data."""
+def freeze(tape: Tape, *, following: bool) -> Trace:
+    """What a recording wrote down until now, as data; `following` as :func:`entries` has it."""
     raws = [RawCall._make(raw) for raw in tape.calls]
     locations, places = _locations(tape)
     modules, paths = _modules(tape)
@@ -35,7 +36,7 @@ def freeze(tape: Tape) -> Trace:
     tensors = tuple(
         _tensor(tape, number, hollow, unmade, opaque.get(number)) for number in range(len(tape.identities.tensors))
     )
-    returned, untold = entries(tape, raws)
+    returned, untold = entries(tape, raws, following=following)
     calls = tuple(
         _call(tape, raw, tensors, places, paths, hollow, returned.get(i, ()), i in untold) for i, raw in enumerate(raws)
     )
@@ -49,6 +50,19 @@ def freeze(tape: Tape) -> Trace:
         changes=tape.exposures.changes(),
         unseen=bool(tape.unseen),
     )
+
+
+def follow(tape: Tape, trace: Trace) -> Trace:
+    """A trace that was frozen without it, with what the source tells of the values that had left PyTorch by then."""
+    raws = [RawCall._make(raw) for raw in tape.calls[: len(trace.calls)]]
+    returned, untold = entries(tape, raws, following=True)
+    calls = [
+        msgspec.structs.replace(call, entries=returned.get(i, ()), untold=i in untold)
+        if i in returned or i in untold
+        else call
+        for i, call in enumerate(trace.calls)
+    ]
+    return msgspec.structs.replace(trace, calls=tuple(calls))
 
 
 def _unmade(tape: Tape) -> set[int]:

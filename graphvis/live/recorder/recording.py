@@ -119,11 +119,20 @@ class Recording(TorchFunctionMode):
 
     # -- what others ask for
 
-    def freeze(self) -> Trace:
-        """What was recorded until now, as data."""
+    def freeze(self, *, following: bool = True) -> Trace:
+        """What was recorded until now, as data.
+
+        Args:
+            following: whether to read the source of the program for where values went that left PyTorch, which may take
+                longer than all else. Else :meth:`follow` does, if anybody asks.
+        """
         if self._entered:
             self.tape.unseen.look_around()
-        return freezing.freeze(self.tape)
+        return freezing.freeze(self.tape, following=following)
+
+    def follow(self, trace: Trace) -> Trace:
+        """What was frozen without following, with what the source tells of the values that had left until then."""
+        return freezing.follow(self.tape, trace)
 
     def number(self, tensor: torch.Tensor) -> int | None:
         """The place of a live tensor in :attr:`Trace.tensors`; None if the recording did not see it."""
