@@ -441,6 +441,40 @@ def a_bias_in_a_gradient_and_detached_beside(m):
     return (force.norm() - energy.detach()) ** 2  # CUT
 
 
+# tangents, which go along and are not part of a value
+
+
+@parts(w="gradient", v="unused", u="gradient")
+def a_value_whose_tangent_is_left(m):
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(m.w * 1, m.v * 1)
+        return (torch.autograd.forward_ad.unpack_dual(dual.sin()).primal @ m.u).sum()
+
+
+@parts(w="gradient", v="unused", u="gradient")
+def a_value_that_keeps_its_tangent(m):
+    with torch.autograd.forward_ad.dual_level():
+        value = torch.autograd.forward_ad.make_dual(m.w, m.v).sin().mul_(2) @ m.u
+    return value.sum()
+
+
+@parts("detach", w="cut", v="cut", u="gradient")
+def a_tangent_that_is_detached(m):
+    with torch.autograd.forward_ad.dual_level():
+        value = torch.autograd.forward_ad.make_dual(m.w.detach(), m.v.detach()).sin()  # CUT
+        return (torch.autograd.forward_ad.unpack_dual(value.mul_(2)).tangent @ m.u).sum()
+
+
+@parts(w="gradient", v="unused", u="gradient")
+def the_value_of_a_jvp(m):
+    return torch.func.jvp(lambda w: (w @ m.u).sin(), (m.w,), (m.v,))[0].sum()
+
+
+@parts(w="gradient", v="gradient", u="gradient")
+def the_tangent_of_a_jvp(m):
+    return torch.func.jvp(lambda w: (w @ m.u).sin(), (m.w,), (m.v,))[1].sum()
+
+
 # what is not seen
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from graphvis.analysis.cutting import cut_by_name, short
 from graphvis.analysis.diagnosing.flow.blaming import Blaming
+from graphvis.analysis.diagnosing.flow.duals import Duals
 from graphvis.analysis.diagnosing.flow.forwards import Forwards
 from graphvis.analysis.diagnosing.flow.memory import Memory, Piece
 from graphvis.analysis.diagnosing.flow.patterns import Patterns
@@ -52,6 +53,7 @@ class Flow:
         self.exits: dict[int, list[Edge]] = {}
         self._memory = Memory(trace, self.ways, sources, leaves)
         self._blaming = Blaming(trace, turned_off)
+        self._duals = Duals(self.ways, self._memory, self._blaming)
         self._patterns = Patterns(trace, self.ways, self._memory, self._blaming)
         self._forwards = Forwards(trace, self.ways, self._memory, self.exits)
         self._backward: Sequence[int] = ()
@@ -88,6 +90,7 @@ class Flow:
         if not call.outputs and not call.writes:
             self._leave(index, call)
             return
+        self._duals.take(index, call, name)
         if not call.writes:
             for place, number in enumerate(call.outputs):
                 if number not in call.inputs:
@@ -129,7 +132,10 @@ class Flow:
         places = places_of(call, name, result, tensors)
         if call.forwarded:
             places = self._forwards.flowing(result, call, places)
-        places = self._patterns.of_values(call, result.number, places)
+        places = self._duals.values(name, self._patterns.of_values(call, result.number, places))
+        tangent = self._duals.unpacked(result, call, name)
+        if tangent is not None:
+            return [(Edge(self.ways.add(result.call, tangent), None), self._memory.runs(result.number))]
         shown = None if result.written else self._shown(result, call, name, places)
         return self._computed(result, call, name, places) if shown is None else shown
 
