@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch._C import DisableTorchFunction
 from torch.overrides import TorchFunctionMode, redispatch_function
 
@@ -61,10 +62,9 @@ class Inside(TorchFunctionMode):
 
 
 def have_code(types: Any, frames: Frames) -> bool:
-    """Whether the program says what a call does of which PyTorch asks these classes."""
-    for kind in types:
-        function = getattr(getattr(kind, "__torch_function__", None), "__func__", None)
-        code = getattr(function, "__code__", None)
-        if code is not None and frames.kind(code.co_filename) != TORCH:
-            return True
-    return False
+    """Whether the program says what a call does of which PyTorch asks these classes, all of tensors, and no object."""
+    methods = [getattr(kind, "__torch_function__", None) for kind in types if issubclass(kind, torch.Tensor)]
+    if len(methods) < len(types) or any(getattr(method, "__self__", None) is None for method in methods):
+        return False
+    codes = [getattr(getattr(method, "__func__", None), "__code__", None) for method in methods]
+    return any(code is not None and frames.kind(code.co_filename) != TORCH for code in codes)

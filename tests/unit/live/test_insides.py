@@ -114,3 +114,26 @@ def test_a_gradient_comes_out_of_the_inside() -> None:
     with record() as trace:
         loss = ((made * 2) * v).sum()
     assert diagnose(loss, trace, {"w": w, "v": v}).verdicts["w"].status == "gradient"
+
+
+class Asked(Tensor):
+    """A subclass of old, whose objects are asked."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        plain = [one.as_subclass(Tensor) if type(one) is Asked else one for one in args]
+        return function(*plain, **(kwargs or {}))
+
+
+@pytest.mark.filterwarnings("ignore:Defining your")
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_class_whose_objects_are_asked_beside_one_that_is(turned: bool) -> None:
+    def made(v: Tensor) -> Tensor:
+        both = [torch.ones(3).as_subclass(Asked), (v * 2).as_subclass(Scaled)]
+        return torch.mul(*(both if turned else both[::-1])).as_subclass(Tensor).sum()
+
+    w, v = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    with record() as trace:
+        loss = made(v)
+    found = diagnose(loss, trace, {"w": w, "v": v})
+    assert torch.equal(loss, made(v))
+    assert [found.verdicts[name].status for name in "wv"] == ["unused", "gradient"]
