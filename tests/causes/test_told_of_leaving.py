@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from graphvis.picture.report import write
-from tests.causes import apart, called, kept, objects, outside  # noqa: F401 - they add their programs to the lists
+from tests.causes import apart, called, elements, kept, objects, outside  # noqa: F401 - they add their programs to the lists
 from tests.causes.asking import ask
 from tests.causes.case import Case, measure
 from tests.causes.leaving import ASIDE, BACK, STEERING, UNSEEN

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from graphvis.live.recorder.following.classes import attributes_of, sets_a_property
+from graphvis.live.recorder.following.elements import EVERY as EVERY_ELEMENT
 from graphvis.live.recorder.following.source import Def, parameters_of
 
 Function = tuple[Def, str]
@@ -40,7 +41,8 @@ class Callees:
     @cached_property
     def handed_on(self) -> frozenset[str]:
         """The attributes of its object that one of them hands on, itself or by other methods of its file."""
-        return frozenset().union(*(attributes_of(function, file) for function, file in self))
+        found = frozenset[str]().union(*(attributes_of(function, file) for function, file in self))
+        return found.union(f"{attribute}{EVERY_ELEMENT}" for attribute in found)
 
     @cached_property
     def decorators(self) -> list[tuple[str, str]]:

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Callable, Iterable
 
 from graphvis.live.recorder.following.callees import Callees, parameters_at
-from graphvis.live.recorder.following.holding import Holding, Task
+from graphvis.live.recorder.following.holding import Holding
 from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.source import Def, Scope
+from graphvis.live.recorder.following.steps import Task
 
 _ALL = -1
 
@@ -90,7 +91,7 @@ class Entering:
             self._watched.add(key)
 
             def run() -> None:
-                for scope, home in self._program.readers(name, owner, file):
+                for scope, home in self._program.readers(name.partition("[")[0], owner, file):  # of an element too
                     self.look_into(scope, home, self._holding.at(key))
 
             self._holding.watch(key, Task(run))
@@ -100,6 +101,7 @@ class Entering:
 
     def show_attribute(self, attribute: str, file: str) -> None:
         """The scopes that name an attribute which a file sets may find values there."""
+        attribute = attribute.partition("[")[0]
         shown = ("attribute", attribute, self._program.is_users(file) or file)
         self._look_into_all(shown, self._program.attribute_readers(attribute, file))
 

@@ -11,13 +11,15 @@ from graphvis.live.recorder.following.aliases import made_elsewhere, made_of
 from graphvis.live.recorder.following.arguing import BUILTINS, CATCHING, GATHERING, SHOWING, only_keeps
 from graphvis.live.recorder.following.callees import ANY, NOBODY, Callees, places
 from graphvis.live.recorder.following.classes import fields_of
+from graphvis.live.recorder.following.elements import elements_in, is_keyed
 from graphvis.live.recorder.following.entering import Entering
 from graphvis.live.recorder.following.handing import Handing
-from graphvis.live.recorder.following.holding import Holding, Step
+from graphvis.live.recorder.following.holding import Holding
+from graphvis.live.recorder.following.keys import attributes_given, attributes_of_object
 from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.putting import Putting
-from graphvis.live.recorder.following.reading import attributes_given, attributes_of_object
 from graphvis.live.recorder.following.source import Def, Scope, called, parameters_of
+from graphvis.live.recorder.following.steps import Step
 
 
 class Giving:
@@ -142,6 +144,10 @@ class Giving:
         for word in node.keywords:
             if word.arg is not None and (held := self._read(step, word.value)):
                 self._putting.set(word.arg, step.file, held)
+        if told := self._program.fields(node, step.file):
+            for field, part in told:
+                self._putting.set(field, step.file, self._read(step, part))
+            return
         for made, _ in self._program.classes(node, step.file) if values else ():
             for field in fields_of(made) if any(self._read(step, argument) for argument in node.args) else ():
                 self._putting.set(field, step.file, values)
@@ -185,6 +191,8 @@ class Giving:
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         if not isinstance(owner, ast.Name):
             return False
+        if self._program.elements(owner, step.scope, step.file) == "keyed":
+            return True
         makers = list(made_elsewhere(owner, step.scope, self._program.imported(step.file)))
         given = [one for call in makers for one in (*call.args, *call.keywords)]
         return bool(makers) and all(isinstance(one, ast.Constant) for one in given)
@@ -216,7 +224,7 @@ class Giving:
         if not isinstance(function, (ast.Name, ast.Attribute)):
             self._putting.lose(values)
         elif isinstance(function, ast.Attribute):
-            self._give_to_object(step, function, values, known)
+            self._give_to_object(step, node, function, values, known)
         elif function.id == "print":
             self._putting.show(values, step.file)
         elif not (function.id in BUILTINS or function.id in self._program.imported(step.file)):
@@ -227,9 +235,9 @@ class Giving:
                 if isinstance(argument, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant, ast.BinOp)):
                     self._putting.fill(step.scope, step.file, argument, values & ~self._read(step, argument))
 
-    def _give_to_object(self, step: Step, function: ast.Attribute, values: int, known: bool) -> None:
-        keeper: ast.AST = function.value
-        root = keeper
+    def _give_to_object(self, step: Step, node: ast.Call, function: ast.Attribute, values: int, known: bool) -> None:
+        keeper = function.value
+        root: ast.AST = keeper
         while isinstance(root, (ast.Attribute, ast.Subscript, ast.Call)):
             root = root.func if isinstance(root, ast.Call) else root.value
         imported = isinstance(root, ast.Name) and root.id in self._program.imported(step.file)
@@ -239,6 +247,11 @@ class Giving:
             return
         if imported and isinstance(keeper, ast.Attribute) and function.attr in GATHERING:  # os.environ
             self._putting.set(keeper.attr, step.file, values)
+        elif function.attr == "update" and self._program.elements(keeper, step.scope, step.file):
+            for key, value in elements_in(node):
+                for word, part in elements_in(value) if key is None and is_keyed(value) else [(key, value)]:
+                    target = keeper if word is None else ast.Subscript(keeper, ast.Constant(word), ast.Store())
+                    self._putting.bind(step.scope, step.file, target, self._read(step, part), into=True)
         elif function.attr in GATHERING and not known and not imported:
             self._putting.bind(step.scope, step.file, keeper, values, into=True)
         elif function.attr in SHOWING or not isinstance(root, (ast.Name, ast.BinOp)):

@@ -11,11 +11,12 @@ import ast
 from graphvis.live.recorder.following.arguing import SetByFunction, attributes_set, can_be_filled, filled
 from graphvis.live.recorder.following.callees import EVERY, Callees, parameters_at, places, places_to
 from graphvis.live.recorder.following.entering import Entering
-from graphvis.live.recorder.following.holding import Holding, Step, Task
+from graphvis.live.recorder.following.holding import Holding
+from graphvis.live.recorder.following.keys import Key, outside_of, path_given
 from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.putting import Putting
-from graphvis.live.recorder.following.reading import Key, outside_of, path_given
 from graphvis.live.recorder.following.source import Def, text_of
+from graphvis.live.recorder.following.steps import Step, Task
 
 
 class Handing:

@@ -8,30 +8,16 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from graphvis.live.recorder.following.arguing import SetByFunction
 from graphvis.live.recorder.following.callees import Callees
-from graphvis.live.recorder.following.classes import class_attributes
+from graphvis.live.recorder.following.elements import Keys, written_for
+from graphvis.live.recorder.following.keys import ANY, RETURNED, Key, Text, contents_of, given_to_object, text_of_object
 from graphvis.live.recorder.following.program import Program
-from graphvis.live.recorder.following.protocols import operated_on
-from graphvis.live.recorder.following.reading import (
-    ANY,
-    RETURNED,
-    Key,
-    Read,
-    Text,
-    contents_of,
-    given_to_object,
-    read,
-    text_of_object,
-)
-from graphvis.live.recorder.following.source import Scope, definitions_with_values, statements
-
-_HAND_ON = (
-    ast.Return, ast.Yield, ast.YieldFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For,
-    ast.AsyncFor, ast.comprehension, ast.withitem, ast.Match, ast.Call, ast.Raise, ast.ExceptHandler,
-)  # fmt: skip
+from graphvis.live.recorder.following.reading import Read, read
+from graphvis.live.recorder.following.source import Scope
+from graphvis.live.recorder.following.steps import Step, Task, steps_of
 
 _NOTHING: Mapping[str, int] = {}
 _RAISED: Key = (0, "raise")  # what any exception holds
@@ -44,24 +30,6 @@ def values_in(values: int) -> Iterator[int]:
         lowest = values & -values
         yield lowest.bit_length() - 1
         values ^= lowest
-
-
-class Task:
-    """What is to be done again when what it reads has come to hold more."""
-
-    __slots__ = ("run",)
-
-    def __init__(self, run: Callable[[], None]) -> None:
-        self.run = run
-
-
-class Step:
-    """What hands on what it holds: an assignment, a call, a return, ... in the scope that it runs in."""
-
-    __slots__ = ("file", "node", "scope")
-
-    def __init__(self, scope: Scope, file: str, node: ast.AST) -> None:
-        self.scope, self.file, self.node = scope, file, node
 
 
 class Holding:
@@ -89,7 +57,7 @@ class Holding:
         self._comparable = ~(addresses | addresses << count)
         self._held: dict[Key, int] = {}
         self._texts: dict[Text, dict[str, int]] = {}  # attributes by their object
-        self._reads: dict[tuple[int, int, bool], Read] = {}  # by scope and expression
+        self._reads: dict[tuple[int, int, bool, Keys], Read] = {}  # by scope, expression and element
         self._readers: dict[Key, dict[Step | Task, None]] = {}
         self._onto: dict[Key, dict[Key, None]] = {}  # what holds all that a key holds
         self._joined: set[int] = set()
@@ -130,25 +98,17 @@ class Holding:
         """Have all steps of a scope looked at."""
         steps = self._steps.get(id(scope))
         if steps is None:
-            nodes = [*statements(scope), *class_attributes(scope)]
-            self.dropped.update(id(node.value) for node in nodes if isinstance(node, ast.Expr))
-            steps = [Step(scope, file, node) for node in nodes if isinstance(node, _HAND_ON)]
-            steps += [Step(scope, file, node) for node in nodes if self._operates(node, file)]
-            steps += [Step(scope, file, node) for node in definitions_with_values(scope)]
-            if isinstance(scope, ast.Lambda):  # it returns its body
-                steps.append(Step(scope, file, scope))
+            steps, dropped = steps_of(scope, file, self._program)
+            self.dropped.update(dropped)
             self._steps[id(scope)] = steps
         self._wake(steps)
 
-    def _operates(self, node: ast.AST, file: str) -> bool:
-        """Whether an operator may be a function of the program."""
-        return any(self._program.special(name, file) for name in operated_on(node)[0])
-
-    def put(self, seeds: dict[int, int]) -> None:
-        """Have expressions, by ``id``, be what values come out of, and no other."""
-        self._held = {key: values for key, values in self._held.items() if key[1]}
-        for seed, values in seeds.items():
-            self.add((seed, ""), values)
+    def put(self, seeds: dict[tuple[int, Keys], int]) -> None:
+        """Have expressions, by ``id`` and the keys of an element, be what values come out of, and no other."""
+        self._held = {key: values for key, values in self._held.items() if key[1] and key[1][0] != "["}
+        for (seed, keys), values in seeds.items():
+            for path in written_for(keys):
+                self.add((seed, path), values)
 
     def bind(self, scope: Scope, name: str, values: int) -> int:
         """Have a variable of a scope hold values; those that it did not yet hold."""
@@ -235,12 +195,19 @@ class Holding:
         self._readers.setdefault(_RAISED, {})[step] = None
         return self._held.get(_RAISED, 0)
 
-    def read(self, step: Step, node: ast.AST, without: Collection[Key] = ()) -> int:
-        """The values that an expression of a step holds, and not `without` what of it is asked for by itself."""
-        key = (id(step.scope), id(node), bool(without))
+    def read(self, step: Step, node: ast.AST, without: Collection[Key] = (), keys: Keys = ()) -> int:
+        """The values that an expression of a step holds, or an element of it by its keys.
+
+        Args:
+            step: whose expression it is.
+            node: the expression.
+            without: what of it is asked for by itself.
+            keys: of the element.
+        """
+        key = (id(step.scope), id(node), bool(without), keys)
         found = self._reads.get(key)
         if found is None:
-            found = self._look(step.scope, step.file, [node])
+            found = self._look(step.scope, step.file, [node], keys)
             if without:
                 found = found._replace(keys=tuple(one for one in found.keys if one not in without))
             self._reads[key] = found
@@ -296,8 +263,8 @@ class Holding:
                 values |= known[attribute]
         return values | self.may(loose)
 
-    def _look(self, scope: Scope, file: str, nodes: list[ast.AST]) -> Read:
-        found = read(scope, file, nodes, self._possible, self._traced, self._program)
+    def _look(self, scope: Scope, file: str, nodes: list[ast.AST], keys: Keys = ()) -> Read:
+        found = read(scope, file, nodes, self._possible, self._traced, self._program, keys)
         for callees in found.callees:
             self.join(callees)
         return found

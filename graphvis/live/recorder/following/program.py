@@ -9,10 +9,12 @@ from types import CodeType
 
 from graphvis.live.recorder.following.aliases import all_that_makes, made_of
 from graphvis.live.recorder.following.arguing import BUILTINS
-from graphvis.live.recorder.following.callees import Callees, Function
-from graphvis.live.recorder.following.classes import attribute_makers_in, classes_in, method_owners_in
+from graphvis.live.recorder.following.callees import Callees
+from graphvis.live.recorder.following.callees import Function as _Called
+from graphvis.live.recorder.following.classes import attribute_makers_in, classes_in, fields_of, method_owners_in
 from graphvis.live.recorder.following.definitions import Definitions
-from graphvis.live.recorder.following.source import Def, Scope, parameters_of
+from graphvis.live.recorder.following.elements import is_counted, is_environment, is_keyed
+from graphvis.live.recorder.following.source import Def, Function, Scope, parameters_of
 
 # With such a method a class may hand out what another has.
 _OPENING = frozenset({"__getattr__", "__getattribute__", "__setattr__", "__new__"})
@@ -36,6 +38,8 @@ class Program(Definitions):
         self._kin: dict[tuple[int, str, str], int | None] = {}
         self._kin_by_attribute: dict[tuple[int, str], int | None] = {}
         self._replaced: dict[tuple[int | None, str], bool] = {}
+        self._makers: dict[str, dict[int | None, list[tuple[ast.AST | None, str]]]] = {}
+        self._elements: dict[tuple[int, str], str] = {}
         self._family_methods: dict[tuple[int, str], Callees] = {}
 
     @cached_property
@@ -118,13 +122,7 @@ class Program(Definitions):
         key = (kin, attribute)
         if key not in self._kin_by_attribute:
             self._kin_by_attribute[key] = None  # while it is looked for
-            makers = [
-                (part, file)
-                for file in self.files_with(attribute)
-                for owner, scope, part in attribute_makers_in(file).get(attribute, ())
-                if self._kin_of(owner, scope, file) in (kin, None)
-            ]
-            self._kin_by_attribute[key] = self._kin_of_makers(makers)
+            self._kin_by_attribute[key] = self._kin_of_makers(self._makers_of_attribute(kin, attribute))
         return self._kin_by_attribute[key]
 
     def _kin_of_makers(self, makers: Collection[tuple[ast.AST | None, str]]) -> int | None:
@@ -141,12 +139,66 @@ class Program(Definitions):
         kin = self.kin(node.value, scope, file)
         key = (kin, node.attr)
         if key not in self._replaced:
-            self._replaced[key] = any(
-                kin is None or self.kin(owner, where, other) in (kin, None)
-                for other in self.files_with(node.attr)
-                for owner, where, _ in attribute_makers_in(other).get(node.attr, ())
-            )
+            stored = self.is_stored(node.attr)
+            self._replaced[key] = stored and (kin is None or bool(self._makers_of_attribute(kin, node.attr)))
         return self._replaced[key]
+
+    def fields(self, node: ast.AST, file: str) -> list[tuple[str, ast.expr]]:
+        """What a call sets the attributes of its object to, where the class tells by its fields and by nothing else."""
+        kinds = list(self.classes(node, file))
+        if len(kinds) != 1 or not isinstance(node, ast.Call):
+            return []
+        (kind, _), fields = kinds[0], fields_of(kinds[0][0])
+        made = {one.name for one in kind.body if isinstance(one, Def)} & {"__init__", "__new__", "__post_init__"}
+        based = any(True for base in kind.bases for _ in self.classes(ast.Call(base, [], []), file))
+        given = [*zip(fields, node.args, strict=False), *((word.arg, word.value) for word in node.keywords)]
+        if kind.bases and any(isinstance(one, Def) for one in kind.body):  # they may have it by its place
+            return []
+        plain = not any(isinstance(one, ast.Starred) for one in node.args) and len(node.args) <= len(fields)
+        told = [(field, value) for field, value in given if field in fields]
+        return told if plain and not made and not based and len(told) == len(given) else []
+
+    def elements(self, node: ast.AST, scope: Scope, file: str) -> str:
+        """What an object surely is: ``keyed`` for a dict, ``counted`` for a tuple; nothing where it may be another."""
+        if isinstance(node, ast.Name):
+            owner, name, home = self.owner(node.id, scope, file)
+            given = (
+                name in parameters_of(owner)
+                if isinstance(owner, Function)
+                else self.is_stored(name)  # module.name = ...
+            )
+            makers: list[tuple[ast.AST | None, str]] = []
+            makers = [] if given else [(one, home) for one in all_that_makes(name, owner, home)]
+            key: tuple[int, str] = (id(owner), name)
+        elif isinstance(node, ast.Attribute):
+            if is_environment(node) and "os" in self.imported(file):
+                return "keyed"
+            kin = self._kin_of(node.value, scope, file)
+            if kin is None:
+                return ""
+            key, makers = (kin, f".{node.attr}"), self._makers_of_attribute(kin, node.attr)
+        else:
+            return ""
+        if key not in self._elements:
+            keyed = all(one is not None and is_keyed(one) and self._is_builtin(one, where) for one, where in makers)
+            counted = all(one is not None and is_counted(one) for one, _ in makers)
+            self._elements[key] = "" if not makers else "keyed" if keyed else "counted" if counted else ""
+        return self._elements[key]
+
+    def _is_builtin(self, node: ast.AST, file: str) -> bool:
+        return not isinstance(node, ast.Call) or not any(self.classes(node, file))
+
+    def _makers_of_attribute(self, kin: int, attribute: str) -> list[tuple[ast.AST | None, str]]:
+        """What an attribute so called of the objects of a family may be set to."""
+        if attribute not in self._makers:
+            self._makers[attribute] = {None: [(None, "")]}  # while they are looked for
+            found: dict[int | None, list[tuple[ast.AST | None, str]]] = {}
+            for file in self.files_with(attribute):
+                for owner, scope, part in attribute_makers_in(file).get(attribute, ()):
+                    found.setdefault(self._kin_of(owner, scope, file), []).append((part, file))
+            self._makers[attribute] = found
+        makers = self._makers[attribute]
+        return [*makers.get(kin, ()), *makers.get(None, ())]
 
     def methods_of_family(self, kin: int, name: str) -> Callees:
         """The methods so called of the classes of a family."""
@@ -155,7 +207,7 @@ class Program(Definitions):
             self._family_methods[key] = Callees(self._defined_by(kin, name))
         return self._family_methods[key]
 
-    def _defined_by(self, kin: int, name: str) -> Iterator[Function]:
+    def _defined_by(self, kin: int, name: str) -> Iterator[_Called]:
         for kind, file in self._members.get(kin, ()):
             yield from ((one, file) for one in kind.body if isinstance(one, Def) and one.name == name)
 

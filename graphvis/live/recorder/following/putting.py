@@ -6,12 +6,13 @@ import ast
 from collections.abc import Collection
 
 from graphvis.live.recorder.following.aliases import has_default, made_of, memory_of, names_in, set_to_parameters
-from graphvis.live.recorder.following.arguing import CATCHING, STREAMS, WRITERS, attributes_set, filled
+from graphvis.live.recorder.following.arguing import BUILTINS, CATCHING, STREAMS, WRITERS, attributes_set, filled
 from graphvis.live.recorder.following.callees import REST, SET
+from graphvis.live.recorder.following.elements import Keys, base_of, written_for
 from graphvis.live.recorder.following.entering import Entering
 from graphvis.live.recorder.following.holding import Holding
+from graphvis.live.recorder.following.keys import GIVEN, Key, given_to_object
 from graphvis.live.recorder.following.program import Program
-from graphvis.live.recorder.following.reading import GIVEN, Key, given_to_object
 from graphvis.live.recorder.following.source import Def, Function, Scope, free_names_of, outside, parameters_of
 
 
@@ -22,6 +23,7 @@ class Putting:
         put_in: by function and parameter, the attributes that it sets of what it is given; of functions that are called
             by one name also by all of them together.
         filled_through: by function, what it puts into parts of what it is given.
+        paths: by variable, the keys of the elements that values were put into.
         untold: the values that went where the source cannot be followed.
 
     Args:
@@ -39,6 +41,7 @@ class Putting:
         self._numbers, self._count = numbers, count
         self.filled_through: dict[int, int] = {}
         self.put_in: dict[tuple[int, str], dict[str, int]] = {}
+        self.paths: dict[tuple[int, str], dict[Keys, None]] = {}
         self._put_too: dict[tuple[int, str], list[tuple[int, str]]] = {}
         self._set_to_parameters: set[Key] = set()
         self.untold = 0
@@ -163,6 +166,10 @@ class Putting:
         if isinstance(target, ast.Attribute):
             self._bind_attribute(scope, file, target, values, into)
             return
+        base, keys = base_of(target)
+        if keys and self._program.elements(base, scope, file):
+            self.bind_element(scope, file, base, keys, values, into=True)
+            return
         into = into or isinstance(target, ast.Subscript)
         while isinstance(target, (ast.Subscript, ast.Call, ast.Attribute)):
             if isinstance(target, ast.Call) and isinstance(target.func, ast.Name):
@@ -194,6 +201,22 @@ class Putting:
                 self._fill_through(scope, one, values)
             else:
                 self.give_to_class(scope, file, one, values)
+
+    def bind_element(self, scope: Scope, file: str, base: ast.AST, keys: Keys, values: int, into: bool = False) -> None:
+        """Have what lies under constant keys of a dict or a tuple hold values."""
+        if isinstance(base, ast.Attribute):
+            for path in written_for(keys):
+                element = ast.Attribute(base.value, f"{base.attr}{path}", ast.Store())
+                self._bind_attribute(scope, file, element, values, into=True)
+        elif isinstance(base, ast.Name):
+            owner, name, home = self._program.owner(base.id, scope, file)
+            for path in written_for(keys):
+                self._entering.bind(owner, f"{name}{path}", home, values, scope)
+            self.paths.setdefault((id(owner), name), {})[keys] = None
+            for one in names_in(base, scope, self._program.imported(file), self._numbers) if into else ():
+                is_kind = isinstance(one, ast.Name) and one.id in BUILTINS  # defaultdict(list)
+                if not isinstance(one, ast.Constant) and one is not base and not is_kind:  # it may lie in theirs
+                    self._give(scope, file, one, values)
 
     def _bind_result(self, scope: Scope, file: str, target: ast.Call, values: int) -> None:
         """What is put into an object that a function hands out is in what it was given, or nobody knows where."""

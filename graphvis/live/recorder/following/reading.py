@@ -7,26 +7,23 @@ import contextlib
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from graphvis.live.recorder.following.aliases import paths_in
 from graphvis.live.recorder.following.callees import Callees
-from graphvis.live.recorder.following.classes import attributes_set_in
+from graphvis.live.recorder.following.elements import ENVIRONMENT, Keys, element_of, is_environment, read_for, taken
+from graphvis.live.recorder.following.keys import (
+    RETURNED,
+    Key,
+    Text,
+    any_attribute,
+    attributes_of_object,
+    contents_of,
+    given_to_object,
+    is_foreign,
+    outside_of,
+    text_of_object,
+)
 from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.protocols import DESCRIBED, MISSING, methods_of
-from graphvis.live.recorder.following.source import Function, Scope, parameters_of, statements, text_of
-
-# A variable: the ``id`` of its scope, and its name. Any attribute so called: no text, and the name. An attribute by its
-# text: its file, and the text. An expression that a value came out of: its ``id``, and no name. A file that is written
-# and read: no text, and its path.
-Key = tuple[int | str, str]
-Text = tuple[int | str, str]
-"""How an object is called, and where."""
-RETURNED = "()"
-"""No name of a variable: what a function hands out that its caller did not give it."""
-
-GIVEN = ".*"
-"""No name of a variable: what the objects of a class were given."""
-ANY = "*"
-"""What the attributes of any objects hold, instead of a family's."""
+from graphvis.live.recorder.following.source import Scope, called, statements
 
 
 class Read(NamedTuple):
@@ -51,77 +48,10 @@ class Read(NamedTuple):
     callees: tuple[Callees, ...]
 
 
-def space_of(node: ast.AST, scope: Scope, file: str, program: Program) -> int | str:
-    """Where a text means one object, or one attribute: in a class, or in a scope; in a file where neither is known."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return file
-    owner, name, _ = program.owner(node.id, scope, file)
-    if isinstance(owner, Function) and name in parameters_of(owner):
-        return program.kin(node, scope, file) or file
-    return id(owner)
-
-
-def contents_of(node: ast.Name | ast.Attribute, scope: Scope, file: str, program: Program) -> Key:
-    """What an object holds that is called so: attributes of it, and what it was given."""
-    variable = program.variable(node, scope, file)
-    if variable is None:
-        return space_of(node, scope, file, program), f"{text_of(node)}.*"
-    return id(variable[0]), f"{variable[1]}.*"
-
-
-def text_of_object(node: ast.Attribute, scope: Scope, file: str, program: Program) -> Text:
-    """How the object is called that has an attribute."""
-    return space_of(node, scope, file, program), text_of(node).removesuffix(f".{node.attr}")
-
-
-def any_attribute(node: ast.Attribute, scope: Scope, file: str, program: Program) -> tuple[Key, ...]:
-    """What an attribute holds that is called so, of whatever object it may be."""
-    kin = program.kin(node.value, scope, file)
-    return ((ANY, node.attr),) if kin is None else ((kin, node.attr), ("", node.attr))
-
-
-def attributes_given(name: str) -> str:
-    """What the attributes hold of an object that came as the parameter of that name: no name of a variable."""
-    return f"{name}.+"
-
-
-def attributes_of_object(node: ast.AST, scope: Scope, file: str, program: Program) -> tuple[Key, ...]:
-    """What the attributes of an object hold that is called so, wherever they were set; nothing of what has no name."""
-    if not isinstance(node, (ast.Name, ast.Attribute)):
-        return ()
-    key, name = contents_of(node, scope, file, program)
-    return (key, name), (key, attributes_given(name.removesuffix(".*")))
-
-
-def path_given(name: str) -> str:
-    """What lies in the file that is called as the parameter of that name says: no name of a variable."""
-    return f"{name}.@"
-
-
-def outside_of(node: ast.AST, scope: Scope, file: str, program: Program) -> list[Key]:
-    """What lies in the files that an expression may name."""
-    found: list[Key] = []
-    for text, name in paths_in(node, scope, program.imported(file)):
-        if text:
-            found.append(("", text))
-        else:
-            owner, known, _ = program.owner(name, scope, file)
-            found.append((id(owner), path_given(known)))
-    return found
-
-
-def given_to_object(node: ast.Name | ast.Attribute, scope: Scope, file: str, program: Program) -> Key:
-    """What an object that is called so was given, and may hand out by whatever is read of it."""
-    key, name = contents_of(node, scope, file, program)
-    return key, f"{name}*"
-
-
-def is_foreign(attribute: str, file: str) -> bool:
-    """Whether a file cannot tell what an attribute hands out: it may be computed, by the code of others."""
-    known = attributes_set_in(file)
-    return attribute not in known or "__getattr__" in known or "__getattribute__" in known
+# What is called so starts a process, which has the variables of this one.
+_STARTING = frozenset({("os", "system"), ("os", "popen")})
+_Looked = tuple[ast.AST, str, Keys]
+"""What is looked at, by which way, and of which element."""
 
 
 class _Reading:
@@ -140,31 +70,45 @@ class _Reading:
         self.methods: dict[tuple[Text, Callees], None] = {}
         self.callees: dict[Callees, None] = {}
 
-    def look(self, node: ast.AST, way: str) -> list[tuple[ast.AST, str]]:
-        """Note what a node reads itself; what of it is to be looked at next, and the way."""
+    def look(self, node: ast.AST, way: str, keys: Keys) -> list[_Looked]:
+        """Note what a node or an element of it reads itself; what is to be looked at next, by which way and keys."""
         if id(node) in self._possible:
-            self.found[way][id(node), ""] = None
+            for path in read_for(keys):
+                self.found[way][id(node), path] = None
         if id(node) in self._traced:
             return []
         if isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Load):
-                self._whole(node, way)
+                self._whole(node, way, keys)
             return []
         for name in methods_of(node) if way != "handed" else ():
             self._out_of(self._program.special(name, self._file))
         if isinstance(node, ast.Attribute):
-            return self._attribute(node, way)
+            return self._attribute(node, way, keys)
+        if (element := self._element(node)) is not None:
+            others = [(inner, way, keys) for inner in node.args[1:]] if isinstance(node, ast.Call) else []
+            return [(element[0], way, (element[1], *keys)), *others]
+        if keys and (written := taken(node, keys[0])) is not None:
+            return [(inner, way, keys[1:]) for inner in written]
+        if (same := _same_as(node)) is not None:
+            return [(inner, way, keys) for inner in same]
         if isinstance(node, ast.Call):
             return self._call(node, way)
-        if isinstance(node, ast.Compare):
-            way = "compared"
-        # What only chooses between two values goes into neither.
-        nodes = [node.body, node.orelse] if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node)
-        return [(inner, way) for inner in nodes]
+        inside = "compared" if isinstance(node, ast.Compare) else way
+        return [(inner, inside, ()) for inner in ast.iter_child_nodes(node)]
 
-    def _variable(self, name: str, way: str) -> None:
+    def _element(self, node: ast.AST) -> tuple[ast.expr, str | int] | None:
+        """What an expression takes an element of, and its key; nothing where a function of the program may take it."""
+        found = element_of(node)
+        if isinstance(node, ast.Call) and found is not None:
+            known = self._program.functions(node, self._file) or self._program.methods(called(node) or "", self._file)
+            return None if known and not self._program.elements(found[0], self._scope, self._file) else found
+        return found
+
+    def _variable(self, name: str, way: str, keys: Keys = ()) -> None:
         owner, known, file = self._program.owner(name, self._scope, self._file)
-        self._owned(owner, known, way)
+        for path in read_for(keys):
+            self._owned(owner, f"{known}{path}", way)
         if file != self._file:
             self._out_of(self._program.named("__getattr__", file))
 
@@ -173,8 +117,8 @@ class _Reading:
             way = "outer"
         self.found[way][id(owner), name] = None
 
-    def _whole(self, node: ast.Name, way: str) -> None:
-        self._variable(node.id, way)
+    def _whole(self, node: ast.Name, way: str, keys: Keys) -> None:
+        self._variable(node.id, way, keys)
         if way != "handed":
             self._contents(node)
             self._out_of(self._program.named(node.id, self._file))
@@ -189,14 +133,16 @@ class _Reading:
             self.callees[callees] = None
             self.found["keys"][id(callees), RETURNED] = None
 
-    def _attribute(self, node: ast.Attribute, way: str, called: bool = False) -> list[tuple[ast.AST, str]]:
+    def _attribute(self, node: ast.Attribute, way: str, keys: Keys = (), called: bool = False) -> list[_Looked]:
         owner, text = node.value, text_of_object(node, self._scope, self._file, self._program)
-        loose = () if called else any_attribute(node, self._scope, self._file, self._program)
-        self.attributes[loose, text, node.attr] = None
+        for attribute in (f"{node.attr}{path}" for path in read_for(keys)):
+            loose = () if called else any_attribute(node.value, attribute, self._scope, self._file, self._program)
+            self.attributes[loose, text, attribute] = None
         if way != "handed":
             self._contents(node)
             if (variable := self._program.variable(node, self._scope, self._file)) is not None:
-                self._owned(variable[0], variable[1], way)
+                for path in read_for(keys):
+                    self._owned(variable[0], f"{variable[1]}{path}", way)
                 self._out_of(self._program.named("__getattr__", variable[2]))
             for name in DESCRIBED if self._program.is_set(node.attr) else MISSING:
                 self._out_of(self._program.special(name, self._file))
@@ -205,7 +151,9 @@ class _Reading:
                 if callees.handed_on:
                     self.methods[text, callees] = None
         if not isinstance(owner, ast.Name):
-            return [(owner, way)]
+            return [(owner, way, ())]
+        if keys and is_environment(node):  # and nothing else of its module
+            return []
         self._variable(owner.id, way)
         self.found["keys"][given_to_object(owner, self._scope, self._file, self._program)] = None
         if is_foreign(node.attr, self._file):
@@ -222,11 +170,11 @@ class _Reading:
             return [callees]
         return [self._program.named(node.attr, self._file), self._program.methods(node.attr, self._file)]
 
-    def _call(self, node: ast.Call, way: str) -> list[tuple[ast.AST, str]]:
+    def _call(self, node: ast.Call, way: str) -> list[_Looked]:
         functions = self._program.functions(node, self._file)
         own = bool(functions) and not (functions and functions.make)
-        called = node.func.id if isinstance(node.func, ast.Name) else ""
-        if (called in ("locals", "globals", "vars") and not node.args) or called in ("eval", "exec"):
+        word = node.func.id if isinstance(node.func, ast.Name) else ""
+        if (word in ("locals", "globals", "vars") and not node.args) or word in ("eval", "exec"):
             for name in {
                 inner.id for inner in (*statements(self._scope), *_said_in(node)) if isinstance(inner, ast.Name)
             }:
@@ -235,10 +183,14 @@ class _Reading:
             for key in outside_of(argument, self._scope, self._file, self._program):
                 self.found["keys"][key] = None
         inside = "handed" if own and way == "keys" else way
-        arguments = [(inner, inside) for inner in [*node.args, *(word.value for word in node.keywords)]]
+        given = [*node.args, *(word.value for word in node.keywords)]
+        arguments: list[_Looked] = [(inner, inside, ()) for inner in given]
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(owner, ast.Name) and (owner.id == "subprocess" or (owner.id, called(node)) in _STARTING):
+            arguments.append((ENVIRONMENT, way, ()))
         if isinstance(node.func, ast.Attribute):
             return [*self._attribute(node.func, way, called=True), *arguments]
-        return [(node.func, way), *arguments]
+        return [(node.func, way, ()), *arguments]
 
     def _said_to(self, node: ast.Call) -> list[ast.expr]:
         """Where a call is told what file to read."""
@@ -254,6 +206,15 @@ def _said_in(node: ast.Call) -> Iterator[ast.AST]:
                 yield from ast.walk(ast.parse(argument.value.strip()))
 
 
+def _same_as(node: ast.AST) -> list[ast.expr] | None:
+    """What an expression is one of, if it is no other; what chooses between two goes into neither."""
+    if isinstance(node, ast.IfExp):
+        return [node.body, node.orelse]
+    if isinstance(node, ast.Call) and called(node) == "getenv":
+        return [ENVIRONMENT, *node.args]
+    return [node.value] if isinstance(node, (ast.Await, ast.NamedExpr)) else None
+
+
 def read(
     scope: Scope,
     file: str,
@@ -261,6 +222,7 @@ def read(
     possible: Collection[int],
     traced: Collection[int],
     program: Program,
+    keys: Keys = (),
 ) -> Read:
     """What expressions read.
 
@@ -271,9 +233,10 @@ def read(
         possible: the ``id`` of each expression that a value may come out of.
         traced: the ``id`` of each whose value is a tensor that the recording saw being made.
         program: the files.
+        keys: of the element of them that is read.
     """
     reading = _Reading(scope, file, possible, traced, program)
-    stack = [(node, "keys") for node in nodes]
+    stack: list[_Looked] = [(node, "keys", keys) for node in nodes]
     while stack:
         stack += reading.look(*stack.pop())
     return Read(

@@ -25,13 +25,15 @@ from graphvis.live.recorder.following.arguing import (
 )
 from graphvis.live.recorder.following.callees import REST, given_to
 from graphvis.live.recorder.following.codes import expression_at, scope_of
+from graphvis.live.recorder.following.elements import Keys
 from graphvis.live.recorder.following.entering import Entering
 from graphvis.live.recorder.following.giving import Giving
-from graphvis.live.recorder.following.holding import Holding, Step, values_in
+from graphvis.live.recorder.following.holding import Holding, values_in
+from graphvis.live.recorder.following.keys import Key
+from graphvis.live.recorder.following.parting import Parting
 from graphvis.live.recorder.following.program import Program
 from graphvis.live.recorder.following.protocols import methods_of, operated_on
 from graphvis.live.recorder.following.putting import Putting
-from graphvis.live.recorder.following.reading import Key
 from graphvis.live.recorder.following.source import (
     COMPREHENSIONS,
     Def,
@@ -43,6 +45,7 @@ from graphvis.live.recorder.following.source import (
     is_generator,
     parameters_of,
 )
+from graphvis.live.recorder.following.steps import Step
 from graphvis.live.recorder.instructions import Place
 
 
@@ -83,14 +86,19 @@ class Returns:
         self._putting = Putting(program, self._holding, self._entering, seeds.union(traced), len(chains))
         self._giving = Giving(program, self._holding, self._putting, self._entering, self._read, traced, addresses)
         self._running: dict[int, int] = {}  # by scope, what left in it and is followed there now
-        self._seeds: dict[int, int] = {}  # by expression, what came out of it
-        self._returned = self._all  # what the functions of the last level handed on by return
+        self._seeds: dict[tuple[int, Keys], int] = {}  # by expression and element, what came out of it
+        self._parting = Parting(program, self._holding, self._putting, self._read)
+        # By element, what the functions of the last level handed on by return.
+        self._returned: dict[Keys, int] = {(): self._all}
         self.constructed = 0
         going, level = self._all, 0
         while going:
             going = self._follow(chains, going, level)
             level += 1
         self._holding.put(self._seeds)
+        self._came_out: dict[int, int] = {}
+        for (seed, _), values in self._seeds.items():
+            self._came_out[seed] = self._came_out.get(seed, 0) | values
 
     @property
     def untold(self) -> int:
@@ -102,7 +110,7 @@ class Returns:
         scope, node, file = scope_of(place[0]), expression_at(*place), place[0].co_filename
         if scope is None or node is None:
             return 0, 0
-        asked = self._all & ~self._seeds.get(id(node), 0)
+        asked = self._all & ~self._came_out.get(id(node), 0)
         if isinstance(node, COMPREHENSIONS):  # what it goes over was asked for its elements
             nodes: list[ast.AST] = [node.generators[0].iter]
         else:
@@ -116,7 +124,7 @@ class Returns:
 
     def _follow(self, chains: Sequence[Sequence[Place]], going: int, level: int) -> int:
         """Follow values in the frames of one level until nothing new comes; those that these hand on to the next."""
-        seeds: dict[int, int] = {}
+        seeds: dict[tuple[int, Keys], int] = {}
         scopes: dict[int, tuple[Scope, str]] = {}
         put: list[tuple[Scope, str, ast.expr, int, bool | None]] = []
         self._running = {}
@@ -128,8 +136,11 @@ class Returns:
                 continue
             held = self._variables[value] if level == 0 and self._variables else ()
             put += [(scope, place[0].co_filename, ast.Name(name, ast.Store()), 1 << value, False) for name in held]
-            if self._returned >> value & 1 and not held:
-                seeds[id(node)] = seeds.get(id(node), 0) | 1 << value
+            for keys, returned in self._returned.items() if not held else ():
+                if returned >> value & 1:
+                    seeds[id(node), keys] = seeds.get((id(node), keys), 0) | 1 << value
+                    if target := _target(node):
+                        put.append((scope, place[0].co_filename, target, 1 << value, False))
             scopes[id(scope)] = (scope, place[0].co_filename)
             self._running[id(scope)] = self._running.get(id(scope), 0) | 1 << value
             if isinstance(node, ast.Call) and not held:
@@ -137,9 +148,7 @@ class Returns:
                     self.constructed |= 1 << value
                 inner = scope_of(chains[value][level - 1][0]) if level else None
                 put += [(scope, place[0].co_filename, *one) for one in self._put_by(node, inner, value)]
-        self._holding.put(seeds)
-        for seed, values in seeds.items():
-            self._seeds[seed] = self._seeds.get(seed, 0) | values
+        self._seed(seeds)
         for scope, file, target, values, into in put:
             if into is None:
                 self._putting.fill_by_call(scope, file, target, values)
@@ -147,12 +156,20 @@ class Returns:
                 self._putting.bind(scope, file, target, values, into)
         for scope, file in scopes.values():
             self._holding.enter(scope, file)
-        self._returned = 0
+        self._returned = {}
         for step in self._holding.due():
-            self._returned |= self._step(step)
-        return self._returned | reduce(
-            or_, [self._fills(scope) & self._running[id(scope)] for scope, _ in scopes.values()], 0
-        )
+            self._step(step)
+        filled_here = [self._fills(scope) & self._running[id(scope)] for scope, _ in scopes.values()]
+        return reduce(or_, [*filled_here, *self._returned.values()], 0)
+
+    def _seed(self, seeds: dict[tuple[int, Keys], int]) -> None:
+        """Have values come out of expressions, or lie in elements of what does."""
+        self._holding.put(seeds)
+        self._parting.elements_out = {}
+        for seed, values in seeds.items():
+            self._seeds[seed] = self._seeds.get(seed, 0) | values
+            if seed[1]:
+                self._parting.elements_out.setdefault(seed[0], []).append(seed[1])
 
     def _put_by(self, node: ast.Call, inner: Scope | None, value: int) -> Iterator[tuple[ast.expr, int, bool | None]]:
         """The arguments into which a call puts a value that left in it, in the function `inner` if that is known.
@@ -183,15 +200,15 @@ class Returns:
                 found |= values
         return found
 
-    def _step(self, step: Step) -> int:
-        """Bind what a step hands on within its function; what it hands on by return."""
+    def _step(self, step: Step) -> None:
+        """Bind what a step hands on within its function, and note what it hands on by return."""
         node = step.node
         if isinstance(node, ast.Call):
             self._giving.give(step, node)
         elif isinstance(node, Definition) and node is not step.scope:
             self._define(step, node)
         elif (handed := returned_by(node)) is not None:
-            return self._return(step, self._read(step, handed))
+            self._return(step, handed, self._read(step, handed))
         elif isinstance(node, ast.Raise):
             self._holding.throw(self._read(step, node))
         elif isinstance(node, ast.ExceptHandler):
@@ -200,7 +217,6 @@ class Returns:
         else:
             self._assign(step, *assigned_by(node))
             self._operate(step)
-        return 0
 
     def _operate(self, step: Step) -> None:
         """What stands beside an operator is given to the function that it may be."""
@@ -219,8 +235,11 @@ class Returns:
             if isinstance(target, ast.Attribute) and target.attr in STREAMS:
                 self._putting.fill(step.scope, step.file, value, self._holding.shown(step))
             for one, part in parts_of(target, value):
-                if values := self._read(step, part) | handed_out:
-                    self._putting.bind(step.scope, step.file, one, values)
+                for inner, keys, values in self._parting.assigned(step, one, part):
+                    if keys and values:
+                        self._putting.bind_element(step.scope, step.file, inner, keys, values)
+                    if values := handed_out | (0 if keys else values):
+                        self._putting.bind(step.scope, step.file, inner, values)
 
     def _define(self, step: Step, node: Definition) -> None:
         """What a function is given by nobody it has from where it is defined; a class hands words to its bases."""
@@ -230,14 +249,14 @@ class Returns:
         for name, default in defaults_of(node):
             self._entering.enter(node, step.file, name, self._holding.may(self._read(step, default)))
 
-    def _read(self, step: Step, node: ast.AST, without: Collection[Key] = ()) -> int:
-        """What an expression holds of what is followed in its scope."""
+    def _read(self, step: Step, node: ast.AST, without: Collection[Key] = (), keys: Keys = ()) -> int:
+        """What an expression holds, or an element of it, of what is followed in its scope."""
         scope = id(step.scope)
-        return self._holding.read(step, node, without) & (
+        return self._holding.read(step, node, without, keys) & (
             self._running.get(scope, 0) | self._entering.entered.get(scope, 0) | ~self._all
         )
 
-    def _return(self, step: Step, values: int) -> int:
+    def _return(self, step: Step, handed: ast.AST, values: int) -> None:
         """Hand on what a function returns: to the frame that the value leaves next, and what it may hold to any."""
         # What is kept may be returned again, and what is awaited goes to whoever awaits it.
         kept = isinstance(step.scope, Def) and bool(
@@ -247,7 +266,17 @@ class Returns:
             self._holding.throw(values)
         values |= self._holding.may(values & self._entering.from_inside.get(id(step.scope), 0))
         self._putting.hand_out(step.scope, step.file, self._holding.may(values) if kept else values)
-        return values & self._running.get(id(step.scope), 0)
+        # What is gone over is not what is handed on, but its elements are.
+        whole = isinstance(step.node, (ast.Yield, ast.YieldFrom)) or is_generator(step.scope)
+        for keys, part in [((), values)] if whole else self._parting.handed(step, handed):
+            self._returned[keys] = self._returned.get(keys, 0) | part & self._running.get(id(step.scope), 0)
+
+
+def _target(node: ast.AST) -> ast.expr | None:
+    """What a value is bound to that came out of no expression, but where this stands."""
+    if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Store):
+        return node
+    return node.target if isinstance(node, (ast.For, ast.AsyncFor, ast.AugAssign)) else None
 
 
 def _calls(node: ast.Call, function: Function) -> bool:
