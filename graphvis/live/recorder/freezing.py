@@ -10,7 +10,7 @@ import torch
 
 from graphvis.live.recorder.arguments import LEAF, REQUIRES_GRAD
 from graphvis.live.recorder.entries import entries, program_of
-from graphvis.live.recorder.following import constructed_in, expression_at, operand_of
+from graphvis.live.recorder.following import constructed_in, expression_at, forget_oldest, operand_of
 from graphvis.live.recorder.frames import locate
 from graphvis.live.recorder.functions import Function
 from graphvis.live.recorder.opaque import memories
@@ -26,6 +26,7 @@ _MAKE_LEAVES = frozenset({"nn.Parameter", "Tensor.requires_grad_", "Tensor.__dee
 
 def freeze(tape: Tape, *, following: bool) -> Trace:
     """What a recording wrote down until now, as data; `following` as :func:`entries` has it."""
+    forget_oldest()
     raws = [RawCall._make(raw) for raw in tape.calls]
     locations, places = _locations(tape)
     modules, paths = _modules(tape)

@@ -15,6 +15,7 @@ import torch
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
+from graphvis.live.recorder.following import files
 from graphvis.live.recorder.recording import Recording
 
 # A line of the function, many times over, and what it ends with.
@@ -148,3 +149,25 @@ def test_calls_and_methods_of_one_name_in_many_files_are_as_much_work_as_they_ar
     work = [work_of(recorded_in_files(tmp_path, *size)[0].freeze) for size in (few, many)]
     lines = [files * (11 * classes + calls) for files, classes, calls in (few, many)]
     assert work[1] / work[0] < 1.15 * lines[1] / lines[0]
+
+
+def test_a_program_of_more_files_than_are_remembered_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_MOST_FILES", 4)
+    monkeypatch.syspath_prepend(tmp_path)
+    names = [f"one_of_many_{i}" for i in range(12)]
+    for name in names:
+        text = "kept = []\n\ndef put(number):\n    kept.append(number)\n"
+        (tmp_path / f"{name}.py").write_text(text)
+    lines = [f"import {name}\n" for name in names]
+    lines += ["\ndef step(w, v):\n", f"    {names[0]}.put((w * 2).sum().item() * 3)\n"]
+    lines += [f"    {name}.kept.append(0.5)\n" for name in names]
+    lines += [f"    number = {names[0]}.kept[0]\n", "    return (v * number).sum()\n"]
+    (tmp_path / "reads_one_of_many.py").write_text("".join(lines))
+    step = importlib.import_module("reads_one_of_many").step
+    w, v = (torch.ones(3, requires_grad=True) for _ in range(2))
+    with record() as trace:
+        loss = step(w, v)
+    verdict = diagnose(loss, trace, {"w": w, "v": v}).verdicts["w"]
+    assert (verdict.status, verdict.certain) != ("unused", True)

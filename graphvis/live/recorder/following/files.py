@@ -22,8 +22,6 @@ def of_file(function: Callable[[str], _Found]) -> Callable[[str], _Found]:
         lines = linecache.getlines(file)
         known = _files.get(file)
         if known is None or (known[0] is not lines and (known[0] or lines)):  # one that cannot be read has none
-            if known is None and len(_files) >= _MOST_FILES:
-                del _files[next(iter(_files))]
             known = _files[file] = (lines, {})
         if function not in known[1]:
             known[1][function] = function(file)
@@ -31,6 +29,12 @@ def of_file(function: Callable[[str], _Found]) -> Callable[[str], _Found]:
         return found
 
     return look
+
+
+def forget_oldest() -> None:
+    """Forget what was looked at first, where there is much: between two readings, for one knows nodes by identity."""
+    while len(_files) > _MOST_FILES:
+        del _files[next(iter(_files))]
 
 
 @of_file
