@@ -40,6 +40,8 @@ _DESCRIBED_FROM = {
 }  # fmt: skip
 # Of these only the first argument's is; what it is filled with may be a tensor too.
 _DESCRIBED_FIRST = frozenset({"new_tensor", "new_full", "full_like"})
+PACKING = "torch.autograd.graph.saved_tensors_hooks"
+"""The name of a call that enters or leaves hooks of the program's own for what is saved."""
 WRAPPING = "torch.func"
 """The name of a call that puts a tensor into a wrapper of ``torch.func``, or takes it out again."""
 # Whatever the first argument held is gone afterwards: its old value does not flow on.

@@ -69,6 +69,8 @@ class _Search:
         self.trace = trace
         self.calls = calls
         self.writes = Writes(trace, stop)
+        self._again: dict[int, tuple[int, Saved]] = {}  # by the beginning of a checkpoint, what it needs first
+        self._refusing: set[int] = set()  # the beginnings of those that a conflict is told of
 
     def run(self) -> Iterator[Overwritten]:
         for node in sorted(self.graph.reached):
@@ -83,6 +85,7 @@ class _Search:
             hidden = None if saved else self._of_hidden(node)
             if hidden is not None:
                 yield hidden
+        yield from self._of_given()
 
     def _of_saved(self, node: int, saved: Saved) -> Overwritten | None:
         call = self.calls.get(node)
@@ -91,6 +94,7 @@ class _Search:
         if saved.state == "overwritten":
             return self._raises(node, saved, call, self._counted(call, saved))
         if saved.state == "unknown" and call in self.writes.checkpointed and call is not None:
+            self._again.setdefault(self.writes.checkpointed[call], (node, saved))
             return self._of_checkpoint(node, saved, call)
         if saved.state == "unknown" and saved.memory is not None:
             return self._of_own_class(node, saved, call)
@@ -271,8 +275,20 @@ class _Search:
         if severed is not None:
             return self._raises(node, saved, call, severed)
         if number in self.writes.given.get(self.writes.checkpointed[call], ()):
-            return self._at(node, saved, call, number)
+            if self.writes.checkpointed[call] in self.writes.packed:
+                return None
+            found = self._at(node, saved, call, number)
+            self._refusing.update([self.writes.checkpointed[call]] if found is not None else [])
+            return found
         return self._read_again(node, saved, call, number)  # of what it only reads the checkpoint keeps no version
+
+    def _of_given(self) -> Iterator[Overwritten]:
+        """The conflicts of what checkpoints keep, where no node shows them: whatever is needed, all is run again."""
+        for start, (node, saved) in self._again.items():
+            if start not in self.writes.packed and start not in self._refusing:
+                given = [one for one in self.writes.given.get(start, ()) if self.writes.remade.get(one) != start]
+                found = (self._at(node, saved, start, number) for number in sorted(given))
+                yield from [one for one in found if one is not None and one.conflict.effect == "raises"][:1]
 
     def _read_again(self, node: int, saved: Saved, call: int, number: int) -> Overwritten | None:
         """The conflict of a tensor that a checkpoint reads and does not keep; no counter is compared."""
@@ -296,7 +312,7 @@ class _Search:
     def _of_hidden(self, node: int) -> Overwritten | None:
         """The conflict of a node that does not show what it saves."""
         call = self.calls.get(node)
-        if call is None:
+        if call is None or call in self.writes.packed:
             return None
         name, kept = kept_unshown(self.graph.names[node], self.trace.calls[call])
         found = (self._at(node, Saved(name=name), call, number) for number in kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphvis.analysis.cutting import PLACING, cut_by_name, short
+from graphvis.analysis.cutting import PACKING, PLACING, cut_by_name, short
 from graphvis.analysis.diagnosing.regions import Region, overlap, region_of
 from graphvis.model import Call, Change, Trace, Write
 
@@ -21,6 +21,7 @@ class Writes:
         severed: the calls of ``detach_`` on each tensor that had a history.
         checkpointed: calls that backward will run again, each with the call at which its checkpoint began.
         remade: the tensors that these make, with the same.
+        packed: calls under hooks of the program's own: what they save has no version to be compared.
         given: the tensors that a checkpoint keeps, with their versions, by the call at which it began.
         changes: of each tensor in shared memory, what became of its values.
         patterned: whether the indices of a sparse tensor lie where something was written.
@@ -42,13 +43,18 @@ class Writes:
         self._of_sparse: list[tuple[int, int]] = []  # counted writes to sparse tensors or their parts, each by its call
         self._sparse = {number for number, tensor in enumerate(trace.tensors) if tensor.layout != _STRIDED}
         self._counters = list(range(len(trace.tensors)))  # for each tensor the first that shares its counter
-        depth = checkpoint = 0
+        self.packed: set[int] = set()
+        depth = checkpoint = packing = 0
         for index, call in enumerate(trace.calls[:stop]):
             for write in call.writes:
                 if write.storage is not None and not self._tensors[write.tensor].wrapped:  # these count for themselves
                     self.by_storage.setdefault(write.storage, []).append((index, write))
                 if write.counted and self._sparse and self._counters[write.tensor] in self._sparse:
                     self._of_sparse.append((index, write.tensor))
+            if call.function.startswith(PACKING):
+                packing += 1 if call.function.endswith("(True)") else -1
+            elif packing > 0:
+                self.packed.add(index)
             if call.function.startswith("torch.utils.checkpoint "):
                 depth += 1 if call.function.endswith("(True)") else -1
                 checkpoint = index if depth == 1 else checkpoint

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
@@ -247,4 +249,37 @@ def test_a_write_that_the_program_itself_counts_is_told_with_its_line(several: b
     assert conflict.modified_at is not None
     assert conflict.modified_at.text.startswith("torch.autograd.graph.increment_version(")
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def _of_several(w: Tensor) -> Tensor:
+    results = torch._foreach_exp([w * 1, w * 2])
+    results[0].mul_(2)
+    return results[0].sum()
+
+
+def _of_a_checkpoint(w: Tensor) -> Tensor:
+    given = w * 1
+    result: Any = checkpoint(lambda x: (x * 2).exp(), given, use_reentrant=False)
+    given.add_(1)
+    return cast(Tensor, result).sum()
+
+
+def _by_a_checkpoint(w: Tensor) -> Tensor:
+    result: Any = checkpoint(lambda x: (x.add_(1) * 2).exp(), w * 1, use_reentrant=False)
+    return cast(Tensor, result).sum()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("function", [_of_several, _of_a_checkpoint, _by_a_checkpoint])
+def test_what_hooks_of_the_program_pack_has_no_version_to_compare(
+    function: Callable[[Tensor], Tensor], packed: bool
+) -> None:
+    weight = torch.ones(2, requires_grad=True)
+    hooks = torch.autograd.graph.saved_tensors_hooks(lambda saved: saved * 1, lambda saved: saved)
+    with record() as trace, hooks if packed else contextlib.nullcontext():
+        loss = function(weight)
+    found = diagnose(loss, trace, parameters={"weight": weight})
+    assert {conflict.effect for conflict in found.conflicts} == (set() if packed else {"raises"})
+    with contextlib.nullcontext() if packed else pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()

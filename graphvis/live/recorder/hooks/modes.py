@@ -13,6 +13,7 @@ from torch import overrides
 from torch._functorch import eager_transforms, vmap
 from torch.utils import _python_dispatch, checkpoint
 
+from graphvis.analysis.cutting import PACKING
 from graphvis.live.recorder.frames import TORCH
 from graphvis.live.recorder.hooks.places import Listener, listening, noting, recordings, replace, tensors_in
 from graphvis.live.recorder.insides import Inside
@@ -26,6 +27,7 @@ def wrap() -> None:
     """Wrap them."""
     _wrap_inference_mode()
     _wrap_checkpoint()
+    _wrap_packing()  # after the checkpoint's own, which are a kind of them
     _wrap_wrapping()
     _wrap_dispatch()
     _wrap_silence()
@@ -69,6 +71,27 @@ def _wrap_checkpoint() -> None:
     def __exit__(self: Any, *args: Any) -> Any:  # noqa: N807  # stands in for it
         for recording in listening():
             recording.tape.note_mode("torch.utils.checkpoint", False, sys._getframe(1))
+        return leave(self, *args)
+
+    replace(owner, "__enter__", __enter__)
+    replace(owner, "__exit__", __exit__)
+
+
+def _wrap_packing() -> None:
+    """What is saved under hooks of the program's own has no version to be compared."""
+    owner = torch.autograd.graph.saved_tensors_hooks
+    enter, leave = owner.__enter__, owner.__exit__
+
+    @functools.wraps(enter)
+    def __enter__(self: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in listening():
+            recording.tape.note_mode(PACKING, True, sys._getframe(1))
+        return enter(self)
+
+    @functools.wraps(leave)
+    def __exit__(self: Any, *args: Any) -> Any:  # noqa: N807  # stands in for it
+        for recording in listening():
+            recording.tape.note_mode(PACKING, False, sys._getframe(1))
         return leave(self, *args)
 
     replace(owner, "__enter__", __enter__)
