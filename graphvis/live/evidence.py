@@ -193,6 +193,7 @@ def subjects_of(
             _subject(name, graph, trace, node),
             zero=told.zero,
             missing=told.missing,
+            arrived=told.arrived,
             withdrawn=withdrawn.get(node),
             checkpointed=checkpointed.get(node, ()),
         )

@@ -28,10 +28,13 @@ class Measured(NamedTuple):
     Attributes:
         zero: where its gradient became exactly zero; None where it is not.
         missing: where its gradient became None although an edge leads to it; None where it did not.
+        arrived: of one to which no edge leads, whether it was given a gradient by a backward that a Function's backward
+            ran, as that of a reversible layer does; None where nobody looked.
     """
 
     zero: Zeroing | None = None
     missing: Zeroing | None = None
+    arrived: bool | None = None
 
 
 class Probed(NamedTuple):
@@ -131,10 +134,16 @@ class Watch:
                     users[self._numbers[following]].append((number, slot))
         found = {}
         for parameter in parameters:
-            leaf = leaves.get(id(parameter))
-            if leaf is None or (id(parameter) in self._hidden and leaf not in self._passed):
+            leaf, hidden = leaves.get(id(parameter)), id(parameter) in self._hidden
+            if leaf is None or (hidden and leaf not in self._passed):
+                if hidden:
+                    found[id(parameter)] = Measured(arrived=False)
                 continue
-            if gradients is not None and id(parameter) in gradients:
+            if (
+                gradients is not None
+                and id(parameter) in gradients
+                and not (hidden and gradients[id(parameter)] is None)
+            ):
                 numbers = count(gradients[id(parameter)])
             else:
                 came = self._passed.get(leaf, ((None,), ()))[0]
@@ -146,6 +155,8 @@ class Watch:
                 # What a Function gave as None, another one nearer to the leaf fills with zeros.
                 gave_none = none.custom and none == zero
                 found[id(parameter)] = Measured(missing=none) if gave_none else Measured(zero=zero)
+            elif hidden:
+                found[id(parameter)] = Measured(arrived=True)
         return found
 
     def _where(self, leaf: int, users: list[list[tuple[int, int]]], missing: bool) -> Zeroing:

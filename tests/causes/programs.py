@@ -855,7 +855,7 @@ class _ReadsByClosure(torch.autograd.Function):
 @cause("function")
 def function_that_reads_a_parameter_by_closure(m):
     _ReadsByClosure.weight = m.w
-    h = _ReadsByClosure.apply(x() + m.v[:2])  # CUT
+    h = _ReadsByClosure.apply(x() + m.v[:2])  # CUT INFERRED
     return h.sum()
 
 

@@ -77,3 +77,36 @@ def test_an_edge_leads_through_a_checkpoint_though_what_it_made_was_overwritten(
     loss.backward()
     assert (w.grad is None) == detached
     assert w.grad is None or not w.grad.any()
+
+
+class Reversible(torch.autograd.Function):
+    """Runs a backward of its own, as reversible layers do and other libraries' checkpoints."""
+
+    @staticmethod
+    def forward(ctx, value, layer):
+        ctx.layer = layer
+        ctx.save_for_backward(value)
+        return value + layer(value)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        value = ctx.saved_tensors[0].detach().requires_grad_()
+        with torch.enable_grad():
+            torch.autograd.backward(value + ctx.layer(value), gradient)
+        return value.grad, None
+
+
+def test_a_function_whose_backward_runs_one_of_its_own_may_give_a_gradient_to_what_it_read() -> None:
+    stem, layer = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+    parameters = {"stem": stem.weight, "layer": layer.weight}
+    with record() as trace:
+        loss = Reversible.apply(stem(torch.rand(2, 4)), layer).sum()
+    before = diagnose(loss, trace, parameters=parameters)
+    assert {name: one.status for name, one in before.verdicts.items()} == {"stem": "gradient", "layer": "cut"}
+    assert [cut.certain for cut in before.cuts] == [before.verdicts["layer"].certain] == [False]
+    for known in (trace, None):
+        told = diagnose(loss, known, parameters=parameters, probe=True)
+        assert {name: one.status for name, one in told.verdicts.items()} == {"stem": "gradient", "layer": "gradient"}
+    assert layer.weight.grad is None
+    loss.backward()
+    assert layer.weight.grad is not None

@@ -681,3 +681,31 @@ def test_a_step_before_any_gradient_is_not_warned_of(call: Call, tmp_path: Path,
     )
     found = document(call("run", "--json", path))
     assert problems(found) == warned(found) == {}
+
+
+@pytest.mark.parametrize("optimizer", ["torch.optim.SGD(net.parameters(), 0.1)", None])
+def test_a_gradient_of_data_may_be_taken_many_times_before_a_step(
+    call: Call, tmp_path: Path, optimizer: str | None
+) -> None:
+    """As a sampler takes it of what it samples: that line trains nothing, and comes round before there is a loss."""
+    step = "optimizer.step()" if optimizer else "with torch.no_grad(): [one.sub_(0.1 * one.grad) for one in learning]"
+    path = script(
+        tmp_path,
+        f"""
+        net, spare = Net(), nn.Linear(2, 2)
+        learning = list(net.parameters())
+        optimizer = {optimizer}
+        for i in range(3):
+            sample = x.clone()
+            for _ in range(30):
+                sample = sample.detach().requires_grad_()
+                sample = sample - torch.autograd.grad(net(sample).sum(), sample)[0]
+            loss = net(x).pow(2).sum() - net(sample.detach()).tanh().sum()
+            loss.backward()
+            {step}
+        """,
+    )
+    found = document(call("run", "--json", path))
+    assert problems(found) == {}
+    (told,) = (one for one in found["diagnoses"] if one["verdicts"])
+    assert {one["status"] for one in told["verdicts"] if not one["parameter"].startswith("spare")} == {"gradient"}

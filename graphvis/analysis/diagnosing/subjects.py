@@ -39,6 +39,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
             only way to it.
         checkpointed: the arguments of reentrant checkpoints by which edges lead to it, where no others do.
         missing: whether a probe found that backward gives it no gradient although an edge leads to it.
+        arrived: whether backward gave it a gradient though no edge leads to it; None where nobody measured.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[int, ...] = ()
     zero: Zeroing | None = None
     missing: Zeroing | None = None
+    arrived: bool | None = None
     withdrawn: int | None = None
     checkpointed: tuple[int, ...] = ()
 

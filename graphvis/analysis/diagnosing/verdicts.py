@@ -7,6 +7,7 @@ from functools import cached_property
 
 import msgspec
 
+from graphvis.analysis.cutting import closes_over
 from graphvis.analysis.diagnosing.arrival import Arrival, Blames, Linked
 from graphvis.analysis.diagnosing.flow import Blame
 from graphvis.analysis.diagnosing.modes import turned_off
@@ -123,7 +124,7 @@ class Judgement:
             call = _call_of(trace, subject.zero.sequence)
             at = None if call is None else trace.locations[trace.calls[call].location]
             return _finding(subject, "zero", at=at, node=subject.zero.node), {}
-        if subject.reached and not self._stops_in_checkpoints(subject):
+        if subject.arrived or (subject.reached and not self._stops_in_checkpoints(subject)):
             return _finding(subject, "gradient"), {}
         nodes = self._arrival.nodes_of((*subject.numbers, *subject.shown))
         if self._arrival.by_checkpoint(nodes):
@@ -132,10 +133,16 @@ class Judgement:
             return self._of_unused(subject, nodes)
         blames = self._arrival.cuts(nodes)
         if blames:
+            if subject.arrived is None and all(map(self._may_hand_on, blames)):
+                return _finding(subject, "cut", certain=False), dict.fromkeys(blames, False)
             return _finding(subject, "cut"), blames
         if subject.reached:
             return _finding(subject, "gradient"), {}
         return self._of_uncut(subject, nodes)
+
+    def _may_hand_on(self, blame: Blame) -> bool:
+        """Whether what is blamed is a Function that read the value by closure: its backward may run one of its own."""
+        return blame.kind == "function" and closes_over(self._trace, blame.call)
 
     def _of_uncut(self, subject: Subject, nodes: Sequence[int]) -> tuple[Finding, Blames]:
         """The verdict where a value arrives by a way on which each call kept its edge, and yet the walk found none."""
@@ -258,7 +265,7 @@ def _untraced(subject: Subject) -> Finding:
         return _finding(subject, "unreached", node=subject.missing.node)
     if subject.zero is not None:
         return _finding(subject, "zero", node=subject.zero.node)
-    if subject.reached:
+    if subject.reached or subject.arrived:
         return _finding(subject, "gradient")
     return _finding(subject, "unreached")
 

@@ -16,6 +16,9 @@ from graphvis.model import Diagnosis, Location
 MOST_ROUNDS = 20
 """How often a line may start a backward before the script is stopped, whether every optimizer has stepped or not."""
 
+MOST_WITHIN = 2_000
+"""The same for a line that trains nothing: a sampler may run it hundreds of times before there is a loss."""
+
 
 class Stopped(BaseException):  # as KeyboardInterrupt: `except Exception` must let it through
     """The script has shown what it does: it is ended from inside, so that its ``finally`` blocks run."""
@@ -107,7 +110,7 @@ class Watch:
         if site.started == 1 or self.steps.is_trying():
             return
         site.rounds += 1
-        if self._ending is None and ((self._has_shown() and not late) or site.rounds >= MOST_ROUNDS):
+        if self._ending is None and ((self._has_shown() and not late) or site.rounds >= self._most(site)):
             # It is stopped after this backward: one that needs what the round before freed or overwrote raises now.
             self._ending = site
             self.steps.rest()
@@ -142,7 +145,11 @@ class Watch:
 
         Without an optimizer nobody knows whose turn it was: it is still to come while some parameter is lost.
         """
-        return self.steps.are_done() if self.steps.optimizers else not self._lost
+        return self.steps.are_done() if self.steps.optimizers else bool(self.firsts) and not self._lost
+
+    def _most(self, site: Site) -> int:
+        trains = any(one is not None for one in site.examinations.values())
+        return MOST_ROUNDS if trains else MOST_WITHIN
 
     def _may_tell_more(self, event: BackwardEvent) -> bool:
         """Whether a later execution of a line may give a gradient that is still waited for."""
