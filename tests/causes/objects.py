@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import torch
 from torch import nn
@@ -179,6 +180,14 @@ def set_on_each_module_by_whatever_it_is(m):
     for module in nn.Sequential(net, nn.Identity()):
         module.total = h(m).norm().item() + 1  # LEFT
     return net()
+
+
+@unseen
+def kept_in_a_dict_that_an_object_is_made_with(m):
+    kept = {"number": 1.0}
+    thing = types.SimpleNamespace(kept=kept)
+    thing.kept["number"] = h(m).norm().item() + 1  # LEFT
+    return (m.v * kept["number"]).sum()
 
 
 @unseen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from torch import Tensor, nn
 
@@ -89,3 +91,37 @@ def test_what_an_operator_hands_to_an_object_is_followed(step: Step) -> None:
     diagnosis = ask(step, weights("w", "v"))
     verdict = diagnosis.verdicts["w"]
     assert (verdict.status, verdict.certain) == ("unreached", False)
+
+
+class _Held:
+    def __init__(self) -> None:
+        self.size = 1.0
+
+
+class _Sized:
+    def __init__(self) -> None:
+        self.size = 2.0
+
+    def scale(self, values: Tensor) -> Tensor:
+        size = self.size
+        return (values * size).sum()
+
+
+class _Holder:
+    def __init__(self) -> None:
+        self.inner: Any = _Held()
+
+    def scale(self, m: nn.Module) -> Tensor:
+        self.inner.size = _norm(m)
+        return self.inner.scale(m.v)
+
+
+def an_attribute_that_is_set_by_its_name(m: nn.Module) -> Tensor:
+    holder = _Holder()
+    setattr(holder, "inner", _Sized())  # noqa: B010
+    return holder.scale(m)
+
+
+def test_what_an_attribute_is_is_not_known_where_it_is_set_by_its_name() -> None:
+    verdict = ask(an_attribute_that_is_set_by_its_name, weights("w", "v")).verdicts["w"]
+    assert (verdict.status, verdict.certain) != ("unused", True)

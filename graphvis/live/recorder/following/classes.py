@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from graphvis.live.recorder.following.aliases import parts_of
-from graphvis.live.recorder.following.arguing import returned_by
+from graphvis.live.recorder.following.arguing import GATHERING, returned_by
 from graphvis.live.recorder.following.files import of_file, parse
-from graphvis.live.recorder.following.source import Def, Scope, functions_of, scopes_in, statements
+from graphvis.live.recorder.following.source import Def, Scope, called, functions_of, scopes_in, statements
 
 
 def sets_a_property(function: Def) -> bool:
@@ -140,3 +140,33 @@ def attribute_makers_in(file: str) -> dict[str, list[tuple[ast.expr, Scope, ast.
             for field in fields_of(kind):
                 found.setdefault(field, []).append((ast.Name(kind.name, ast.Load()), tree, None))
     return found
+
+
+def _of_attributes(node: ast.AST | None) -> list[ast.expr]:
+    """The object whose attributes an expression is the dict of."""
+    if isinstance(node, ast.Call):
+        return node.args[:1] if isinstance(node.func, ast.Name) and node.func.id == "vars" else []
+    return [node.value] if isinstance(node, ast.Attribute) and node.attr == "__dict__" else []
+
+
+def _set_by_name(node: ast.AST) -> tuple[list[ast.expr], str | None]:
+    """The objects of which a node sets an attribute by a name that is text, and the name; None for any."""
+    if isinstance(node, ast.Call) and called(node) in ("setattr", "__setattr__"):
+        owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        names = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        return [*node.args[:1], *owner], names[0] if names else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in GATHERING:
+        return _of_attributes(node.func.value), None
+    if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        return _of_attributes(node.value), None
+    if isinstance(node, (ast.Assign, ast.AugAssign, ast.NamedExpr, ast.AnnAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return [owner for one in (node.value, *targets) for owner in _of_attributes(one)], None
+    return [], None
+
+
+@of_file
+def set_by_name_in(file: str) -> list[tuple[ast.expr, Scope, str | None]]:
+    """The attributes that a file sets by names that are text, None for any, with the object and the scope."""
+    nodes = ((node, scope) for scope in scopes_in(file) for node in statements(scope))
+    return [(owner, scope, name) for node, scope in nodes for owners, name in [_set_by_name(node)] for owner in owners]

@@ -11,7 +11,13 @@ from graphvis.live.recorder.following.aliases import all_that_makes, made_of
 from graphvis.live.recorder.following.arguing import BUILTINS
 from graphvis.live.recorder.following.callees import Callees
 from graphvis.live.recorder.following.callees import Function as _Called
-from graphvis.live.recorder.following.classes import attribute_makers_in, classes_in, fields_of, method_owners_in
+from graphvis.live.recorder.following.classes import (
+    attribute_makers_in,
+    classes_in,
+    fields_of,
+    method_owners_in,
+    set_by_name_in,
+)
 from graphvis.live.recorder.following.definitions import Definitions
 from graphvis.live.recorder.following.elements import is_counted, is_environment, is_keyed
 from graphvis.live.recorder.following.source import Def, Function, Scope, parameters_of
@@ -188,6 +194,17 @@ class Program(Definitions):
     def _is_builtin(self, node: ast.AST, file: str) -> bool:
         return not isinstance(node, ast.Call) or not any(self.classes(node, file))
 
+    @cached_property
+    def _set_by_name(self) -> set[tuple[int | None, str | None]]:
+        """The attributes that are set by names that are text, by family; None for any family, and for any name."""
+        files = {file for word in ("setattr", "__setattr__", "vars", "__dict__") for file in self.files_with(word)}
+        return {
+            (None if isinstance(owner, ast.Attribute) else self._kin_of(owner, scope, file), name)
+            for file in sorted(files)
+            if self.is_users(file)
+            for owner, scope, name in set_by_name_in(file)
+        }
+
     def _makers_of_attribute(self, kin: int, attribute: str) -> list[tuple[ast.AST | None, str]]:
         """What an attribute so called of the objects of a family may be set to."""
         if attribute not in self._makers:
@@ -197,6 +214,8 @@ class Program(Definitions):
                 for owner, scope, part in attribute_makers_in(file).get(attribute, ()):
                     found.setdefault(self._kin_of(owner, scope, file), []).append((part, file))
             self._makers[attribute] = found
+        if not self._set_by_name.isdisjoint((one, name) for one in (kin, None) for name in (attribute, None)):
+            return [(None, "")]
         makers = self._makers[attribute]
         return [*makers.get(kin, ()), *makers.get(None, ())]
 

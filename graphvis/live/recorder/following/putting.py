@@ -234,9 +234,13 @@ class Putting:
             return
         if (variable := self._program.variable(target, scope, file)) is not None:
             self._entering.bind(*variable, new)
+        owner = target.value
         if into:
             self._fill_parameters(target.attr, new)
-        owner = target.value
+            for maker in made_of(owner, scope):  # SimpleNamespace(kept=kept)
+                for word in maker.keywords if isinstance(maker, ast.Call) else ():
+                    if word.arg == target.attr.partition("[")[0]:
+                        self.fill(scope, file, word.value, new)
         if isinstance(owner, ast.Name) and isinstance(scope, Def) and owner.id in parameters_of(scope):
             self._put(id(scope), owner.id, target.attr, new)
             self._holding.bind(scope, attributes_set(owner.id), new)
