@@ -117,6 +117,8 @@ class Keeping:
 
     def _keep_exchanged(self, call: int, old: Any, new: Any) -> None:
         """Keep what a tensor held as what was in the memory that it has been given, if it lies there without gaps."""
+        if new.layout is not torch.strided:
+            return
         before, there = copy_of(old, None), copy_of(new, None)
         if before is None or there is None or (old.dtype, old.numel()) != (new.dtype, new.numel()):
             return

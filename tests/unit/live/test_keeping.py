@@ -519,3 +519,15 @@ def test_nothing_that_can_be_noticed_has_changed() -> None:
     with record():
         recorded = run()
     assert all(torch.equal(one, other) for one, other in zip(plain, recorded, strict=True))
+
+
+@pytest.mark.parametrize("make", [torch.Tensor.to_sparse_csr, torch.Tensor.to_sparse_csc, torch.Tensor.to_sparse_coo])
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_what_has_no_strides_may_be_given_to_a_tensor(make: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    weight = torch.ones(4, requires_grad=True)
+    with record(values=True) as trace:
+        matrix = make(torch.eye(4))
+        matrix.sin_()
+        matrix.data = matrix.data * 0.5
+        loss = (matrix.to_dense() * weight).sum()
+    assert diagnose(loss, trace, {"weight": weight}).ok
