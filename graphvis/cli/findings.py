@@ -29,7 +29,10 @@ def tell(found: Run, words: Sequence[str], *, drawn: bool = False, color: bool =
 
     command = shlex.join(words)
     parts = []
+    known = {diagnosis.backward for diagnosis in found.diagnoses if diagnosis.findings}
     for number, diagnosis in enumerate(found.diagnoses):
+        if diagnosis.backward in known and not (diagnosis.findings or diagnosis.conflicts):
+            continue  # no parameter was known yet: a later run of the line is told
         warned = {issue.parameter for issue in found.warnings if issue.diagnosis == number and not issue.says}
         parts.append(
             report.write(

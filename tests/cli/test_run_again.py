@@ -459,6 +459,7 @@ def test_an_optimizer_that_is_built_after_the_backward(call: Call, tmp_path: Pat
     assert warned(found) == {}
     told = [one for one in found["diagnoses"] if one["verdicts"]]
     assert [one["verdicts"][0]["status"] for one in told] == ["gradient", "gradient"]
+    assert call("run", path).out.count("backward at") == 2
     if cut:
         (problem,) = found["problems"]
         assert problem["parameter"] == "optimizer.params[1]", "it has no name, and took no other's place"
