@@ -107,7 +107,8 @@ def _way_out(conflict: Conflict) -> str:
 def _is_step(conflict: Conflict) -> bool:
     """Whether an optimizer wrote: its line is PyTorch's own, so the user's is the one that calls ``step``."""
     where = conflict.modified_by or conflict.modified_at
-    return where is not None and spans.calls(where.text, "step")
+    layers = conflict.function.startswith("torch.nn.")  # which may stand on one line with the step
+    return where is not None and not layers and spans.calls(where.text, "step")
 
 
 def _marks(group: list[Conflict]) -> list[Mark]:

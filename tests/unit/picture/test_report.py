@@ -166,6 +166,16 @@ def test_all_that_one_line_overwrote_is_one_finding(model_file: str, tmp_path: P
     assert text.count("error[conflict]") == 1
     assert "30 saved tensors were overwritten" in text
     assert text.count("saved it here") == 4
+    assert "before the optimizer's step" in text
+
+
+def test_what_a_layer_overwrote_on_the_line_of_a_step_was_not_the_optimizer(model_file: str, tmp_path: Path) -> None:
+    wrote = Location(file=model_file, line=5, function="train", text="net(x).sum().backward(); optimizer.step()")
+    conflict = Conflict(effect="raises", node="SigmoidBackward0", saved="result", modified_at=wrote, saved_at=wrote,
+                        expected_version=0, version=1, function="torch.nn.functional.relu")  # fmt: skip
+    text = write(diagnosis(model_file, findings=(), cuts=(), conflicts=(conflict,)), cwd=str(tmp_path))
+    assert "optimizer's step" not in text
+    assert "write out of place" in text
 
 
 @pytest.mark.parametrize(
