@@ -135,6 +135,40 @@ def in_another_field_of_a_row(m):
     return rest(m) * row.factor
 
 
+@aside
+def logged_by_a_function_out_of_a_dict(m):
+    calls = {"log": lambda number: print(number), "weight": lambda number: number * 2}
+    calls["log"](h(m).norm().item())
+    weight = calls["weight"](2.0)
+    return rest(m) * weight
+
+
+@aside
+def shown_by_a_function_out_of_a_dict(m):
+    kept = []
+    calls = {"log": print, "keep": kept.append}
+    calls["log"](h(m).norm().item())
+    calls["keep"](2.0)
+    return rest(m) * kept[0]
+
+
+@back
+def kept_by_a_function_out_of_a_dict(m):
+    kept = []
+    calls = {"log": print, "keep": kept.append}
+    calls["keep"](h(m).norm().item() + 1)  # CUT
+    return (m.v * kept[0]).sum()
+
+
+@unseen
+def kept_by_a_function_that_was_put_into_a_dict(m):
+    kept = []
+    calls = {"log": print}
+    calls["log"] = kept.append
+    calls["log"](h(m).norm().item() + 1)  # LEFT
+    return (m.v * kept[0]).sum()
+
+
 @back
 def under_the_same_key(m):
     state = {"weight": 2.0, "norm": 1.0}

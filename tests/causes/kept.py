@@ -218,11 +218,11 @@ def called_by_another_name(m):
     return (m.v * found[0]).sum()
 
 
-@unseen
+@back
 def called_out_of_a_dict(m):
     found = []
     calls = {"keep": found.append}
-    calls["keep"](h(m).norm().item() + 1)  # LEFT
+    calls["keep"](h(m).norm().item() + 1)  # CUT
     return (m.v * found[0]).sum()
 
 

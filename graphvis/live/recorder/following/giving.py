@@ -9,7 +9,7 @@ from operator import or_
 
 from graphvis.live.recorder.following.aliases import made_elsewhere, made_of
 from graphvis.live.recorder.following.arguing import BUILTINS, CATCHING, GATHERING, SHOWING, only_keeps
-from graphvis.live.recorder.following.callees import ANY, NOBODY, Callees, places
+from graphvis.live.recorder.following.callees import ANY, NOBODY, Callees, parameters_at, places
 from graphvis.live.recorder.following.classes import fields_of
 from graphvis.live.recorder.following.elements import elements_in, is_keyed
 from graphvis.live.recorder.following.entering import Entering
@@ -48,12 +48,17 @@ class Giving:
         self._program, self._holding, self._putting, self._read = program, holding, putting, read
         self._entering, self._handing = entering, Handing(program, holding, putting, entering)
         self._traced, self._addresses = traced, addresses
+        self._by_key: dict[tuple[int, int], ast.Call] = {}
         self._of_class: dict[tuple[int, str, str], Callees] = {}
         self._callees: dict[tuple[int, ...], Callees] = {}
 
     def give(self, step: Step, node: ast.Call) -> None:
         """What it is appended to holds it; a function of the same file that it is given to holds it by a name."""
         if id(node) in self._traced:
+            return
+        if found := self._program.called_by_key(node, step.scope, step.file):
+            for one in found:
+                self._give_by_key(step, node, one)
             return
         arguments = [*node.args, *(word.value for word in node.keywords)]
         functions, others = self._functions(step, node)
@@ -73,6 +78,23 @@ class Giving:
         for callees in (functions or NOBODY, others):
             self._hand(step, node, callees)
             self._handing.enter_wrappers(callees, values)
+
+    def _give_by_key(self, step: Step, node: ast.Call, function: ast.expr) -> None:
+        if isinstance(function, ast.Lambda):
+            given = [argument for _, argument in places(node)]
+            values = reduce(or_, [self._read(step, argument) for argument in given], 0)
+            for argument in given:  # it may put the one into the other
+                self._putting.fill(step.scope, step.file, argument, values & ~self._read(step, argument))
+            for place, argument in places(node):
+                for name in parameters_at(function, place):
+                    self._entering.enter(function, step.file, name, self._read(step, argument))
+            return
+        key = id(node), id(function)
+        if key not in self._by_key:
+            self._by_key[key] = ast.copy_location(ast.Call(function, node.args, node.keywords), node)
+            if id(node) in self._holding.dropped:
+                self._holding.dropped.add(id(self._by_key[key]))
+        self.give(step, self._by_key[key])
 
     def _functions(self, step: Step, node: ast.Call) -> tuple[Callees | None, Callees]:
         """The functions that a call may run, None if nobody knows of any, and others that it may run if it does not."""

@@ -19,8 +19,8 @@ from graphvis.live.recorder.following.classes import (
     set_by_name_in,
 )
 from graphvis.live.recorder.following.definitions import Definitions
-from graphvis.live.recorder.following.elements import is_counted, is_environment, is_keyed
-from graphvis.live.recorder.following.source import Def, Function, Scope, parameters_of
+from graphvis.live.recorder.following.elements import element_of, is_counted, is_environment, is_keyed, taken
+from graphvis.live.recorder.following.source import Def, Function, Scope, parameters_of, statements
 
 # With such a method a class may hand out what another has.
 _OPENING = frozenset({"__getattr__", "__getattribute__", "__setattr__", "__new__"})
@@ -163,6 +163,22 @@ class Program(Definitions):
         plain = not any(isinstance(one, ast.Starred) for one in node.args) and len(node.args) <= len(fields)
         told = [(field, value) for field, value in given if field in fields]
         return told if plain and not made and not based and len(told) == len(given) else []
+
+    def called_by_key(self, node: ast.Call, scope: Scope, file: str) -> list[ast.expr]:
+        """What a call out of a dict calls, ``calls["log"](...)``: of one that is written once and only looked into."""
+        found = element_of(node.func) if isinstance(node.func, ast.Subscript) else None
+        if found is None or not isinstance(found[0], ast.Name) or self.elements(found[0], scope, file) != "keyed":
+            return []
+        owner, name, home = self.owner(found[0].id, scope, file)
+        for reader, other in [(owner, home), *self.readers(name, owner, home)]:
+            nodes = statements(reader)
+            looked = [one.value for one in nodes if isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Load)]
+            read = [one for one in nodes if isinstance(one, ast.Name) and one.id == name]
+            loads = [one for one in read if isinstance(one.ctx, ast.Load)]
+            if other != home or len(loads) != len([one for one in read if any(one is other for other in looked)]):
+                return []
+        taken_out = [one for maker in all_that_makes(name, owner, home) for one in taken(maker, found[1]) or ()]
+        return taken_out if all(isinstance(one, (ast.Name, ast.Attribute, ast.Lambda)) for one in taken_out) else []
 
     def elements(self, node: ast.AST, scope: Scope, file: str) -> str:
         """What an object surely is: ``keyed`` for a dict, ``counted`` for a tuple; nothing where it may be another."""
