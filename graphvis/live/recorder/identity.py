@@ -19,6 +19,8 @@ from graphvis.live.recorder.components import indices_of, unwrapped, values_of
 from graphvis.live.walker.tensors import runs_code
 
 _STRIDED, _Tensor = torch.strided, torch.Tensor
+# PyTorch's own: that of a class which has another, as FakeTensor, cannot be asked while one is being made.
+_layout_of: Callable[[Any], torch.layout] = vars(torch._C.TensorBase)["layout"].__get__
 # One entry a tensor: number, the weak reference to its storage (None where it has none), and its storage offset.
 Entry = tuple[int, "weakref.ref[Any] | None", int]
 
@@ -61,7 +63,7 @@ class Identities:
             return None
         number, reference, offset = entry
         lying = tensor
-        if tensor.layout is not _STRIDED:
+        if _layout_of(tensor) is not _STRIDED:
             if (lying := values_of(tensor)) is None:
                 return number  # it cannot be told whether it is the same
         elif reference is None:
@@ -138,7 +140,7 @@ class Identities:
             self.held[number] = tuple(self.storage_of(storage) for storage in inner)
             self.holders.update(dict.fromkeys(self.held[number], number))
         flags = flag_of(tensor) if tensor.requires_grad else LEAF
-        lying = tensor if tensor.layout is _STRIDED else values_of(tensor)
+        lying = tensor if _layout_of(tensor) is _STRIDED else values_of(tensor)
         try:
             storage = lying.untyped_storage()
         except (AttributeError, RuntimeError, NotImplementedError):
@@ -147,7 +149,7 @@ class Identities:
         if storage is None:  # opaque, or sparse within a transform: no memory to speak of
             self.tensors.append((tensor.shape, tensor.dtype, flags, -1, 0, None))
             self._entries[id(tensor)] = (number, None, 0)
-            if tensor.layout is not _STRIDED:
+            if _layout_of(tensor) is not _STRIDED:
                 self.layouts[number] = (tensor.shape, tensor.layout)
             return number
         key = id(storage)
@@ -167,7 +169,7 @@ class Identities:
         if lying is not tensor:
             self._elsewhere[number] = (known[0], offset)
             self.layouts[number] = (tensor.shape, tensor.layout)
-            if tensor.layout is not _STRIDED:
+            if _layout_of(tensor) is not _STRIDED:
                 self.patterns[number] = tuple(map(self._span_of, indices_of(tensor)))
         return number
 
@@ -201,7 +203,7 @@ class Identities:
             self._entries.pop(id(tensor), None)
         else:
             reference, offset = _memory_of(tensor)
-            if tensor.layout is not _STRIDED:
+            if _layout_of(tensor) is not _STRIDED:
                 self._elsewhere[number], reference = (reference, offset), None
             self._entries[id(tensor)] = (number, reference, offset)
 
@@ -288,7 +290,7 @@ class Identities:
 
     def memory(self, tensor: Any) -> tuple[int, int, int] | None:
         """Where a live tensor lies: storage (-1 for an unseen one), first byte, one past the last; None for nowhere."""
-        lying = tensor if tensor.layout is _STRIDED else values_of(tensor)
+        lying = tensor if _layout_of(tensor) is _STRIDED else values_of(tensor)
         try:
             storage = lying.untyped_storage()
         except (AttributeError, RuntimeError, NotImplementedError):
@@ -335,7 +337,7 @@ def _is_computed(tensor: Any) -> bool:
 
 
 def _memory_of(tensor: Any) -> tuple[weakref.ref[Any] | None, int]:
-    lying = tensor if tensor.layout is _STRIDED else values_of(tensor)
+    lying = tensor if _layout_of(tensor) is _STRIDED else values_of(tensor)
     try:
         return weakref.ref(lying.untyped_storage()), lying.storage_offset()
     except (AttributeError, RuntimeError, NotImplementedError):

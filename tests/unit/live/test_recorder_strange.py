@@ -283,3 +283,24 @@ def test_what_hooks_of_the_program_pack_has_no_version_to_compare(
     assert {conflict.effect for conflict in found.conflicts} == (set() if packed else {"raises"})
     with contextlib.nullcontext() if packed else pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+class Unfinished(torch.Tensor):
+    """Cannot say its layout while it is being made, as FakeTensor cannot from PyTorch 2.14 on."""
+
+    @staticmethod
+    def __new__(cls, values: torch.Tensor) -> Unfinished:
+        made = torch.Tensor._make_subclass(cls, values)
+        made.own = torch.strided
+        return made
+
+    @property
+    def layout(self) -> torch.layout:
+        return self.own
+
+
+def test_a_tensor_that_is_still_being_made_is_not_asked_what_its_class_says() -> None:
+    w = torch.ones(2, requires_grad=True)
+    with record() as trace:
+        loss = (w * Unfinished(torch.ones(2)).as_subclass(torch.Tensor)).sum()
+    assert diagnose(loss, trace, parameters={"w": w}).verdicts["w"].status == "gradient"
