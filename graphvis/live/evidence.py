@@ -31,7 +31,8 @@ class Evidence:
         recording: of the run, paused; None if there was none.
         names: names for tensors.
         parameters: what is judged, by name; None for all leaves that the walk finds.
-        values: whether to read the values of small tensors.
+        shown: whether somebody may look at the graph: then the values of small tensors are read, and where numbers went
+            that left PyTorch, whether a verdict hangs on it or not.
     """
 
     def __init__(
@@ -41,14 +42,14 @@ class Evidence:
         names: Mapping[str, torch.Tensor],
         parameters: Mapping[str, torch.Tensor] | None,
         *,
-        values: bool = True,
+        shown: bool = True,
     ) -> None:
         if recording is not None:
             ran = [module for known in recording.tape.modules if (module := known()) is not None]
             names = gathered(names, ran)
             parameters = None if parameters is None else gathered(parameters, ran)
         self._parameters = parameters
-        self._recording: Recording | None = recording  # until it was asked where values went that left PyTorch
+        self._recording = None if shown else recording  # until it was asked where values went that left PyTorch
         self._memory = None if recording is None else recording.memory
         self._known = None if recording is None else recording.tape.exposures.arrays
         self._in_arrays: set[str] | None = None
@@ -58,10 +59,10 @@ class Evidence:
             also=parameters,
             number=None if recording is None else recording.number,
             memory=None if recording is None else recording.memory,
-            values=values,
+            values=shown,
         )
         with uncollected():
-            self._trace = None if recording is None else recording.freeze(following=False)
+            self._trace = None if recording is None else recording.freeze(following=shown)
             self._calls = {} if self._trace is None else calls_of_nodes(self._graph, self._trace)
             self._joined = self._graph if self._trace is None else join(self._graph, self._trace, self._calls)
 

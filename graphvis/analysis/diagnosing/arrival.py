@@ -68,6 +68,8 @@ class Arrival:
         self._flow = Flow(trace, parameters, leaves, turned_off, stop)
         self._ways = self._flow.ways
         outputs = self._outputs = [edge for root in roots for edge in self._flow.makers(root)]
+        changed = {change.tensor for change in trace.changes}
+        self._changed = [edge.maker for number in changed for edge in self._flow.makers(number)]
         self._known = Paths(self._ways, outputs, certain=True)
         self._all = [self._known]
         if self._ways.inferred:
@@ -221,13 +223,19 @@ class Arrival:
         return {
             call: self._behind(edge.maker for edge in (*edges, *self._written_since(call)))
             for call, edges in self._flow.exits.items()
-            if call < last and self._calls[call].untold and self._calls[call].function not in _STEERING
+            if call < last and (self._calls[call].untold or self._rewritten)
+            if self._calls[call].function not in _STEERING
         }
 
     def _written_since(self, call: int) -> list[Edge]:
         """What lies now in the memory that an exit handed out, if it did."""
         numbers = self._calls[call].inputs if self._flow.shares(call) else ()
         return [edge for number in numbers for edge in self._flow.makers(number)]
+
+    @cached_property
+    def _rewritten(self) -> bool:
+        """Whether what reaches the outputs lies in memory that was written to since, by another library perhaps."""
+        return self.arrives(self._changed)
 
     def _behind(self, nodes: Iterable[int]) -> set[int]:
         """These nodes and all that they were made of."""

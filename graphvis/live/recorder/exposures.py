@@ -177,6 +177,12 @@ class Exposures:
                 return
             results >>= 2
 
+    def begin(self, tensors: tuple[int, ...], call: int) -> None:
+        """Take the checksums of what a call made on memory of others, which may be written to before it is used."""
+        for number in tensors:
+            if self._identities.tensors[number][3] in self.shared:
+                self._sum(number, call)
+
     def _sum(self, number: int, call: int) -> None:
         value = self._checksum(number)
         if value is not None:

@@ -298,6 +298,7 @@ class Recording(TorchFunctionMode):
                 source = None if isinstance(source, str) else source  # the name of a file
                 tape.exposures.take_in(result, source)
                 tape.exposures.come_from(result, source)
+                tape.exposures.begin(outputs, len(tape.calls))
                 if not entries and may_be_known(source) and tape.identities.claim(result):
                     more, said = tape.showing.under(outputs[0])
                     inputs, flags = (*inputs, *more), flags | said << 2 * len(inputs)

@@ -30,7 +30,7 @@ from graphvis.live.recorder.unseen import BYTES, INSIDE, Unseen
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
 _inference_enabled = torch.is_inference_mode_enabled
-_WRITES = RawCall._fields.index("writes")
+_OUTPUTS, _WRITES = RawCall._fields.index("outputs"), RawCall._fields.index("writes")
 
 
 class Tape:
@@ -253,6 +253,8 @@ class Tape:
                 )  # fmt: skip
                 return
         self.note_call(name, [], tensor, before, frame, (), entries)
+        with DisableTorchFunction():
+            self.exposures.begin(self.calls[-1][_OUTPUTS], len(self.calls) - 1)
 
     def _note_alias(self, number: int) -> None:
         """Write down that a tensor shows known memory, which was made where nobody was told."""

@@ -51,7 +51,7 @@ class Examination:
         self._leaves: list[torch.Tensor] = list(parameters.values())
         self._location, self._caller, self._notes = location, caller, (says,) if says else ()
         self._evidence: Evidence | None = Evidence(
-            event.roots, recording, {**outputs, **parameters}, parameters, values=False
+            event.roots, recording, {**outputs, **parameters}, parameters, shown=False
         )
         if recording.tape.keeping.everything:
             with unmoved(self._evidence.buffers(recording)):

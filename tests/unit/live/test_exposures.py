@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import exposures, record
@@ -296,3 +297,47 @@ def test_changes_go_to_json_and_back() -> None:
     assert trace.changes
     assert Trace.from_json(trace.to_json()) == trace
     assert loss.requires_grad
+
+
+def _written_by_numpy(array: Any, weight: nn.Parameter) -> None:
+    array[:] = weight.detach().numpy()
+
+
+def _written_by_a_function_of_numpy(array: Any, weight: nn.Parameter) -> None:
+    np.sin(weight.detach().numpy(), out=array)
+
+
+def _written_as_a_number(array: Any, weight: nn.Parameter) -> None:
+    array.fill(weight.sum().item())
+
+
+@pytest.mark.parametrize("write", [_written_by_numpy, _written_by_a_function_of_numpy, _written_as_a_number])
+@pytest.mark.parametrize("entry", [lambda array: torch.from_numpy(array), lambda array: torch.as_tensor(array)])
+def test_what_numpy_writes_into_its_own_memory_may_be_what_left(write: Any, entry: Any) -> None:
+    w, v = nn.Parameter(torch.rand(4) + 1), nn.Parameter(torch.rand(4))
+
+    def program() -> torch.Tensor:
+        array = np.zeros(4, np.float32)
+        tensor = entry(array)
+        write(array, w)
+        return (tensor * v).sum()
+
+    with record() as trace:
+        loss = program()
+    found = diagnose(loss, trace, {"w": w, "v": v})
+    # The source may tell where it went, or not; it is known neither way.
+    assert found.verdicts["w"].status in ("unreached", "cut")
+    assert not found.verdicts["w"].certain or not any(cut.certain for cut in found.cuts)
+    with torch.no_grad():
+        w += 1
+    assert program() != loss
+
+
+def test_what_numpy_leaves_as_it_was_holds_nothing_new() -> None:
+    w, v = nn.Parameter(torch.rand(4)), nn.Parameter(torch.rand(4))
+    with record() as trace:
+        tensor = torch.from_numpy(np.ones(4, np.float32))
+        print(w.sum().item())
+        loss = (tensor * v).sum()
+    verdict = diagnose(loss, trace, {"w": w, "v": v}).verdicts["w"]
+    assert (verdict.status, verdict.certain) == ("unused", True)
