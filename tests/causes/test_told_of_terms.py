@@ -101,3 +101,18 @@ def told_to_be_a_constant(m):
 @pytest.mark.parametrize("step", [adversarial_example, first_order_maml, weight_by_gradients, told_to_be_a_constant])
 def test_a_gradient_that_is_meant_as_a_constant_is_no_matter(step) -> None:
     assert _notes(step) == []
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_what_a_function_only_compares_is_cut_there_and_not_where_it_was_made(made: bool) -> None:
+    """The walk comes by no node of what made the target, and yet that had a history."""
+    x, target = (torch.tensor([1.0, -1.0, 1.0], requires_grad=True) for _ in range(2))
+    with record() as trace:
+        value = target * 1.0 if made else target
+        loss = F.hinge_embedding_loss(x * 2.0, value)
+    (cut,) = diagnose(loss, trace, parameters={"x": x, "target": target}).cuts
+    assert (cut.kind, cut.parameters) == ("non_differentiable", ("target",))
+    assert "hinge_embedding_loss" in cut.location.text
+    loss.backward()
+    assert x.grad is not None
+    assert target.grad is None

@@ -208,7 +208,8 @@ class Arrival:
                     continue
                 stopped = found.get(node, set())
                 if call in reached:
-                    shown = maker < 0 or maker in made
+                    # One whose result has a history was not read by it, though the walk comes by none of its nodes.
+                    shown = maker < 0 or maker in made or all(self._calls[maker].results)
                     # Of several results one may not be made of all that went in.
                     if not shown or len(self._calls[call].outputs) == 1:
                         stopped = {Blame("non_differentiable", call if shown else maker, None)}
