@@ -68,8 +68,7 @@ class Arrival:
         self._flow = Flow(trace, parameters, leaves, turned_off, stop)
         self._ways = self._flow.ways
         outputs = self._outputs = [edge for root in roots for edge in self._flow.makers(root)]
-        changed = {change.tensor for change in trace.changes}
-        self._changed = [edge.maker for number in changed for edge in self._flow.makers(number)]
+        self._changed = [edge.maker for number in _changed_by_others(trace) for edge in self._flow.makers(number)]
         self._known = Paths(self._ways, outputs, certain=True)
         self._all = [self._known]
         if self._ways.inferred:
@@ -208,14 +207,19 @@ class Arrival:
                     continue
                 stopped = found.get(node, set())
                 if call in reached:
-                    # One whose result has a history was not read by it, though the walk comes by none of its nodes.
-                    shown = maker < 0 or maker in made or all(self._calls[maker].results)
+                    # One that made a node was not read by it, though the walk comes by none of its nodes.
+                    shown = maker < 0 or maker in made or self._makes_a_node(maker)
                     # Of several results one may not be made of all that went in.
                     if not shown or len(self._calls[call].outputs) == 1:
                         stopped = {Blame("non_differentiable", call if shown else maker, None)}
                 if stopped:
                     found.setdefault(edge.maker, set()).update(stopped)
         return found
+
+    def _makes_a_node(self, call: int) -> bool:
+        """Whether a call made a node with a derivative: one without, of which backward raises, has no number."""
+        before, after = self._calls[call].sequence
+        return before < after and all(self._calls[call].results)
 
     @cached_property
     def _lost(self) -> dict[int, set[int]]:
@@ -235,7 +239,7 @@ class Arrival:
 
     @cached_property
     def _rewritten(self) -> bool:
-        """Whether what reaches the outputs lies in memory that was written to since, by another library perhaps."""
+        """Whether what reaches the outputs lies in memory that another library has written to."""
         return self.arrives(self._changed)
 
     def _behind(self, nodes: Iterable[int]) -> set[int]:
@@ -257,3 +261,12 @@ class Arrival:
             if node in found or self._ways.calls[node] in self._checkpoints:
                 found.update(edge.maker for edge in self._ways.edges[node] if edge.blame is None)
         return found
+
+
+def _changed_by_others(trace: Trace) -> set[int]:
+    """The tensors in shared memory whose values have changed, and no call is known to have written there since."""
+    if not trace.changes:
+        return set()
+    wrote = {write.storage: index for index, call in enumerate(trace.calls) for write in call.writes}
+    tensors = trace.tensors
+    return {one.tensor for one in trace.changes if wrote.get(tensors[one.tensor].storage, -1) <= one.until}
