@@ -40,7 +40,9 @@ class Writes:
             self.changes.setdefault(change.tensor, []).append(change)
         self.given: dict[int, set[int]] = {}
         self._tensors = trace.tensors
-        self._of_sparse: list[tuple[int, int]] = []  # counted writes to sparse tensors or their parts, each by its call
+        # Counted writes to sparse tensors or their parts, and to what was given other memory, each by its call: they
+        # count for what shares the counter, wherever that lies.
+        self._elsewhere: list[tuple[int, int]] = []
         self._sparse = {number for number, tensor in enumerate(trace.tensors) if tensor.layout != _STRIDED}
         self._counters = list(range(len(trace.tensors)))  # for each tensor the first that shares its counter
         self.packed: set[int] = set()
@@ -49,8 +51,9 @@ class Writes:
             for write in call.writes:
                 if write.storage is not None and not self._tensors[write.tensor].wrapped:  # these count for themselves
                     self.by_storage.setdefault(write.storage, []).append((index, write))
-                if write.counted and self._sparse and self._counters[write.tensor] in self._sparse:
-                    self._of_sparse.append((index, write.tensor))
+                moved = self._tensors[write.tensor].former is not None
+                if write.counted and (moved or (self._sparse and self._counters[write.tensor] in self._sparse)):
+                    self._elsewhere.append((index, write.tensor))
             if call.function.startswith(PACKING):
                 packing += 1 if call.function.endswith("(True)") else -1
             elif packing > 0:
@@ -125,7 +128,7 @@ class Writes:
         return next(
             (
                 index
-                for index, tensor in self._of_sparse
+                for index, tensor in self._elsewhere
                 if index > call and self._counters[tensor] == self._counters[number]
             ),
             None,

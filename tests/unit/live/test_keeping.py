@@ -531,3 +531,18 @@ def test_what_has_no_strides_may_be_given_to_a_tensor(make: Callable[[torch.Tens
         matrix.data = matrix.data * 0.5
         loss = (matrix.to_dense() * weight).sum()
     assert diagnose(loss, trace, {"weight": weight}).ok
+
+
+def test_a_write_is_counted_for_a_view_of_what_was_given_other_memory() -> None:
+    w = nn.Parameter(torch.rand(2, 4))
+    with record() as trace:
+        loss = w.t().sin().sum()
+        w.data = w.data * 0.5
+        with torch.no_grad():
+            w.mul_(2)
+    (conflict,) = diagnose(loss, trace, {"w": w}).conflicts
+    assert conflict.effect == "raises"
+    assert conflict.modified_at is not None
+    assert conflict.modified_at.text == "w.mul_(2)"
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
