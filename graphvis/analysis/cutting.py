@@ -53,7 +53,8 @@ OVERWRITING = frozenset(
         *("_foreach_zero_", "_foreach_copy_", "sparse_resize_and_clear_"),
     ]
 )
-_ACROSS = frozenset({"cumsum_", "cumprod_", "renorm_"})  # these mix the numbers of what they write to
+ACROSS = frozenset({"cumsum_", "cumprod_", "renorm_"})
+"""What mixes the numbers of what it writes to."""
 PLACING = frozenset(
     "indices _indices crow_indices ccol_indices col_indices row_indices offsets _offsets lengths".split()
 )
@@ -107,7 +108,7 @@ def overwrites(call: Call) -> bool:
 def works_in_place(call: Call) -> bool:
     """Whether each number that a call writes comes of what stood there, and of what else it is given."""
     name = short(call)
-    return name.endswith("_") and name != "__setitem__" and name not in _ACROSS and not overwrites(call)
+    return name.endswith("_") and name != "__setitem__" and name not in ACROSS and not overwrites(call)
 
 
 def classify(trace: Trace, index: int) -> CutKind | None:

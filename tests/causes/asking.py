@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
+from graphvis.model import Diagnosis
 from tests.causes.case import Build
 
 
@@ -27,3 +28,19 @@ def ask(step: Callable[[nn.Module], Tensor], build: Build, *, probe: bool = Fals
         return diagnose(loss, trace, parameters=model, probe=probe)
     finally:
         torch.set_grad_enabled(grad_mode)
+
+
+def asked(step: Callable[[Tensor, Tensor], Tensor]) -> Diagnosis:
+    """What is said of a loss in which `v` has its gradient and `w` has none, whether its value comes into it or not."""
+    w, v = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    with record() as trace:
+        loss = step(w, v)
+    found = diagnose(loss, trace, {"w": w, "v": v})
+    loss.backward()
+    assert (w.grad is None, v.grad is None) == (True, False)
+    return found
+
+
+def said(found: Diagnosis) -> tuple[str, bool]:
+    """The verdict on `w`, and whether it is certain."""
+    return found.verdicts["w"].status, found.verdicts["w"].certain

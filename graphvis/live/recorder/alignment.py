@@ -12,8 +12,9 @@ from typing import Literal
 import torch
 from torch._ops import OpOverload, OpOverloadPacket
 
+from graphvis.analysis.cutting import ACROSS
+
 Aligned = Literal["all", "first", ""]
-_MIXING = frozenset({"cumsum", "cumprod", "renorm"})
 # Methods that Python calls for its operators, by the operator's name in PyTorch where the two differ; with an `r` or an
 # `i` before it for the other order and in place.
 _OPERATORS = {
@@ -50,7 +51,7 @@ def alignment(short: str, public: bool) -> Aligned:
     packets = [packet for name in (base, f"{base}_") if (packet := getattr(torch.ops.aten, name, None)) is not None]
     if any(torch.Tag.pointwise in overload.tags for packet in packets for overload in _overloads(packet)):
         return "all"
-    if base in _MIXING or len(packets) < 2 or base.startswith("_") or short.startswith("_foreach_"):
+    if f"{base}_" in ACROSS or len(packets) < 2 or base.startswith("_") or short.startswith("_foreach_"):
         return ""
     return "first" if all(_keeps_places(overload) for overload in _overloads(packets[1])) else ""
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
-from graphvis.model import Diagnosis
+from tests.causes.asking import said
 
 Array = Any  # NumPy's own says less of what can be done with one
 kept: Array = None
@@ -27,10 +27,6 @@ class Holder:
 
 def parameters() -> tuple[nn.Parameter, nn.Parameter]:
     return nn.Parameter(torch.tensor([1.0, 2.0, 3.0])), nn.Parameter(torch.ones(3))
-
-
-def said(found: Diagnosis) -> tuple[str, bool]:
-    return found.verdicts["w"].status, found.verdicts["w"].certain
 
 
 def number(array: Array) -> float:

@@ -15,24 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from graphvis.live.diagnosis import diagnose
 from graphvis.live.recorder import record
-from graphvis.model import Diagnosis
+from tests.causes.asking import asked, said
 
 Step = Callable[[Tensor, Tensor], Tensor]
-
-
-def asked(step: Step) -> Diagnosis:
-    """What is said of a loss in which `v` has its gradient and `w` has none, whether its value comes into it or not."""
-    w, v = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
-    with record() as trace:
-        loss = step(w, v)
-    found = diagnose(loss, trace, {"w": w, "v": v})
-    loss.backward()
-    assert (w.grad is None, v.grad is None) == (True, False)
-    return found
-
-
-def said(found: Diagnosis) -> tuple[str, bool]:
-    return found.verdicts["w"].status, found.verdicts["w"].certain
 
 
 def by_its_kernel(w: Tensor) -> Tensor:
